@@ -1,0 +1,1 @@
+//! Alert rules, state machine, events and outbox. Pure: step(now, results) -> events.

@@ -1,0 +1,1 @@
+//! Seeded fleets with labelled incidents, and loaders of labelled data.

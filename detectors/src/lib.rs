@@ -1,0 +1,1 @@
+//! Detectors: what is normal, and how far a point is from it.

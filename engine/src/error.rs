@@ -1,0 +1,74 @@
+//! What can go wrong in the store.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// The store's result.
+pub type Result<T> = std::result::Result<T, EngineError>;
+
+/// An error of the store. Each message says what, where, and, where there is one, what to do.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The operating system refused an operation on a file.
+    #[error("{action} {}: {source}", path.display())]
+    Io {
+        /// What was attempted, as a verb.
+        action: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Bytes on disk are not what was written.
+    #[error("{}: at byte {offset}: expected {expected}, found {found}", path.display())]
+    Corrupt {
+        /// The damaged file.
+        path: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// What should be there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A segment could not be read or written as Parquet.
+    #[error("{}: {source}", path.display())]
+    Parquet {
+        /// The segment.
+        path: PathBuf,
+        /// What the Parquet library said.
+        source: parquet::errors::ParquetError,
+    },
+    /// Another process has the data directory open.
+    #[error("the data directory {} is in use by another process (stop it, or give this one another --data-dir)", path.display())]
+    Locked {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The disk refused a write; nothing of the batch was acknowledged. Reads go on.
+    #[error("the write-ahead log cannot be written: {reason}; nothing of this request was stored, send it again later")]
+    Unwritable {
+        /// What the system said.
+        reason: String,
+    },
+    /// A sync failed, so the state of the disk is unknown. No write is accepted until a restart.
+    #[error("writes have stopped because a sync to disk failed ({reason}); restart after the disk is mended")]
+    Poisoned {
+        /// What the system said at the time.
+        reason: String,
+    },
+    /// The store is being closed.
+    #[error("the store is closing")]
+    Closing,
+}
+
+impl EngineError {
+    /// Wraps what the operating system said, for `map_err`.
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source }
+    }
+}

@@ -1,0 +1,31 @@
+//! How a store is opened.
+
+/// Settings of a store. [`Options::default`] fits a machine with a few cores and a few GiB.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Samples older than this are refused on arrival and dropped from disk; `None` keeps everything.
+    pub retention_ms: Option<i64>,
+    /// Samples further in the future than this are refused.
+    pub future_ms_max: i64,
+    /// Rows in memory at which the memtable is written to segments.
+    pub flush_rows: usize,
+    /// The length of a write-ahead log file before a new one is begun.
+    pub wal_file_bytes: u64,
+    /// Rows of a Parquet row group.
+    pub row_group_rows: usize,
+    /// Bytes waiting for the log at which further appends are refused as overload.
+    pub queue_bytes_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            retention_ms: Some(15 * 86_400_000),
+            future_ms_max: 10 * 60_000,
+            flush_rows: 8_000_000,
+            wal_file_bytes: 128 << 20,
+            row_group_rows: 1 << 20,
+            queue_bytes_max: 256 << 20,
+        }
+    }
+}

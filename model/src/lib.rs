@@ -1,0 +1,23 @@
+//! What a metric is: labels, samples, time, matchers, clocks.
+//!
+//! Invariants:
+//! - nothing here does I/O or knows Arrow; every other crate may depend on this one;
+//! - a [`Labels`] is sorted by name, holds each name once and no empty value, because the Prometheus data
+//!   model says that a label with an empty value is the same as no label;
+//! - a [`TimestampMs`] and a [`TimestampNs`] never mix without a checked conversion.
+
+mod clock;
+mod duration;
+mod labels;
+mod matcher;
+mod sample;
+mod series_id;
+mod time;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use duration::{DurationError, format_duration_ms, parse_duration_ms};
+pub use labels::{LabelError, Labels, LabelsBuilder, METRIC_NAME};
+pub use matcher::{MatchOp, Matcher, MatcherError, matches_all};
+pub use sample::{STALE_NAN_BITS, Sample, is_stale, stale_nan};
+pub use series_id::SeriesId;
+pub use time::{TimeError, TimeRange, TimestampMs, TimestampNs};

@@ -1,0 +1,1 @@
+//! Answers over the store: SQL by DataFusion, selectors of PromQL.

@@ -1,0 +1,2 @@
+//! The barograph program.
+fn main() {}
