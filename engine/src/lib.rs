@@ -12,6 +12,7 @@ mod options;
 mod scan;
 mod series;
 pub mod vfs;
+pub mod wal;
 
 pub use error::{EngineError, Result};
 pub use options::Options;
