@@ -8,6 +8,7 @@
 //! - of two samples with the same series and instant, the one written later is the one that is read.
 
 mod error;
+pub mod journal;
 mod options;
 mod scan;
 mod series;
