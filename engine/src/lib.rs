@@ -10,6 +10,7 @@
 mod columns;
 mod engine;
 mod error;
+pub mod journal;
 mod options;
 mod scan;
 mod series;

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 
 pub use disk::DiskVfs;
-pub use sim::SimVfs;
+pub use sim::{SimVfs, for_each_seed};
 
 /// A data directory.
 pub trait Vfs: Debug + Send + Sync {

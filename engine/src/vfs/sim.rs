@@ -11,6 +11,7 @@
 //! - clones share one disk.
 
 mod random;
+mod seeds;
 mod state;
 mod survival;
 
@@ -21,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+pub use self::seeds::for_each_seed;
 use self::state::State;
 use super::{Vfs, VfsFile};
 

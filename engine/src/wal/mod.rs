@@ -32,4 +32,6 @@ pub use samples::{RECORD_SAMPLES_MAX, SampleRecord};
 pub use writer::Wal;
 
 #[cfg(test)]
+mod sim_tests;
+#[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::frame::FrameRef;
 use super::reader::{Damage, LogFile, file_number};
 use super::record::Record;
 use super::writer::{Sealed, Wal};
@@ -53,16 +54,15 @@ impl Wal {
         for number in numbers {
             files.push(LogFile::scan(&vfs, dir, number)?);
         }
-        let torn = match files.pop() {
-            Some(mut last) => {
-                let torn = last.tail.take();
-                if finish(&vfs, dir, &mut last)? {
-                    files.push(last);
-                }
-                torn
+        let mut torn = None;
+        if let Some(last) = files.last_mut() {
+            torn = last.tail.take();
+            if !finish(&vfs, last)? {
+                files.pop();
             }
-            None => None,
-        };
+            // Also for a name that was there already: a process that was killed may not have come to it.
+            vfs.sync_dir(dir).map_err(io("sync"))?;
+        }
         for file in &mut files {
             // Only the last file can be unfinished; an unreadable end of another was whole once.
             file.holes.extend(file.tail.take());
@@ -75,13 +75,11 @@ impl Wal {
 }
 
 /// Cuts the last file to its whole frames and makes that durable: the next file must not begin before, or its
-/// beginning would make this end look damaged. Gives false when nothing was in the file and it is gone.
-fn finish(vfs: &Arc<dyn Vfs>, dir: &str, last: &mut LogFile) -> Result<bool> {
+/// beginning would make this end look damaged. Gives false when no frame was in the file and it is gone.
+fn finish(vfs: &Arc<dyn Vfs>, last: &mut LogFile) -> Result<bool> {
     let full = vfs.root().join(&last.path);
     if last.valid_bytes == 0 {
         vfs.remove(&last.path).map_err(EngineError::io("remove", &full))?;
-        vfs.sync_dir(dir)
-            .map_err(EngineError::io("sync", vfs.root().join(dir)))?;
         return Ok(false);
     }
     let mut file = vfs
@@ -112,6 +110,19 @@ impl Recovery {
         from_seq: u64,
         each: &mut dyn FnMut(u64, Record) -> Result<()>,
     ) -> Result<ReplayReport> {
+        self.replay_frames(from_seq, &mut |path, frame| {
+            let record = Record::decode(frame.kind, frame.payload)
+                .map_err(|error| unreadable(path, frame.at, frame.seq, frame.kind, &error.to_string()))?;
+            each(frame.seq, record)
+        })
+    }
+
+    /// [`Recovery::replay`] without a look into the frames.
+    pub(crate) fn replay_frames(
+        &mut self,
+        from_seq: u64,
+        each: &mut dyn FnMut(&Path, FrameRef<'_>) -> Result<()>,
+    ) -> Result<ReplayReport> {
         let mut report = ReplayReport {
             torn: self.torn.clone(),
             ..ReplayReport::default()
@@ -129,11 +140,9 @@ impl Recovery {
                 if frame.seq > expected {
                     report.damage.push(missing(path, frame.at, expected, frame.seq));
                 }
-                let record = Record::decode(frame.kind, frame.payload)
-                    .map_err(|error| unreadable(path, frame.at, frame.seq, frame.kind, &error.to_string()))?;
                 report.frames += 1;
                 expected = frame.seq.saturating_add(1);
-                each(frame.seq, record)
+                each(path, frame)
             })?;
         }
         Ok(report)
