@@ -11,6 +11,7 @@ mod error;
 mod options;
 mod scan;
 mod series;
+pub mod vfs;
 
 pub use error::{EngineError, Result};
 pub use options::Options;
