@@ -1,0 +1,5 @@
+//! The rooms of the Barograph program: its edges, and what joins them to the store.
+
+pub mod config;
+pub mod http;
+pub mod ingest;
