@@ -7,12 +7,38 @@
 //! - a segment is on disk before the manifest names it, and the manifest is on disk before the log is cut;
 //! - of two samples with the same series and instant, the one written later is the one that is read.
 
-mod error;
-mod options;
+mod engine;
+mod snapshot;
 mod scan;
 mod series;
+mod columns;
+mod options;
+mod stats;
+mod error;
 
+mod commit;
+mod worker;
+mod maintenance;
+mod recovery;
+mod log;
+mod merge;
+
+mod index;
+mod memtable;
+mod segment;
+mod manifest;
+pub mod vfs;
+pub mod wal;
+
+pub use columns::SampleColumns;
+pub use commit::Done;
+pub use engine::Engine;
 pub use error::{EngineError, Result};
 pub use options::Options;
-pub use scan::{SampleBlock, ScanStats, SeriesRun};
+pub use scan::{SampleBlock, Scan, ScanPartition, ScanStats, SeriesRun};
 pub use series::SeriesRef;
+pub use snapshot::Snapshot;
+pub use stats::{Damage, EngineStats};
+
+#[cfg(test)]
+mod tests;
