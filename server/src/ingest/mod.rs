@@ -1,0 +1,1 @@
+//! The edges by which samples come in.
