@@ -1,4 +1,5 @@
 //! The rooms of the Barograph program: its edges, and what joins them to the store.
 
+pub mod channels;
 pub mod http;
 pub mod ingest;
