@@ -42,7 +42,10 @@ struct Queue {
 
 impl CommitQueue {
     /// Adds a batch, or gives it back with the reason: the queue is closed, or the batch would pass the limit.
-    #[allow(clippy::result_large_err, reason = "the refused batch goes back to the caller, once and rarely")]
+    #[allow(
+        clippy::result_large_err,
+        reason = "the refused batch goes back to the caller, once and rarely"
+    )]
     pub(crate) fn push(
         &self,
         pending: Pending,
@@ -55,7 +58,10 @@ impl CommitQueue {
         let bytes = pending.frame.bytes();
         // A batch larger than the whole limit still passes when it is alone.
         if !queue.batches.is_empty() && queue.bytes + bytes > bytes_max {
-            let what = format!("{} bytes wait for the write-ahead log, the limit is {bytes_max}", queue.bytes);
+            let what = format!(
+                "{} bytes wait for the write-ahead log, the limit is {bytes_max}",
+                queue.bytes
+            );
             return Err((pending, EngineError::Overloaded { what }));
         }
         queue.bytes += bytes;

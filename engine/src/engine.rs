@@ -16,7 +16,9 @@ use crate::segment::Segment;
 use crate::stats::{Counters, EngineStats};
 use crate::vfs::Vfs;
 use crate::wal::Frame;
-use crate::{EngineError, Options, Result, SampleColumns, SeriesRef, Snapshot, maintenance, recovery, worker};
+use crate::{
+    EngineError, Options, Result, SampleColumns, SeriesRef, Snapshot, maintenance, recovery, worker,
+};
 
 /// An open store. All methods may be called from any thread.
 #[derive(Debug)]
@@ -44,7 +46,9 @@ pub(crate) struct Shared {
 
 impl Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("root", &self.vfs.root()).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("root", &self.vfs.root())
+            .finish_non_exhaustive()
     }
 }
 
@@ -78,7 +82,9 @@ impl Wake {
     /// Blocks until notified or `timeout` has passed.
     pub(crate) fn wait(&self, timeout: std::time::Duration) {
         let flag = self.flag.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.changed.wait_timeout_while(flag, timeout, |notified| !*notified);
+        let waited = self
+            .changed
+            .wait_timeout_while(flag, timeout, |notified| !*notified);
         *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
     }
 }
@@ -95,11 +101,18 @@ impl Engine {
             _ => EngineError::io("lock", vfs.root())(error),
         })?;
         let shared = Arc::new(recovery::recover(vfs, clock, options, directory)?);
-        let engine = Self { shared: Arc::clone(&shared), threads: Mutex::default() };
+        let engine = Self {
+            shared: Arc::clone(&shared),
+            threads: Mutex::default(),
+        };
         if shared.options.background {
             let mut threads = engine.threads.lock().unwrap_or_else(PoisonError::into_inner);
             threads.push(worker::spawn("barograph-commit", &shared, worker::commit_loop)?);
-            threads.push(worker::spawn("barograph-maintain", &shared, worker::maintenance_loop)?);
+            threads.push(worker::spawn(
+                "barograph-maintain",
+                &shared,
+                worker::maintenance_loop,
+            )?);
         }
         Ok(Arc::new(engine))
     }
@@ -131,8 +144,15 @@ impl Engine {
     #[must_use]
     pub fn accepts(&self) -> TimeRange {
         let now = self.shared.clock.now();
-        let oldest = self.shared.options.retention_ms.map_or(TimestampMs(0), |r| now.saturating_add(-r));
-        TimeRange { start: oldest.max(TimestampMs(0)), end: now.saturating_add(self.shared.options.future_ms_max) }
+        let oldest = self
+            .shared
+            .options
+            .retention_ms
+            .map_or(TimestampMs(0), |r| now.saturating_add(-r));
+        TimeRange {
+            start: oldest.max(TimestampMs(0)),
+            end: now.saturating_add(self.shared.options.future_ms_max),
+        }
     }
 
     /// Stores samples. Returns at once; `done` is called when they are on disk and visible, or with the reason why not,
@@ -147,7 +167,11 @@ impl Engine {
             Err(error) => return done(Err(error)),
         };
         let pending = Pending { columns, frame, done };
-        if let Err((refused, error)) = self.shared.queue.push(pending, self.shared.options.queue_bytes_max) {
+        if let Err((refused, error)) = self
+            .shared
+            .queue
+            .push(pending, self.shared.options.queue_bytes_max)
+        {
             return (refused.done)(Err(error));
         }
         if !self.shared.options.background {
@@ -235,7 +259,8 @@ impl Engine {
         let rows = self.shared.counters.memory_rows.load(Ordering::Relaxed);
         // A memtable that cannot be written out must not grow without end.
         if rows > limit && self.shared.options.background {
-            let what = format!("{rows} samples wait in memory to be written to segments, the limit is {limit}");
+            let what =
+                format!("{rows} samples wait in memory to be written to segments, the limit is {limit}");
             self.shared.wake.notify();
             return Err(EngineError::Overloaded { what });
         }
@@ -252,7 +277,10 @@ impl Drop for Engine {
 }
 
 impl Shared {
-    #[allow(clippy::too_many_arguments, reason = "the one place where a store is put together")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the one place where a store is put together"
+    )]
     pub(crate) fn new(
         vfs: Arc<dyn Vfs>,
         clock: Arc<dyn Clock>,
@@ -263,7 +291,11 @@ impl Shared {
         segments: Vec<Arc<Segment>>,
         directory: Box<dyn Send + Sync + Debug>,
     ) -> Self {
-        let state = State { memtable: Memtable::default(), frozen: Vec::new(), segments: Arc::new(segments) };
+        let state = State {
+            memtable: Memtable::default(),
+            frozen: Vec::new(),
+            segments: Arc::new(segments),
+        };
         Self {
             vfs,
             clock,

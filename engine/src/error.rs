@@ -55,7 +55,9 @@ pub enum EngineError {
         what: String,
     },
     /// The disk refused a write; nothing of the batch was acknowledged. Reads go on.
-    #[error("the write-ahead log cannot be written: {reason}; nothing of this request was stored, send it again later")]
+    #[error(
+        "the write-ahead log cannot be written: {reason}; nothing of this request was stored, send it again later"
+    )]
     Unwritable {
         /// What the system said.
         reason: String,
@@ -81,10 +83,16 @@ impl EngineError {
     /// The same error for another waiter of a commit that failed for all of them.
     pub(crate) fn for_another(&self) -> Self {
         match self {
-            Self::Unwritable { reason } => Self::Unwritable { reason: reason.clone() },
-            Self::Poisoned { reason } => Self::Poisoned { reason: reason.clone() },
+            Self::Unwritable { reason } => Self::Unwritable {
+                reason: reason.clone(),
+            },
+            Self::Poisoned { reason } => Self::Poisoned {
+                reason: reason.clone(),
+            },
             Self::Closing => Self::Closing,
-            other => Self::Unwritable { reason: other.to_string() },
+            other => Self::Unwritable {
+                reason: other.to_string(),
+            },
         }
     }
 }

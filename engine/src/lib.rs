@@ -7,26 +7,27 @@
 //! - a segment is on disk before the manifest names it, and the manifest is on disk before the log is cut;
 //! - of two samples with the same series and instant, the one written later is the one that is read.
 
+mod columns;
 mod engine;
-mod snapshot;
+mod error;
+pub mod journal;
+mod options;
 mod scan;
 mod series;
-mod columns;
-mod options;
+mod snapshot;
 mod stats;
-mod error;
 
 mod commit;
-mod worker;
-mod maintenance;
-mod recovery;
 mod log;
+mod maintenance;
 mod merge;
+mod recovery;
+mod worker;
 
 mod index;
+mod manifest;
 mod memtable;
 mod segment;
-mod manifest;
 pub mod vfs;
 pub mod wal;
 

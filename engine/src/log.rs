@@ -26,7 +26,12 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn new(wal: Wal) -> Self {
-        Self { wal, generation: 1, defined: Vec::new(), defining: Vec::new() }
+        Self {
+            wal,
+            generation: 1,
+            defined: Vec::new(),
+            defining: Vec::new(),
+        }
     }
 
     /// Buffers a batch, definitions first. On an error nothing of this batch is buffered.
@@ -60,10 +65,15 @@ impl Log {
     fn definitions(&self, from: usize, registry: &Registry) -> Result<Vec<Frame>> {
         let frame = |part: &[SeriesRef]| {
             let mut series = Vec::with_capacity(part.len());
-            registry.for_each(part.iter().copied(), |_, id, labels| series.push((id, Arc::clone(labels))));
+            registry.for_each(part.iter().copied(), |_, id, labels| {
+                series.push((id, Arc::clone(labels)))
+            });
             Frame::series(series.iter().map(|(id, labels)| (*id, labels.as_ref())))
         };
-        self.defining[from..].chunks(SERIES_OF_RECORD).map(frame).collect()
+        self.defining[from..]
+            .chunks(SERIES_OF_RECORD)
+            .map(frame)
+            .collect()
     }
 
     /// Takes back the definitions from a place on: they are not in the log.

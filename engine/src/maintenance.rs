@@ -33,7 +33,10 @@ pub(crate) fn flush_if_full(shared: &Shared) {
     }
     if let Err(error) = flush(shared) {
         tracing::warn!(%error, "a flush failed: its samples stay in memory and in the log");
-        shared.counters.flush_not_before_ns.store(now_ns.saturating_add(RETRY_NS), Ordering::Relaxed);
+        shared
+            .counters
+            .flush_not_before_ns
+            .store(now_ns.saturating_add(RETRY_NS), Ordering::Relaxed);
     }
 }
 
@@ -66,7 +69,12 @@ pub(crate) fn freeze(shared: &Shared) {
 
 /// Writes what was set aside, now or by a flush that failed. `floor` is the first frame that is not in it.
 pub(crate) fn write_frozen(shared: &Shared, files: &mut Files, floor: u64) -> Result<()> {
-    let frozen = shared.state.read().unwrap_or_else(PoisonError::into_inner).frozen.clone();
+    let frozen = shared
+        .state
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .frozen
+        .clone();
     if frozen.is_empty() {
         return Ok(());
     }
@@ -76,10 +84,17 @@ pub(crate) fn write_frozen(shared: &Shared, files: &mut Files, floor: u64) -> Re
             written.extend(write_window(shared, files, *start, window)?);
         }
     }
-    shared.vfs.sync_dir(SEGMENTS).map_err(EngineError::io("sync", SEGMENTS))?;
+    shared
+        .vfs
+        .sync_dir(SEGMENTS)
+        .map_err(EngineError::io("sync", SEGMENTS))?;
     let mut opened = Vec::with_capacity(written.len());
     for meta in &written {
-        opened.push(Arc::new(Segment::open(&shared.vfs, meta.clone(), &shared.registry)?));
+        opened.push(Arc::new(Segment::open(
+            &shared.vfs,
+            meta.clone(),
+            &shared.registry,
+        )?));
     }
     let mut version = files.version.clone();
     version.wal_floor = floor;
@@ -95,7 +110,12 @@ pub(crate) fn write_frozen(shared: &Shared, files: &mut Files, floor: u64) -> Re
     Ok(())
 }
 
-fn write_window(shared: &Shared, files: &mut Files, start: i64, window: &Window) -> Result<Option<SegmentMeta>> {
+fn write_window(
+    shared: &Shared,
+    files: &mut Files,
+    start: i64,
+    window: &Window,
+) -> Result<Option<SegmentMeta>> {
     // The number is used up even when the segment fails: a name is never written twice, since an unfinished
     // replacement of the manifest might already name it.
     let sequence = files.version.next_sequence;
@@ -112,7 +132,12 @@ fn write_window(shared: &Shared, files: &mut Files, start: i64, window: &Window)
     let mut writer = SegmentWriter::create(&shared.vfs, name, start, sequence, rows)?;
     for series in present {
         let (ts, values) = merge.rows_of(series)?;
-        writer.push(shared.registry.id(series), shared.registry.labels(series), ts, values)?;
+        writer.push(
+            shared.registry.id(series),
+            shared.registry.labels(series),
+            ts,
+            values,
+        )?;
     }
     writer.finish()
 }
@@ -120,7 +145,9 @@ fn write_window(shared: &Shared, files: &mut Files, start: i64, window: &Window)
 /// Shows the segments instead of the memory they were written from, in one step.
 fn install(shared: &Shared, frozen: &[Arc<Memtable>], opened: Vec<Arc<Segment>>) {
     let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
-    state.frozen.retain(|m| !frozen.iter().any(|done| Arc::ptr_eq(m, done)));
+    state
+        .frozen
+        .retain(|m| !frozen.iter().any(|done| Arc::ptr_eq(m, done)));
     let mut segments = state.segments.as_ref().clone();
     segments.extend(opened);
     state.segments = Arc::new(segments);
@@ -130,7 +157,9 @@ fn install(shared: &Shared, frozen: &[Arc<Memtable>], opened: Vec<Arc<Segment>>)
 
 /// Drops segments that are wholly older than the retention: first from the manifest, then from sight, then from disk.
 pub(crate) fn apply_retention(shared: &Shared) -> Result<usize> {
-    let Some(retention_ms) = shared.options.retention_ms else { return Ok(0) };
+    let Some(retention_ms) = shared.options.retention_ms else {
+        return Ok(0);
+    };
     let oldest = shared.clock.now().saturating_add(-retention_ms).0;
     let mut files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
     let mut version = files.version.clone();
@@ -143,7 +172,12 @@ pub(crate) fn apply_retention(shared: &Shared) -> Result<usize> {
     files.version = version;
     {
         let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
-        let kept = state.segments.iter().filter(|s| !dropped.contains(&s.meta)).cloned().collect();
+        let kept = state
+            .segments
+            .iter()
+            .filter(|s| !dropped.contains(&s.meta))
+            .cloned()
+            .collect();
         state.segments = Arc::new(kept);
     }
     for path in dropped.iter().flat_map(|s| [s.samples_path(), s.series_path()]) {
@@ -152,6 +186,9 @@ pub(crate) fn apply_retention(shared: &Shared) -> Result<usize> {
             tracing::warn!(path, %error, "an expired segment could not be removed");
         }
     }
-    tracing::info!(segments = dropped.len(), "dropped segments older than the retention");
+    tracing::info!(
+        segments = dropped.len(),
+        "dropped segments older than the retention"
+    );
     Ok(dropped.len())
 }

@@ -23,7 +23,13 @@ impl Merge {
         for segment in segments {
             cursors.extend(SegmentCursor::open(segment, series)?);
         }
-        Ok(Self { cursors, runs, ts: Vec::new(), values: Vec::new(), starts: Vec::new() })
+        Ok(Self {
+            cursors,
+            runs,
+            ts: Vec::new(),
+            values: Vec::new(),
+            starts: Vec::new(),
+        })
     }
 
     /// The rows of a series, ascending in time, each instant once with its newest value. Series must be asked for
@@ -48,7 +54,12 @@ impl Merge {
             }
         }
         // Sources mostly follow one another in time; only where they overlap is there anything to merge.
-        if self.starts.iter().skip(1).any(|start| self.ts[start - 1] >= self.ts[*start]) {
+        if self
+            .starts
+            .iter()
+            .skip(1)
+            .any(|start| self.ts[start - 1] >= self.ts[*start])
+        {
             self.merge_overlapping();
         }
         Ok((&self.ts, &self.values))

@@ -42,7 +42,16 @@ pub(crate) fn recover(
     let (mut wal, recovery) = Wal::open(Arc::clone(&vfs), WAL, options.wal_file_bytes)?;
     wal.skip_to(version.wal_floor);
     let files = Files { store, version };
-    let shared = Shared::new(vfs, clock, options, registry, files, Log::new(wal), segments, directory);
+    let shared = Shared::new(
+        vfs,
+        clock,
+        options,
+        registry,
+        files,
+        Log::new(wal),
+        segments,
+        directory,
+    );
     for (path, what) in damaged {
         shared.counters.damaged(path, what);
     }
@@ -52,12 +61,18 @@ pub(crate) fn recover(
 
 /// Removes segment files that the manifest does not name: leftovers of a flush or a retention that was cut short.
 fn remove_orphans(vfs: &Arc<dyn Vfs>, version: &Version) -> Result<()> {
-    let named: HashSet<String> =
-        version.segments.iter().flat_map(|s| [s.samples_path(), s.series_path()]).collect();
+    let named: HashSet<String> = version
+        .segments
+        .iter()
+        .flat_map(|s| [s.samples_path(), s.series_path()])
+        .collect();
     for file in vfs.list(SEGMENTS).map_err(EngineError::io("list", SEGMENTS))? {
         let path = format!("{SEGMENTS}/{file}");
         if !named.contains(&path) {
-            tracing::info!(path, "removing a segment file that was never finished or had expired");
+            tracing::info!(
+                path,
+                "removing a segment file that was never finished or had expired"
+            );
             vfs.remove(&path).map_err(EngineError::io("remove", &path))?;
         }
     }
@@ -89,7 +104,10 @@ fn open_segments(
                         tracing::warn!(path, %error, "a damaged file could not be moved to quarantine");
                     }
                 }
-                damaged.push((meta.name, format!("{error}; {} samples are not readable", meta.rows)));
+                damaged.push((
+                    meta.name,
+                    format!("{error}; {} samples are not readable", meta.rows),
+                ));
             }
         }
     }
@@ -99,14 +117,21 @@ fn open_segments(
 
 /// Brings the samples beyond the segments back into memory, flushing whenever memory is full.
 fn replay(shared: &Shared, mut recovery: Recovery, mut known: HashMap<SeriesId, SeriesRef>) -> Result<()> {
-    let floor = shared.files.lock().unwrap_or_else(PoisonError::into_inner).version.wal_floor;
+    let floor = shared
+        .files
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .version
+        .wal_floor;
     let mut lost = 0;
     // Definitions count from wherever the log begins, since samples behind the floor may use them.
     let report = recovery.replay(0, &mut |seq, record| {
         match record {
             Record::Series(series) => {
                 for (id, labels) in series {
-                    known.entry(id).or_insert_with(|| shared.registry.restore(id, labels));
+                    known
+                        .entry(id)
+                        .or_insert_with(|| shared.registry.restore(id, labels));
                 }
             }
             Record::Samples(record) if seq >= floor => {
@@ -122,11 +147,17 @@ fn replay(shared: &Shared, mut recovery: Recovery, mut known: HashMap<SeriesId, 
         Ok(())
     })?;
     for damage in report.damage {
-        let what = format!("{} ({} bytes at byte {})", damage.what, damage.bytes, damage.offset);
+        let what = format!(
+            "{} ({} bytes at byte {})",
+            damage.what, damage.bytes, damage.offset
+        );
         shared.counters.damaged(damage.path.display().to_string(), what);
     }
     if lost > 0 {
-        shared.counters.damaged(WAL, format!("{lost} samples belong to series whose definition was damaged"));
+        shared.counters.damaged(
+            WAL,
+            format!("{lost} samples belong to series whose definition was damaged"),
+        );
     }
     Ok(())
 }
@@ -140,7 +171,10 @@ fn insert(shared: &Shared, known: &HashMap<SeriesId, SeriesRef>, record: SampleR
         }
     }
     let lost = record.ts.len() - columns.len();
-    shared.counters.memory_rows.fetch_add(columns.len(), Ordering::Relaxed);
+    shared
+        .counters
+        .memory_rows
+        .fetch_add(columns.len(), Ordering::Relaxed);
     let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
     state.memtable.insert(columns);
     state.memtable.sort_chunks();

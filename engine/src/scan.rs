@@ -109,7 +109,9 @@ pub struct ScanPartition {
 
 impl fmt::Debug for ScanPartition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ScanPartition").field("range", &self.range).finish_non_exhaustive()
+        f.debug_struct("ScanPartition")
+            .field("range", &self.range)
+            .finish_non_exhaustive()
     }
 }
 
@@ -126,7 +128,8 @@ impl ScanPartition {
             Some(merge) => merge,
             None => {
                 let runs = self.windows.iter().flat_map(Window::sorted_runs).collect();
-                self.merge.insert(Merge::open(&self.segments, runs, &self.series)?)
+                self.merge
+                    .insert(Merge::open(&self.segments, runs, &self.series)?)
             }
         };
         while self.next_series < self.series.len() && block.len() < BLOCK_ROWS {
@@ -138,7 +141,10 @@ impl ScanPartition {
             if from < to {
                 block.ts.extend_from_slice(&ts[from..to]);
                 block.values.extend_from_slice(&values[from..to]);
-                block.runs.push(SeriesRun { series, end: block.ts.len() });
+                block.runs.push(SeriesRun {
+                    series,
+                    end: block.ts.len(),
+                });
             }
         }
         Ok(!block.is_empty())

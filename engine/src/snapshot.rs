@@ -58,7 +58,8 @@ impl Snapshot {
     /// The names of all metrics, sorted.
     #[must_use]
     pub fn metric_names(&self) -> Vec<String> {
-        self.registry.label_values(barograph_model::METRIC_NAME, &[], self.series_len)
+        self.registry
+            .label_values(barograph_model::METRIC_NAME, &[], self.series_len)
     }
 
     /// The names of the labels of series that pass every matcher, sorted, `__name__` among them.
@@ -87,13 +88,21 @@ impl Snapshot {
         for segment in self.segments.iter() {
             stats.rows_total += segment.meta.rows;
             let bounds = TimeRange::new(segment.meta.ts_min, segment.meta.ts_max);
-            let rows = if bounds.overlaps(&range) { segment.rows_of_all(&wanted) } else { 0 };
+            let rows = if bounds.overlaps(&range) {
+                segment.rows_of_all(&wanted)
+            } else {
+                0
+            };
             if rows == 0 {
                 stats.files_pruned += 1;
                 continue;
             }
             stats.rows_selected += rows;
-            by_window.entry(segment.meta.window).or_default().segments.push(Arc::clone(segment));
+            by_window
+                .entry(segment.meta.window)
+                .or_default()
+                .segments
+                .push(Arc::clone(segment));
         }
         for memtable in &self.memtables {
             for (start, window) in memtable.windows() {

@@ -46,9 +46,19 @@ impl Counters {
 
     /// Records and logs a damage.
     pub(crate) fn damaged(&self, path: impl Into<String>, what: impl Into<String>) {
-        let damage = Damage { path: path.into(), what: what.into() };
-        tracing::error!(path = damage.path, what = damage.what, "damage found in the store");
-        self.damages.lock().unwrap_or_else(PoisonError::into_inner).push(damage);
+        let damage = Damage {
+            path: path.into(),
+            what: what.into(),
+        };
+        tracing::error!(
+            path = damage.path,
+            what = damage.what,
+            "damage found in the store"
+        );
+        self.damages
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(damage);
     }
 }
 
@@ -103,10 +113,17 @@ impl EngineStats {
             wal_bytes: counters.wal_bytes.load(Ordering::Relaxed),
             segments: segments.len(),
             segment_rows: segments.iter().map(|s| s.meta.rows).sum(),
-            segment_bytes: segments.iter().map(|s| s.meta.samples_bytes + s.meta.series_bytes).sum(),
+            segment_bytes: segments
+                .iter()
+                .map(|s| s.meta.samples_bytes + s.meta.series_bytes)
+                .sum(),
             segment_memory_bytes: segments.iter().map(|s| s.memory_bytes()).sum(),
             poisoned: counters.poison(),
-            damages: counters.damages.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            damages: counters
+                .damages
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
         }
     }
 }

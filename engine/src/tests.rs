@@ -20,7 +20,10 @@ fn labels(metric: &str, instance: &str) -> Labels {
 fn open(root: &std::path::Path, options: Options) -> (Arc<Engine>, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::new(TimestampMs(NOW)));
     let vfs = Arc::new(DiskVfs::open(root).unwrap());
-    (Engine::open(vfs, Arc::<ManualClock>::clone(&clock), options).unwrap(), clock)
+    (
+        Engine::open(vfs, Arc::<ManualClock>::clone(&clock), options).unwrap(),
+        clock,
+    )
 }
 
 fn read_all(snapshot: &Snapshot, matchers: &[Matcher], range: TimeRange) -> Model {
@@ -28,7 +31,10 @@ fn read_all(snapshot: &Snapshot, matchers: &[Matcher], range: TimeRange) -> Mode
     let mut found = Model::new();
     let mut last_end = i64::MIN;
     for mut partition in snapshot.scan(&series, range).into_partitions() {
-        assert!(partition.range().start.0 > last_end, "partitions are disjoint and in order");
+        assert!(
+            partition.range().start.0 > last_end,
+            "partitions are disjoint and in order"
+        );
         last_end = partition.range().end.0;
         let mut block = SampleBlock::default();
         let mut seen: Vec<SeriesRef> = Vec::new();
@@ -64,23 +70,49 @@ fn what_was_written_is_read_before_and_after_a_flush_and_a_restart() {
     let root = tempfile::tempdir().unwrap();
     let mut model = Model::new();
     let (engine, _) = open(root.path(), Options::default());
-    let odd = [0.1, -0.0, f64::NAN, f64::INFINITY, stale_nan(), 1.0 / 3.0, 1e300, 42.0, 1e15 + 1.0];
+    let odd = [
+        0.1,
+        -0.0,
+        f64::NAN,
+        f64::INFINITY,
+        stale_nan(),
+        1.0 / 3.0,
+        1e300,
+        42.0,
+        1e15 + 1.0,
+    ];
     let rows = |hour: i64| {
         let at = move |i: usize| NOW + hour * 3_600_000 + i as i64 * 15_000;
-        odd.iter().enumerate().map(move |(i, v)| (labels("m", &format!("i{}", i % 3)), at(i), *v))
+        odd.iter()
+            .enumerate()
+            .map(move |(i, v)| (labels("m", &format!("i{}", i % 3)), at(i), *v))
     };
     for hour in -5..0 {
         write(&engine, &mut model, &rows(hour).collect::<Vec<_>>());
     }
     assert_eq!(read_all(&engine.snapshot(), &[], TimeRange::ALL), model);
     engine.flush().unwrap();
-    assert_eq!((engine.stats().memory_rows, engine.stats().segments > 2), (0, true));
+    assert_eq!(
+        (engine.stats().memory_rows, engine.stats().segments > 2),
+        (0, true)
+    );
     assert_eq!(read_all(&engine.snapshot(), &[], TimeRange::ALL), model);
-    write(&engine, &mut model, &[(labels("m", "i0"), NOW - 3_600_000, 7.0), (labels("late", "x"), NOW, 1.5)]);
+    write(
+        &engine,
+        &mut model,
+        &[
+            (labels("m", "i0"), NOW - 3_600_000, 7.0),
+            (labels("late", "x"), NOW, 1.5),
+        ],
+    );
     drop(engine);
 
     let (engine, _) = open(root.path(), Options::default());
-    assert_eq!(read_all(&engine.snapshot(), &[], TimeRange::ALL), model, "newest write wins over the segment");
+    assert_eq!(
+        read_all(&engine.snapshot(), &[], TimeRange::ALL),
+        model,
+        "newest write wins over the segment"
+    );
     let some = TimeRange::new(NOW - 7_200_000, NOW - 3_600_000);
     let expected: Model = model
         .iter()
@@ -88,10 +120,16 @@ fn what_was_written_is_read_before_and_after_a_flush_and_a_restart() {
         .map(|(k, v)| (k.clone(), *v))
         .collect();
     assert!(!expected.is_empty());
-    assert_eq!(read_all(&engine.snapshot(), &[Matcher::equal("instance", "i1")], some), expected);
+    assert_eq!(
+        read_all(&engine.snapshot(), &[Matcher::equal("instance", "i1")], some),
+        expected
+    );
     engine.close().unwrap();
     assert_eq!(engine.stats().memory_rows, 0);
-    assert!(matches!(engine.append_blocking(column(&engine)), Err(EngineError::Closing)));
+    assert!(matches!(
+        engine.append_blocking(column(&engine)),
+        Err(EngineError::Closing)
+    ));
 }
 
 fn column(engine: &Engine) -> SampleColumns {
@@ -108,7 +146,11 @@ fn a_snapshot_does_not_change_and_outlives_its_files() {
     write(&engine, &mut model, &[(labels("m", "a"), NOW, 1.0)]);
     engine.flush().unwrap();
     let before = engine.snapshot();
-    write(&engine, &mut model.clone(), &[(labels("m", "a"), NOW, 2.0), (labels("m", "b"), NOW, 2.0)]);
+    write(
+        &engine,
+        &mut model.clone(),
+        &[(labels("m", "a"), NOW, 2.0), (labels("m", "b"), NOW, 2.0)],
+    );
     clock.advance_ms(20 * 86_400_000);
     assert_eq!(engine.apply_retention().unwrap(), 1);
     assert_eq!(read_all(&before, &[], TimeRange::ALL), model);
@@ -130,12 +172,22 @@ fn a_damaged_segment_is_set_aside_and_the_rest_is_served() {
     let mut model = Model::new();
     let (engine, _) = open(root.path(), Options::default());
     write(&engine, &mut model, &[(labels("m", "a"), NOW, 1.0)]);
-    write(&engine, &mut Model::new(), &[(labels("m", "a"), NOW - 86_400_000, 1.0)]);
+    write(
+        &engine,
+        &mut Model::new(),
+        &[(labels("m", "a"), NOW - 86_400_000, 1.0)],
+    );
     engine.close().unwrap();
     drop(engine);
-    let mut names: Vec<_> = std::fs::read_dir(root.path().join("segments")).unwrap().map(|e| e.unwrap().path()).collect();
+    let mut names: Vec<_> = std::fs::read_dir(root.path().join("segments"))
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
     names.sort();
-    let victim = names.iter().find(|p| p.to_string_lossy().ends_with(".samples.parquet")).unwrap();
+    let victim = names
+        .iter()
+        .find(|p| p.to_string_lossy().ends_with(".samples.parquet"))
+        .unwrap();
     let mut bytes = std::fs::read(victim).unwrap();
     let middle = bytes.len() / 3;
     bytes[middle] ^= 0x10;
@@ -146,7 +198,10 @@ fn a_damaged_segment_is_set_aside_and_the_rest_is_served() {
     let damages = engine.stats().damages;
     assert_eq!(damages.len(), 1);
     assert!(damages[0].what.contains("CRC-32C"), "{}", damages[0].what);
-    assert_eq!(std::fs::read_dir(root.path().join("quarantine")).unwrap().count(), 2);
+    assert_eq!(
+        std::fs::read_dir(root.path().join("quarantine")).unwrap().count(),
+        2
+    );
 }
 
 #[test]
@@ -154,14 +209,28 @@ fn pruning_is_counted() {
     let root = tempfile::tempdir().unwrap();
     let (engine, _) = open(root.path(), Options::default());
     for day in 0..3 {
-        write(&engine, &mut Model::new(), &[(labels(&format!("m{day}"), "a"), NOW - day * 86_400_000, 1.0)]);
+        write(
+            &engine,
+            &mut Model::new(),
+            &[(labels(&format!("m{day}"), "a"), NOW - day * 86_400_000, 1.0)],
+        );
     }
     engine.flush().unwrap();
     let snapshot = engine.snapshot();
     let series = snapshot.select(&[Matcher::equal("__name__", "m1")]);
     let stats = snapshot.scan(&series, TimeRange::ALL).stats();
-    assert_eq!((stats.files_total, stats.files_pruned, stats.rows_total, stats.rows_selected), (3, 2, 3, 1));
-    let stats = snapshot.scan(&snapshot.select(&[]), TimeRange::new(NOW, NOW)).stats();
+    assert_eq!(
+        (
+            stats.files_total,
+            stats.files_pruned,
+            stats.rows_total,
+            stats.rows_selected
+        ),
+        (3, 2, 3, 1)
+    );
+    let stats = snapshot
+        .scan(&snapshot.select(&[]), TimeRange::new(NOW, NOW))
+        .stats();
     assert_eq!((stats.files_pruned, stats.series_matched), (2, 3));
 }
 

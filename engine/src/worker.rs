@@ -71,7 +71,10 @@ fn commit(shared: &Shared, batches: Vec<Pending>) {
     if let Err(error) = &result {
         shared.counters.failed_commits.fetch_add(1, Ordering::Relaxed);
         if let Some(reason) = Log::poisoned(error) {
-            tracing::error!(reason, "a sync failed: the store accepts no more writes until it is restarted");
+            tracing::error!(
+                reason,
+                "a sync failed: the store accepts no more writes until it is restarted"
+            );
             shared.counters.set_poison(reason);
         } else {
             tracing::warn!(%error, "a commit failed: its samples were refused");
@@ -86,8 +89,14 @@ fn commit(shared: &Shared, batches: Vec<Pending>) {
         let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
         for batch in pushed {
             if result.is_ok() {
-                shared.counters.samples.fetch_add(batch.columns.len() as u64, Ordering::Relaxed);
-                shared.counters.memory_rows.fetch_add(batch.columns.len(), Ordering::Relaxed);
+                shared
+                    .counters
+                    .samples
+                    .fetch_add(batch.columns.len() as u64, Ordering::Relaxed);
+                shared
+                    .counters
+                    .memory_rows
+                    .fetch_add(batch.columns.len(), Ordering::Relaxed);
                 state.memtable.insert(batch.columns);
             }
             answers.push(batch.done);
@@ -101,11 +110,20 @@ fn commit(shared: &Shared, batches: Vec<Pending>) {
 
 /// Sorts outside the acknowledgement's way, on the only thread that inserts.
 fn sort_chunks(shared: &Shared) {
-    shared.state.write().unwrap_or_else(PoisonError::into_inner).memtable.sort_chunks();
+    shared
+        .state
+        .write()
+        .unwrap_or_else(PoisonError::into_inner)
+        .memtable
+        .sort_chunks();
 }
 
 impl Shared {
     pub(crate) fn memory_rows(&self) -> usize {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).memtable.rows()
+        self.state
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .memtable
+            .rows()
     }
 }

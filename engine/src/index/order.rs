@@ -83,9 +83,17 @@ mod tests {
         let half = StorageOrder::extend(&StorageOrder::default(), 90, key);
         let in_steps = StorageOrder::extend(&half, 200, key);
         assert_eq!(at_once.sorted(), in_steps.sorted());
-        assert!(at_once.sorted().windows(2).all(|w| compare_keys(key(w[0]), key(w[1])) == Ordering::Less));
+        assert!(
+            at_once
+                .sorted()
+                .windows(2)
+                .all(|w| compare_keys(key(w[0]), key(w[1])) == Ordering::Less)
+        );
         let mut some = vec![SeriesRef(3), SeriesRef(199), SeriesRef(0)];
         at_once.sort(&mut some);
-        assert!(some.windows(2).all(|w| compare_keys(key(w[0]), key(w[1])) == Ordering::Less));
+        assert!(
+            some.windows(2)
+                .all(|w| compare_keys(key(w[0]), key(w[1])) == Ordering::Less)
+        );
     }
 }

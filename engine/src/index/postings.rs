@@ -22,7 +22,9 @@ impl Postings {
             if !self.by_name.contains_key(name) {
                 self.by_name.insert(name.into(), BTreeMap::new());
             }
-            let Some(values) = self.by_name.get_mut(name) else { continue };
+            let Some(values) = self.by_name.get_mut(name) else {
+                continue;
+            };
             match values.get_mut(value) {
                 Some(bitmap) => {
                     bitmap.insert(series.0);
@@ -71,13 +73,20 @@ impl Postings {
 
     /// The values of a label with their series, sorted.
     pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = (&str, &RoaringBitmap)> {
-        self.by_name.get(name).into_iter().flatten().map(|(value, bitmap)| (value.as_ref(), bitmap))
+        self.by_name
+            .get(name)
+            .into_iter()
+            .flatten()
+            .map(|(value, bitmap)| (value.as_ref(), bitmap))
     }
 
     fn with_value(&self, matcher: &Matcher) -> RoaringBitmap {
         if matcher.op() == MatchOp::Equal {
             let values = self.by_name.get(matcher.name());
-            return values.and_then(|v| v.get(matcher.value())).cloned().unwrap_or_default();
+            return values
+                .and_then(|v| v.get(matcher.value()))
+                .cloned()
+                .unwrap_or_default();
         }
         let mut found = RoaringBitmap::new();
         for (_, bitmap) in self.values(matcher.name()).filter(|(v, _)| matcher.matches(v)) {

@@ -68,7 +68,10 @@ struct Inner {
 impl Registry {
     /// A registry without series; ids count from `next_id`.
     pub(crate) fn new(next_id: i64) -> Self {
-        let inner = Inner { next_id, ..Inner::default() };
+        let inner = Inner {
+            next_id,
+            ..Inner::default()
+        };
         Self {
             seed: RandomState::new().hash_one(next_id),
             inner: RwLock::new(inner),
@@ -89,7 +92,10 @@ impl Registry {
     ) -> Vec<Option<SeriesRef>> {
         let mut found: Vec<Option<SeriesRef>> = {
             let inner = self.read();
-            fingerprints.iter().map(|f| inner.by_raw.get(f).copied()).collect()
+            fingerprints
+                .iter()
+                .map(|f| inner.by_raw.get(f).copied())
+                .collect()
         };
         let misses: Vec<usize> = (0..found.len()).filter(|i| found[*i].is_none()).collect();
         if misses.is_empty() {
@@ -198,7 +204,12 @@ impl Registry {
     pub(crate) fn label_names(&self, matchers: &[Matcher], len: usize) -> Vec<String> {
         let inner = self.read();
         let selected = inner.visible(matchers, len);
-        let used = |name: &&str| inner.postings.values(name).any(|(_, series)| !series.is_disjoint(&selected));
+        let used = |name: &&str| {
+            inner
+                .postings
+                .values(name)
+                .any(|(_, series)| !series.is_disjoint(&selected))
+        };
         inner.postings.names().filter(used).map(str::to_owned).collect()
     }
 
@@ -206,7 +217,10 @@ impl Registry {
     pub(crate) fn label_values(&self, name: &str, matchers: &[Matcher], len: usize) -> Vec<String> {
         let inner = self.read();
         let selected = inner.visible(matchers, len);
-        let values = inner.postings.values(name).filter(|(_, series)| !series.is_disjoint(&selected));
+        let values = inner
+            .postings
+            .values(name)
+            .filter(|(_, series)| !series.is_disjoint(&selected));
         values.map(|(value, _)| value.to_owned()).collect()
     }
 
@@ -262,7 +276,10 @@ mod tests {
     fn two_spellings_are_one_series() {
         let registry = Registry::new(1);
         let mut asked = 0;
-        let fingerprints = [registry.fingerprint(b"spelling one"), registry.fingerprint(b"spelling two")];
+        let fingerprints = [
+            registry.fingerprint(b"spelling one"),
+            registry.fingerprint(b"spelling two"),
+        ];
         for _ in 0..2 {
             let found = registry.resolve(&fingerprints, &mut |_| {
                 asked += 1;
@@ -298,7 +315,10 @@ mod tests {
         let len = registry.len();
         registry.by_labels(&labels("up", "b"));
         assert_eq!(registry.label_values("job", &[], len), ["a"]);
-        assert_eq!(registry.select(&[Matcher::equal("__name__", "up")], len), [SeriesRef(0)]);
+        assert_eq!(
+            registry.select(&[Matcher::equal("__name__", "up")], len),
+            [SeriesRef(0)]
+        );
         assert_eq!(registry.label_names(&[], 2), ["__name__", "job"]);
     }
 }

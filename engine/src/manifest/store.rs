@@ -43,8 +43,15 @@ impl ManifestStore {
         let line_end = bytes.iter().position(|b| *b == b'\n').unwrap_or(bytes.len());
         let header = String::from_utf8_lossy(&bytes[..line_end]).into_owned();
         let body = bytes.get(line_end + 1..).unwrap_or_default();
-        let crc = header.strip_prefix(HEADER).and_then(|hex| u32::from_str_radix(hex, 16).ok());
-        let crc = crc.ok_or_else(|| corrupt("a line that begins with barograph-manifest 1", format!("{header:?}")))?;
+        let crc = header
+            .strip_prefix(HEADER)
+            .and_then(|hex| u32::from_str_radix(hex, 16).ok());
+        let crc = crc.ok_or_else(|| {
+            corrupt(
+                "a line that begins with barograph-manifest 1",
+                format!("{header:?}"),
+            )
+        })?;
         let found = crc32c::crc32c(body);
         if crc != found {
             return Err(corrupt(&format!("CRC-32C {crc:08x}"), format!("{found:08x}")));
@@ -54,15 +61,20 @@ impl ManifestStore {
 
     /// Makes a state durable. On an error the old state may or may not still be the one on disk.
     pub(crate) fn save(&self, version: &Version) -> Result<()> {
-        let body = serde_json::to_vec(version)
-            .map_err(|e| EngineError::io("encode", PATH)(io::Error::other(e)))?;
+        let body =
+            serde_json::to_vec(version).map_err(|e| EngineError::io("encode", PATH)(io::Error::other(e)))?;
         let mut bytes = format!("{HEADER}{:08x}\n", crc32c::crc32c(&body)).into_bytes();
         bytes.extend_from_slice(&body);
-        let mut file = self.vfs.create(NEXT_PATH).map_err(EngineError::io("create", NEXT_PATH))?;
+        let mut file = self
+            .vfs
+            .create(NEXT_PATH)
+            .map_err(EngineError::io("create", NEXT_PATH))?;
         file.append(&bytes).map_err(EngineError::io("write", NEXT_PATH))?;
         file.sync().map_err(EngineError::io("sync", NEXT_PATH))?;
         drop(file);
-        self.vfs.rename(NEXT_PATH, PATH).map_err(EngineError::io("rename", NEXT_PATH))?;
+        self.vfs
+            .rename(NEXT_PATH, PATH)
+            .map_err(EngineError::io("rename", NEXT_PATH))?;
         self.vfs.sync_dir("").map_err(EngineError::io("sync", "."))
     }
 }

@@ -19,6 +19,11 @@ pub(crate) struct Version {
 
 impl Default for Version {
     fn default() -> Self {
-        Self { wal_floor: 0, next_series_id: 1, next_sequence: 1, segments: Vec::new() }
+        Self {
+            wal_floor: 0,
+            next_series_id: 1,
+            next_sequence: 1,
+            segments: Vec::new(),
+        }
     }
 }

@@ -35,7 +35,9 @@ impl Memtable {
     /// Adds a committed batch; later batches are newer.
     pub(crate) fn insert(&mut self, columns: SampleColumns) {
         self.rows += columns.len();
-        let (Some(first), Some(last)) = (columns.ts.iter().min(), columns.ts.iter().max()) else { return };
+        let (Some(first), Some(last)) = (columns.ts.iter().min(), columns.ts.iter().max()) else {
+            return;
+        };
         let (first, last) = (window_of(*first), window_of(*last));
         if first == last {
             self.windows.entry(first).or_default().push(columns);

@@ -20,7 +20,11 @@ impl Run {
     /// series mostly arrive in order of time, so only the exceptions are sorted.
     pub(crate) fn from_chunks(chunks: &[Arc<SampleColumns>]) -> Self {
         let rows: usize = chunks.iter().map(|c| c.len()).sum();
-        let highest = chunks.iter().flat_map(|c| &c.series).max().map_or(0, |s| s.0 as usize + 1);
+        let highest = chunks
+            .iter()
+            .flat_map(|c| &c.series)
+            .max()
+            .map_or(0, |s| s.0 as usize + 1);
         let mut next = vec![0u32; highest + 1];
         for series in chunks.iter().flat_map(|c| &c.series) {
             next[series.0 as usize + 1] += 1;
@@ -28,7 +32,12 @@ impl Run {
         for i in 1..next.len() {
             next[i] += next[i - 1];
         }
-        let mut run = Self { series: Vec::new(), starts: Vec::new(), ts: vec![0; rows], values: vec![0.0; rows] };
+        let mut run = Self {
+            series: Vec::new(),
+            starts: Vec::new(),
+            ts: vec![0; rows],
+            values: vec![0.0; rows],
+        };
         for i in 0..highest {
             if next[i] < next[i + 1] {
                 run.series.push(SeriesRef(i as u32));
@@ -76,14 +85,22 @@ impl Run {
         if all_in_order {
             return;
         }
-        let (mut ts, mut values) = (Vec::with_capacity(self.ts.len()), Vec::with_capacity(self.ts.len()));
+        let (mut ts, mut values) = (
+            Vec::with_capacity(self.ts.len()),
+            Vec::with_capacity(self.ts.len()),
+        );
         let mut starts = Vec::with_capacity(self.starts.len());
         let mut rows: Vec<(i64, f64)> = Vec::new();
         for i in 0..self.series.len() {
             starts.push(ts.len() as u32);
             let range = ranges(&self.starts, i);
             rows.clear();
-            rows.extend(self.ts[range.clone()].iter().copied().zip(self.values[range].iter().copied()));
+            rows.extend(
+                self.ts[range.clone()]
+                    .iter()
+                    .copied()
+                    .zip(self.values[range].iter().copied()),
+            );
             // Stable, so that among equal instants the newest write stays last.
             rows.sort_by_key(|(ts, _)| *ts);
             for (j, (t, v)) in rows.iter().enumerate() {

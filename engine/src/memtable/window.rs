@@ -21,7 +21,9 @@ pub(crate) struct Window {
 impl Window {
     /// Adds rows that are newer than all that is here.
     pub(crate) fn push(&mut self, columns: SampleColumns) {
-        let (Some(first), Some(last)) = (columns.ts.iter().min(), columns.ts.iter().max()) else { return };
+        let (Some(first), Some(last)) = (columns.ts.iter().min(), columns.ts.iter().max()) else {
+            return;
+        };
         let (low, high) = self.bounds.unwrap_or((*first, *last));
         self.bounds = Some((low.min(*first), high.max(*last)));
         self.chunk_rows += columns.len();

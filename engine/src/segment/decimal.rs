@@ -17,8 +17,8 @@ const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// `10^i`, each exact.
 pub(crate) const POW10: [f64; EXPONENT_MAX as usize + 1] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
-    1e21, 1e22,
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22,
 ];
 
 /// A value as `mantissa / 10^exponent`.
@@ -36,7 +36,13 @@ impl Decimal {
         }
         let whole = value as i64;
         if (whole as f64).to_bits() == value.to_bits() {
-            return Some(Self { mantissa: whole, exponent: 0 });
+            return Some(Self {
+                mantissa: whole,
+                exponent: 0,
+            });
+        }
+        if value == 0.0 {
+            return None; // -0.0: no mantissa has its sign
         }
         // If any exponent works then so does the largest that keeps fifteen digits, since the mantissa only gains
         // zeros: one trial decides, and the zeros come off again in integers.
@@ -57,7 +63,10 @@ impl Decimal {
         if !(scaled.abs() <= MANTISSA_MAX) {
             return None;
         }
-        let decimal = Self { mantissa: scaled as i64, exponent };
+        let decimal = Self {
+            mantissa: scaled as i64,
+            exponent,
+        };
         (decimal.value().to_bits() == value.to_bits()).then_some(decimal)
     }
 
@@ -121,7 +130,15 @@ mod tests {
         assert_eq!(parts(1_700_000_000.123), Some((1_700_000_000_123, 3)));
         assert_eq!(parts(1e15), Some((1_000_000_000_000_000, 0)));
         assert_eq!(parts(1e-7), Some((1, 7)));
-        for not_decimal in [-0.0, f64::NAN, f64::INFINITY, 1.0 / 3.0, 1e300, 5e-324, std::f64::consts::PI] {
+        for not_decimal in [
+            -0.0,
+            f64::NAN,
+            f64::INFINITY,
+            1.0 / 3.0,
+            1e300,
+            5e-324,
+            std::f64::consts::PI,
+        ] {
             assert_eq!(parts(not_decimal), None, "{not_decimal}");
         }
     }

@@ -36,7 +36,10 @@ impl FileWriter {
         properties: WriterProperties,
     ) -> Result<Self> {
         let file = vfs.create(&path).map_err(EngineError::io("create", &path))?;
-        let summed = Summed { file, sum: FileSum { bytes: 0, crc32c: 0 } };
+        let summed = Summed {
+            file,
+            sum: FileSum { bytes: 0, crc32c: 0 },
+        };
         let buffered = BufWriter::with_capacity(BUFFER_BYTES, summed);
         let writer = ArrowWriter::try_new(buffered, schema, Some(properties)).map_err(at(&path))?;
         Ok(Self { path, writer })

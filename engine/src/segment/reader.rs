@@ -6,9 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int32Type, Int64Type, TimestampMillisecondType};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
-};
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection};
 
 use super::Segment;
 use super::decimal::POW10;
@@ -49,8 +47,10 @@ impl SegmentCursor {
         }
         let rows = segment.meta.rows as usize;
         let path = segment.meta.samples_path();
-        let builder =
-            ParquetRecordBatchReaderBuilder::new_with_metadata(segment.samples.clone(), segment.footer.clone());
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(
+            segment.samples.clone(),
+            segment.footer.clone(),
+        );
         let columns = ProjectionMask::columns(builder.parquet_schema(), ["ts", "vm", "ve", "vf"]);
         let mut builder = builder.with_projection(columns).with_batch_size(BATCH_ROWS);
         if ranges[0] != (0..rows) {
@@ -58,12 +58,19 @@ impl SegmentCursor {
             builder = builder.with_row_selection(selection);
         }
         let reader = builder.build().map_err(at(&path))?;
-        Ok(Some(Self { segment: Arc::clone(segment), reader, batch: None, row: 0 }))
+        Ok(Some(Self {
+            segment: Arc::clone(segment),
+            reader,
+            batch: None,
+            row: 0,
+        }))
     }
 
     /// Appends the rows of a series to `ts` and `values`; nothing where the segment does not have it.
     pub(crate) fn take(&mut self, series: SeriesRef, ts: &mut Vec<i64>, values: &mut Vec<f64>) -> Result<()> {
-        let Some(range) = self.segment.rows_of(series) else { return Ok(()) };
+        let Some(range) = self.segment.rows_of(series) else {
+            return Ok(());
+        };
         let mut wanted = range.len();
         while wanted > 0 {
             let batch = match &self.batch {
@@ -76,7 +83,9 @@ impl SegmentCursor {
             let end = (self.row + wanted).min(batch.ts.len());
             wanted -= end - self.row;
             ts.extend_from_slice(&batch.ts.values()[self.row..end]);
-            batch.append_values(self.row..end, values).ok_or_else(|| self.corrupt("an exponent above 22"))?;
+            batch
+                .append_values(self.row..end, values)
+                .ok_or_else(|| self.corrupt("an exponent above 22"))?;
             self.row = end;
         }
         Ok(())
@@ -106,10 +115,22 @@ impl SegmentCursor {
 impl Decoded {
     fn new(batch: &RecordBatch) -> Option<Self> {
         Some(Self {
-            ts: batch.column_by_name("ts")?.as_primitive_opt::<TimestampMillisecondType>()?.clone(),
-            mantissas: batch.column_by_name("vm")?.as_primitive_opt::<Int64Type>()?.clone(),
-            exponents: batch.column_by_name("ve")?.as_primitive_opt::<Int32Type>()?.clone(),
-            floats: batch.column_by_name("vf")?.as_primitive_opt::<Float64Type>()?.clone(),
+            ts: batch
+                .column_by_name("ts")?
+                .as_primitive_opt::<TimestampMillisecondType>()?
+                .clone(),
+            mantissas: batch
+                .column_by_name("vm")?
+                .as_primitive_opt::<Int64Type>()?
+                .clone(),
+            exponents: batch
+                .column_by_name("ve")?
+                .as_primitive_opt::<Int32Type>()?
+                .clone(),
+            floats: batch
+                .column_by_name("vf")?
+                .as_primitive_opt::<Float64Type>()?
+                .clone(),
         })
     }
 

@@ -39,7 +39,10 @@ pub(crate) fn series_schema() -> SchemaRef {
         Field::new("key", DataType::Utf8, false),
         Field::new("value", DataType::Utf8, false),
     ]);
-    let labels = DataType::Map(Arc::new(Field::new("key_value", DataType::Struct(entry), false)), false);
+    let labels = DataType::Map(
+        Arc::new(Field::new("key_value", DataType::Struct(entry), false)),
+        false,
+    );
     Arc::new(Schema::new(vec![
         Field::new("series_id", DataType::Int64, false),
         Field::new("metric", DataType::Utf8, false),
@@ -67,7 +70,9 @@ pub(crate) fn samples_properties(row_group_rows: usize) -> WriterProperties {
     for dictionary in ["ve", "flags"] {
         builder = builder.set_column_dictionary_enabled(ColumnPath::from(dictionary), true);
     }
-    builder.set_column_encoding(ColumnPath::from("vf"), Encoding::BYTE_STREAM_SPLIT).build()
+    builder
+        .set_column_encoding(ColumnPath::from("vf"), Encoding::BYTE_STREAM_SPLIT)
+        .build()
 }
 
 /// How the series file is written.

@@ -47,8 +47,12 @@ impl Segment {
         known: &mut HashMap<SeriesId, SeriesRef>,
     ) -> Result<Self> {
         let (samples_path, series_path) = (meta.samples_path(), meta.series_path());
-        let samples = vfs.read(&samples_path).map_err(EngineError::io("read", &samples_path))?;
-        let series = vfs.read(&series_path).map_err(EngineError::io("read", &series_path))?;
+        let samples = vfs
+            .read(&samples_path)
+            .map_err(EngineError::io("read", &samples_path))?;
+        let series = vfs
+            .read(&series_path)
+            .map_err(EngineError::io("read", &series_path))?;
         check(&samples_path, samples.len() as u64, meta.samples_bytes, "bytes")?;
         check(&series_path, series.len() as u64, meta.series_bytes, "bytes")?;
         let crc = u64::from(crc32c::crc32c(&series));
@@ -58,7 +62,12 @@ impl Segment {
         let footer = ArrowReaderMetadata::load(&samples, options).map_err(at(&samples_path))?;
         let file_rows = footer.metadata().file_metadata().num_rows();
         check(&samples_path, file_rows as u64, meta.rows, "rows")?;
-        check(&series_path, rows.last().map_or(0, |r| r.first_row + r.rows), meta.rows, "rows of series")?;
+        check(
+            &series_path,
+            rows.last().map_or(0, |r| r.first_row + r.rows),
+            meta.rows,
+            "rows of series",
+        )?;
         let mut places = Vec::with_capacity(rows.len());
         let mut first_rows = Vec::with_capacity(rows.len() + 1);
         for (place, row) in rows.iter().enumerate() {
@@ -70,13 +79,24 @@ impl Segment {
         }
         first_rows.push(meta.rows);
         places.sort_unstable();
-        Ok(Self { meta, samples, footer, places, first_rows })
+        Ok(Self {
+            meta,
+            samples,
+            footer,
+            places,
+            first_rows,
+        })
     }
 
     /// Whether the samples file still has the checksum that was written into the manifest. Reads all of it.
     pub(crate) fn verify(&self) -> Result<()> {
         let crc = u64::from(crc32c::crc32c(&self.samples));
-        check(&self.meta.samples_path(), crc, u64::from(self.meta.samples_crc32c), "as its CRC-32C")
+        check(
+            &self.meta.samples_path(),
+            crc,
+            u64::from(self.meta.samples_crc32c),
+            "as its CRC-32C",
+        )
     }
 
     /// The rows of a series in the file, where it has any. O(log n).
@@ -92,9 +112,15 @@ impl Segment {
             // Everything is asked for, or nearly: walking the segment's own series is the shorter way.
             let wanted: roaring::RoaringBitmap = series.iter().map(|s| s.0).collect();
             let mine = self.places.iter().filter(|(s, _)| wanted.contains(s.0));
-            return mine.map(|(_, place)| self.first_rows[*place as usize + 1] - self.first_rows[*place as usize]).sum();
+            return mine
+                .map(|(_, place)| self.first_rows[*place as usize + 1] - self.first_rows[*place as usize])
+                .sum();
         }
-        series.iter().filter_map(|s| self.rows_of(*s)).map(|range| range.len() as u64).sum()
+        series
+            .iter()
+            .filter_map(|s| self.rows_of(*s))
+            .map(|range| range.len() as u64)
+            .sum()
     }
 
     /// Bytes of memory beside the mapped file.

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, AsArray, Int64Array, MapBuilder, RecordBatch, StringArray, StringBuilder, TimestampMillisecondArray,
+    Array, AsArray, Int64Array, MapBuilder, RecordBatch, StringArray, StringBuilder,
+    TimestampMillisecondArray,
 };
 use arrow::datatypes::{DataType, Field, Int64Type};
 use barograph_model::{Labels, SeriesId};
@@ -60,8 +61,14 @@ fn batch(rows: &[SeriesRow]) -> std::result::Result<RecordBatch, arrow::error::A
         },
         labels.offsets().clone(),
         arrow::array::StructArray::from(vec![
-            (Arc::new(Field::new("key", DataType::Utf8, false)), Arc::clone(labels.keys())),
-            (Arc::new(Field::new("value", DataType::Utf8, false)), Arc::clone(labels.values())),
+            (
+                Arc::new(Field::new("key", DataType::Utf8, false)),
+                Arc::clone(labels.keys()),
+            ),
+            (
+                Arc::new(Field::new("value", DataType::Utf8, false)),
+                Arc::clone(labels.values()),
+            ),
         ]),
         None,
         false,
@@ -73,9 +80,13 @@ fn batch(rows: &[SeriesRow]) -> std::result::Result<RecordBatch, arrow::error::A
         schema,
         vec![
             Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.id.0))),
-            Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.labels.metric()))),
+            Arc::new(StringArray::from_iter_values(
+                rows.iter().map(|r| r.labels.metric()),
+            )),
             Arc::new(labels),
-            Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.first_row as i64))),
+            Arc::new(Int64Array::from_iter_values(
+                rows.iter().map(|r| r.first_row as i64),
+            )),
             Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.rows as i64))),
             timestamps(|r| r.ts_min),
             timestamps(|r| r.ts_max),
@@ -102,7 +113,11 @@ pub(crate) fn read(path: &str, bytes: Bytes) -> Result<Vec<SeriesRow>> {
 }
 
 fn read_batch(batch: &RecordBatch, rows: &mut Vec<SeriesRow>) -> std::result::Result<(), String> {
-    let column = |name: &str| batch.column_by_name(name).ok_or_else(|| format!("no column {name}"));
+    let column = |name: &str| {
+        batch
+            .column_by_name(name)
+            .ok_or_else(|| format!("no column {name}"))
+    };
     let integers = |name: &str| -> std::result::Result<Vec<i64>, String> {
         let array = arrow::compute::cast(column(name)?, &DataType::Int64).map_err(|e| e.to_string())?;
         Ok(array.as_primitive::<Int64Type>().values().to_vec())
@@ -112,14 +127,23 @@ fn read_batch(batch: &RecordBatch, rows: &mut Vec<SeriesRow>) -> std::result::Re
     let labels = column("labels")?.as_map_opt().ok_or("labels are not a map")?;
     for i in 0..batch.num_rows() {
         let entry = labels.value(i);
-        let keys = entry.column(0).as_string_opt::<i32>().ok_or("label names are not text")?;
-        let values = entry.column(1).as_string_opt::<i32>().ok_or("label values are not text")?;
+        let keys = entry
+            .column(0)
+            .as_string_opt::<i32>()
+            .ok_or("label names are not text")?;
+        let values = entry
+            .column(1)
+            .as_string_opt::<i32>()
+            .ok_or("label values are not text")?;
         let pairs = (0..entry.len()).map(|j| (keys.value(j), values.value(j)));
         let labels = Labels::from_pairs(pairs).map_err(|e| e.to_string())?;
         let expected_first = rows.last().map_or(0, |r| r.first_row + r.rows);
         let (first_row, rows_of_series) = (first[i] as u64, count[i] as u64);
         if first_row != expected_first || count[i] <= 0 {
-            return Err(format!("rows {first_row}+{} after row {expected_first}", count[i]));
+            return Err(format!(
+                "rows {first_row}+{} after row {expected_first}",
+                count[i]
+            ));
         }
         rows.push(SeriesRow {
             id: SeriesId(ids[i]),

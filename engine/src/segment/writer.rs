@@ -65,8 +65,16 @@ impl SegmentWriter {
     }
 
     /// Adds all rows of a series, ascending in time without repeats. Nothing happens where there is none.
-    pub(crate) fn push(&mut self, id: SeriesId, labels: Arc<Labels>, ts: &[i64], values: &[f64]) -> Result<()> {
-        let (Some(first), Some(last)) = (ts.first(), ts.last()) else { return Ok(()) };
+    pub(crate) fn push(
+        &mut self,
+        id: SeriesId,
+        labels: Arc<Labels>,
+        ts: &[i64],
+        values: &[f64],
+    ) -> Result<()> {
+        let (Some(first), Some(last)) = (ts.first(), ts.last()) else {
+            return Ok(());
+        };
         debug_assert!(ts.len() == values.len() && ts.windows(2).all(|w| w[0] < w[1]));
         self.series.push(SeriesRow {
             id,
@@ -82,8 +90,13 @@ impl SegmentWriter {
         self.ids.resize(self.ids.len() + ts.len(), id.0);
         self.ts.extend_from_slice(ts);
         self.values.push_series(values);
-        self.flags.extend(values.iter().map(|v| if is_stale(*v) { FLAG_STALE } else { 0 }));
-        if self.ts.len() >= BATCH_ROWS { self.write_batch() } else { Ok(()) }
+        self.flags
+            .extend(values.iter().map(|v| if is_stale(*v) { FLAG_STALE } else { 0 }));
+        if self.ts.len() >= BATCH_ROWS {
+            self.write_batch()
+        } else {
+            Ok(())
+        }
     }
 
     /// Writes the series file, syncs both and the folder's names are left to the caller. `None` without rows: the
@@ -93,7 +106,9 @@ impl SegmentWriter {
         let samples = self.samples.finish()?;
         if self.meta.rows == 0 {
             let path = self.meta.samples_path();
-            self.vfs.remove(&path).map_err(crate::EngineError::io("remove", &path))?;
+            self.vfs
+                .remove(&path)
+                .map_err(crate::EngineError::io("remove", &path))?;
             return Ok(None);
         }
         let series = series_file::write(&self.vfs, self.meta.series_path(), &self.series)?;
