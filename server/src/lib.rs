@@ -1,5 +1,6 @@
 //! The rooms of the Barograph program: its edges, and what joins them to the store.
 
+pub mod channels;
 pub mod cli;
 pub mod config;
 pub mod demo;
