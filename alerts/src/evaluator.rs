@@ -237,7 +237,10 @@ impl Evaluation<'_, '_, '_> {
             let (kind, evidence) = if over_limit {
                 (
                     EventKind::RuleOverLimit,
-                    format!("{total} alerts, of which {limit} are tracked; aggregate in the query"),
+                    format!(
+                        "{total} alerts, of which {} are tracked; aggregate in the query",
+                        self.active
+                    ),
                 )
             } else {
                 (EventKind::RuleWithinLimit, format!("{total} alerts, all tracked"))

@@ -51,7 +51,7 @@ pub use event_log::{EventsAfter, Gap};
 pub use filter::EventFilter;
 pub use finding::{Finding, Outcome};
 pub use options::{DeliveryPolicy, Limits, Options, Route};
-pub use outbox::{Entry, EntryState};
+pub use outbox::{Entry, EntryState, Progress};
 pub use rule::{Group, Rule, RuleQuery, RuleSet};
 pub use store::AlertStore;
 pub use template::{Template, TemplateError};

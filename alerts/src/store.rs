@@ -11,7 +11,7 @@ use crate::draft::Draft;
 use crate::evaluator;
 use crate::event_log::EventLog;
 use crate::fingerprint::alert_fingerprint;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Progress};
 use crate::transaction::{Change, Transaction};
 use crate::{
     ActiveAlert, Entry, Event, EventsAfter, Options, Outcome, Rule, RuleHealth, RuleSet, StoreError,
@@ -115,20 +115,40 @@ impl AlertStore {
             let (applied, found) = (self.applied, transaction.number);
             return Err(StoreError::MissingTransactions { applied, found });
         }
-        for (expected, event) in (self.last_seq() + 1..).zip(transaction.events()) {
-            if event.seq != expected {
-                let message = format!("event {} where {expected} must follow", event.seq);
-                return Err(StoreError::Mismatch {
-                    index: transaction.number,
-                    message,
-                });
-            }
-        }
+        self.check(transaction).map_err(|message| StoreError::Mismatch {
+            index: transaction.number,
+            message,
+        })?;
         self.applied = transaction.number;
         transaction
             .changes
             .iter()
             .for_each(|change| self.apply_change(change));
+        Ok(())
+    }
+
+    /// Whether all that a transaction refers to is there.
+    fn check(&self, transaction: &Transaction) -> Result<(), String> {
+        let mut next_seq = self.last_seq() + 1;
+        for change in &transaction.changes {
+            match change {
+                Change::Event(event) if event.seq != next_seq => {
+                    return Err(format!("it has event {} where {next_seq} must follow", event.seq));
+                }
+                Change::Event(_) => next_seq += 1,
+                Change::Queued { seq, .. } if !(self.last_seq() + 1..next_seq).contains(seq) => {
+                    return Err(format!("it queues event {seq}, which it does not hold"));
+                }
+                Change::Delivery(Progress { channel, seq, .. })
+                    if self.outbox.get(channel, *seq).is_none() =>
+                {
+                    return Err(format!(
+                        "it delivers event {seq} to channel {channel:?}, where it does not wait"
+                    ));
+                }
+                _ => {}
+            }
+        }
         Ok(())
     }
 
@@ -147,11 +167,12 @@ impl AlertStore {
             }
             Change::Event(event) => self.log.push(Arc::clone(event)),
             Change::EventsDropped { first_seq } => self.log.drop_before(*first_seq),
-            Change::Delivery(entry) => {
-                let mut entry = entry.clone();
-                self.share(&mut entry);
-                self.outbox.set(entry);
+            Change::Queued { channel, seq } => {
+                if let Some(event) = self.log.get(*seq) {
+                    self.outbox.queue(Entry::new(channel, Arc::clone(event)));
+                }
             }
+            Change::Delivery(progress) => self.outbox.advance(progress),
             Change::FinishedDropped { count } => self.outbox.drop_finished(*count),
         }
     }
@@ -186,8 +207,8 @@ impl AlertStore {
             sent_total: self.outbox.sent_total,
             dead_total: self.outbox.dead_total,
         };
-        // Maps have text keys and numbers are finite or texts, so serialisation has nothing to fail on.
-        serde_json::to_vec(&checkpoint).unwrap_or_default()
+        serde_json::to_vec(&checkpoint)
+            .expect("map keys are texts and numbers finite, so JSON can always be written")
     }
 
     /// The reverse of [`AlertStore::to_checkpoint`].
@@ -355,3 +376,6 @@ impl AlertStore {
         &self.outbox
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! The rooms of the Barograph program: its edges, and what joins them to the store.
 
+pub mod channels;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod http;
 pub mod ingest;

@@ -1,7 +1,7 @@
 //! The file system as the store sees it: the only way to a file.
 //!
-//! Two implementations: [`DiskVfs`], and `SimVfs`, which keeps files in memory, loses what was not synced and
-//! fails on demand.
+//! Two implementations: [`DiskVfs`], and [`SimVfs`], which keeps files in memory, loses what was not synced
+//! and fails on demand.
 //!
 //! Invariants, which every caller may rely on and which the simulation breaks as far as they allow:
 //! - paths are relative to the data directory and use `/`;
@@ -12,6 +12,7 @@
 
 mod disk;
 mod mmap;
+mod sim;
 
 use std::fmt::Debug;
 use std::io;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 
 pub use disk::DiskVfs;
+pub use sim::{SimVfs, for_each_seed};
 
 /// A data directory.
 pub trait Vfs: Debug + Send + Sync {
