@@ -48,8 +48,16 @@ pub enum EngineError {
         /// The directory.
         path: PathBuf,
     },
+    /// More is waiting to be written than the limits allow; nothing of the batch was stored.
+    #[error("overloaded: {what}; send the request again later")]
+    Overloaded {
+        /// Which limit, with its figure.
+        what: String,
+    },
     /// The disk refused a write; nothing of the batch was acknowledged. Reads go on.
-    #[error("the write-ahead log cannot be written: {reason}; nothing of this request was stored, send it again later")]
+    #[error(
+        "the write-ahead log cannot be written: {reason}; nothing of this request was stored, send it again later"
+    )]
     Unwritable {
         /// What the system said.
         reason: String,
@@ -70,5 +78,21 @@ impl EngineError {
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+
+    /// The same error for another waiter of a commit that failed for all of them.
+    pub(crate) fn for_another(&self) -> Self {
+        match self {
+            Self::Unwritable { reason } => Self::Unwritable {
+                reason: reason.clone(),
+            },
+            Self::Poisoned { reason } => Self::Poisoned {
+                reason: reason.clone(),
+            },
+            Self::Closing => Self::Closing,
+            other => Self::Unwritable {
+                reason: other.to_string(),
+            },
+        }
     }
 }

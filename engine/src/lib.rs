@@ -7,12 +7,41 @@
 //! - a segment is on disk before the manifest names it, and the manifest is on disk before the log is cut;
 //! - of two samples with the same series and instant, the one written later is the one that is read.
 
+mod columns;
+mod engine;
 mod error;
+pub mod journal;
 mod options;
 mod scan;
 mod series;
+mod snapshot;
+mod stats;
 
+mod commit;
+mod log;
+mod maintenance;
+mod merge;
+mod recovery;
+mod worker;
+
+mod index;
+mod manifest;
+mod memtable;
+mod segment;
+pub mod vfs;
+pub mod wal;
+
+pub use columns::SampleColumns;
+pub use commit::Done;
+pub use engine::Engine;
 pub use error::{EngineError, Result};
 pub use options::Options;
-pub use scan::{SampleBlock, ScanStats, SeriesRun};
+pub use scan::{SampleBlock, Scan, ScanPartition, ScanStats, SeriesRun};
 pub use series::SeriesRef;
+pub use snapshot::Snapshot;
+pub use stats::{Damage, EngineStats};
+
+#[cfg(test)]
+mod sim_tests;
+#[cfg(test)]
+mod tests;

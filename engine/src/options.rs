@@ -15,6 +15,9 @@ pub struct Options {
     pub row_group_rows: usize,
     /// Bytes waiting for the log at which further appends are refused as overload.
     pub queue_bytes_max: usize,
+    /// Whether the store has threads of its own. Without them each append commits, and flushes where memory is full, on the
+    /// calling thread: for simulations, which must be repeatable.
+    pub background: bool,
 }
 
 impl Default for Options {
@@ -26,6 +29,7 @@ impl Default for Options {
             wal_file_bytes: 128 << 20,
             row_group_rows: 1 << 20,
             queue_bytes_max: 256 << 20,
+            background: true,
         }
     }
 }

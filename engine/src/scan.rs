@@ -1,6 +1,17 @@
-//! What a scan gives: blocks of samples, series by series.
+//! Reading samples: a scan is cut into partitions that are disjoint in time, each gives blocks series by series.
 
-use crate::SeriesRef;
+use std::fmt;
+use std::sync::Arc;
+
+use barograph_model::TimeRange;
+
+use crate::memtable::Window;
+use crate::merge::Merge;
+use crate::segment::Segment;
+use crate::{Result, SeriesRef};
+
+/// Rows of a block, about: a series is never cut, so a block may be longer.
+const BLOCK_ROWS: usize = 1 << 14;
 
 /// Consecutive rows of one series inside a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,4 +68,91 @@ pub struct ScanStats {
     pub rows_selected: u64,
     /// Series that match.
     pub series_matched: usize,
+}
+
+/// A planned scan: nothing is read before a partition is asked for its blocks.
+#[derive(Debug)]
+pub struct Scan {
+    partitions: Vec<ScanPartition>,
+    stats: ScanStats,
+}
+
+impl Scan {
+    pub(crate) fn new(partitions: Vec<ScanPartition>, stats: ScanStats) -> Self {
+        Self { partitions, stats }
+    }
+
+    /// What could be left alone.
+    #[must_use]
+    pub fn stats(&self) -> ScanStats {
+        self.stats
+    }
+
+    /// The partitions, oldest first. Those without a matching row are left out.
+    #[must_use]
+    pub fn into_partitions(self) -> Vec<ScanPartition> {
+        self.partitions
+    }
+}
+
+/// A stretch of time of a scan: all its sources and the series that are wanted.
+pub struct ScanPartition {
+    pub(crate) series: Arc<[SeriesRef]>,
+    pub(crate) range: TimeRange,
+    /// oldest first
+    pub(crate) segments: Vec<Arc<Segment>>,
+    /// oldest first, all newer than the segments
+    pub(crate) windows: Vec<Window>,
+    pub(crate) next_series: usize,
+    pub(crate) merge: Option<Merge>,
+}
+
+impl fmt::Debug for ScanPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScanPartition")
+            .field("range", &self.range)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ScanPartition {
+    /// Fills `block`, which is cleared first, with the next rows: whole series in the order that was asked for, each
+    /// ascending in time. Returns `false`, with an empty block, when there are no more.
+    ///
+    /// # Errors
+    /// [`EngineError::Corrupt`](crate::EngineError) and [`EngineError::Parquet`](crate::EngineError) name the segment
+    /// that could not be read.
+    pub fn next_block(&mut self, block: &mut SampleBlock) -> Result<bool> {
+        block.clear();
+        let merge = match &mut self.merge {
+            Some(merge) => merge,
+            None => {
+                let runs = self.windows.iter().flat_map(Window::sorted_runs).collect();
+                self.merge
+                    .insert(Merge::open(&self.segments, runs, &self.series)?)
+            }
+        };
+        while self.next_series < self.series.len() && block.len() < BLOCK_ROWS {
+            let series = self.series[self.next_series];
+            self.next_series += 1;
+            let (ts, values) = merge.rows_of(series)?;
+            let from = ts.partition_point(|t| *t < self.range.start.0);
+            let to = ts.partition_point(|t| *t <= self.range.end.0);
+            if from < to {
+                block.ts.extend_from_slice(&ts[from..to]);
+                block.values.extend_from_slice(&values[from..to]);
+                block.runs.push(SeriesRun {
+                    series,
+                    end: block.ts.len(),
+                });
+            }
+        }
+        Ok(!block.is_empty())
+    }
+
+    /// Instants that rows of this partition may have.
+    #[must_use]
+    pub fn range(&self) -> TimeRange {
+        self.range
+    }
 }

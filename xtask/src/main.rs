@@ -1,2 +1,71 @@
-//! xtask.
-fn main() {}
+//! The project's own commands, run as `cargo xtask COMMAND`.
+//!
+//! Invariants:
+//! - everything a developer or CI needs is one command of this program; no shell scripts hold knowledge;
+//! - it builds none of the product's crates, so that it starts fast and works while they do not compile;
+//! - a failure says which step, which file and what to do, and the exit code is not 0.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this program talks to a terminal"
+)]
+
+mod bench;
+mod codegen;
+mod demo;
+mod packages;
+mod sim;
+mod step;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "The project's own commands")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Everything CI runs: format, lints, tidiness, tests, doc tests
+    Test(test::TestArguments),
+    /// What no compiler checks: file length, crate edges, versions, names, generated code
+    Tidy,
+    /// Write proto/src/generated/*.rs from the .proto files (needs no protoc)
+    Codegen,
+    /// Build the release binary and run `barograph demo`
+    Demo(demo::DemoArguments),
+    /// Build and run the benches
+    Bench(bench::BenchArguments),
+    /// Run the simulation tests with many seeds
+    Sim(sim::SimArguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Tidy => tidy::run(),
+        Command::Codegen => codegen::run(),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Sim(arguments) => sim::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            // The code of the command that failed, so that a caller can tell a failed test from a killed one.
+            let code = error
+                .downcast_ref::<step::StepFailed>()
+                .map_or(1, step::StepFailed::exit_code);
+            ExitCode::from(code)
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! The store as a whole: open, resolve, append, snapshot, flush, close.
+
+use std::fmt::Debug;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, mpsc};
+use std::thread::JoinHandle;
+
+use barograph_model::{Clock, Labels, SeriesId, TimeRange, TimestampMs};
+
+use crate::commit::{CommitQueue, Done, Pending};
+use crate::index::Registry;
+use crate::log::Log;
+use crate::manifest::{ManifestStore, Version};
+use crate::memtable::Memtable;
+use crate::segment::Segment;
+use crate::stats::{Counters, EngineStats};
+use crate::vfs::Vfs;
+use crate::wal::Frame;
+use crate::{
+    EngineError, Options, Result, SampleColumns, SeriesRef, Snapshot, maintenance, recovery, worker,
+};
+
+/// An open store. All methods may be called from any thread.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What the threads of a store share. Locks are taken in the order of the fields.
+pub(crate) struct Shared {
+    pub(crate) vfs: Arc<dyn Vfs>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) options: Options,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) queue: CommitQueue,
+    /// one flush or retention at a time; holds what the manifest on disk says
+    pub(crate) files: Mutex<Files>,
+    pub(crate) log: Mutex<Log>,
+    pub(crate) state: RwLock<State>,
+    pub(crate) counters: Counters,
+    pub(crate) wake: Wake,
+    /// held for as long as the store is open
+    _directory: Box<dyn Send + Sync + Debug>,
+}
+
+impl Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("root", &self.vfs.root())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The files of the store.
+pub(crate) struct Files {
+    pub(crate) store: ManifestStore,
+    pub(crate) version: Version,
+}
+
+/// What a snapshot copies.
+pub(crate) struct State {
+    pub(crate) memtable: Memtable,
+    /// being written to segments, oldest first
+    pub(crate) frozen: Vec<Arc<Memtable>>,
+    pub(crate) segments: Arc<Vec<Arc<Segment>>>,
+}
+
+/// Wakes the maintenance thread.
+#[derive(Default)]
+pub(crate) struct Wake {
+    flag: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Wake {
+    pub(crate) fn notify(&self) {
+        *self.flag.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_one();
+    }
+
+    /// Blocks until notified or `timeout` has passed.
+    pub(crate) fn wait(&self, timeout: std::time::Duration) {
+        let flag = self.flag.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self
+            .changed
+            .wait_timeout_while(flag, timeout, |notified| !*notified);
+        *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
+    }
+}
+
+impl Engine {
+    /// Opens the store in a data directory, or makes a new one: reads the manifest, opens the segments, replays the log.
+    ///
+    /// # Errors
+    /// [`EngineError::Locked`] when another process has it; [`EngineError::Corrupt`] when the manifest is damaged;
+    /// [`EngineError::Io`] when the disk says no. Damage in segments and in the log is set aside and counted instead.
+    pub fn open(vfs: Arc<dyn Vfs>, clock: Arc<dyn Clock>, options: Options) -> Result<Arc<Self>> {
+        let directory = vfs.lock().map_err(|error| match error.kind() {
+            std::io::ErrorKind::WouldBlock => EngineError::Locked { path: vfs.root() },
+            _ => EngineError::io("lock", vfs.root())(error),
+        })?;
+        let shared = Arc::new(recovery::recover(vfs, clock, options, directory)?);
+        let engine = Self {
+            shared: Arc::clone(&shared),
+            threads: Mutex::default(),
+        };
+        if shared.options.background {
+            let mut threads = engine.threads.lock().unwrap_or_else(PoisonError::into_inner);
+            threads.push(worker::spawn("barograph-commit", &shared, worker::commit_loop)?);
+            threads.push(worker::spawn(
+                "barograph-maintain",
+                &shared,
+                worker::maintenance_loop,
+            )?);
+        }
+        Ok(Arc::new(engine))
+    }
+
+    /// The key of a series in [`Engine::resolve`]: a hash of its labels as the sender wrote them. Keyed anew at each
+    /// start, so it means nothing outside this process.
+    #[must_use]
+    pub fn fingerprint(&self, raw: &[u8]) -> u128 {
+        self.shared.registry.fingerprint(raw)
+    }
+
+    /// Finds the series of many fingerprints with one lookup each. `define(i)` is called for those never seen and gives
+    /// their labels, or `None` to leave entry `i` out: it comes back as `None`.
+    pub fn resolve(
+        &self,
+        fingerprints: &[u128],
+        define: &mut dyn FnMut(usize) -> Option<Labels>,
+    ) -> Vec<Option<SeriesRef>> {
+        self.shared.registry.resolve(fingerprints, define)
+    }
+
+    /// The series of a label set, entered where it is new. For few series; edges use [`Engine::resolve`].
+    #[must_use]
+    pub fn series(&self, labels: &Labels) -> SeriesRef {
+        self.shared.registry.by_labels(labels)
+    }
+
+    /// The instants that may be written now: not older than the retention, not further ahead than the limit.
+    #[must_use]
+    pub fn accepts(&self) -> TimeRange {
+        let now = self.shared.clock.now();
+        let oldest = self
+            .shared
+            .options
+            .retention_ms
+            .map_or(TimestampMs(0), |r| now.saturating_add(-r));
+        TimeRange {
+            start: oldest.max(TimestampMs(0)),
+            end: now.saturating_add(self.shared.options.future_ms_max),
+        }
+    }
+
+    /// Stores samples. Returns at once; `done` is called when they are on disk and visible, or with the reason why not,
+    /// from the committing thread, which it must not block. Rows that [`Engine::accepts`] does not hold are the
+    /// caller's to refuse: here they are stored.
+    pub fn append(&self, columns: SampleColumns, done: Done) {
+        if columns.is_empty() {
+            return done(Ok(()));
+        }
+        let frame = match self.encode(&columns) {
+            Ok(frame) => frame,
+            Err(error) => return done(Err(error)),
+        };
+        let pending = Pending { columns, frame, done };
+        if let Err((refused, error)) = self
+            .shared
+            .queue
+            .push(pending, self.shared.options.queue_bytes_max)
+        {
+            return (refused.done)(Err(error));
+        }
+        if !self.shared.options.background {
+            worker::commit_now(&self.shared);
+            maintenance::flush_if_full(&self.shared);
+        }
+    }
+
+    /// Stores samples and waits until they are on disk and visible.
+    ///
+    /// # Errors
+    /// [`EngineError::Overloaded`], [`EngineError::Unwritable`], [`EngineError::Poisoned`], [`EngineError::Closing`]: in
+    /// each case nothing was acknowledged.
+    pub fn append_blocking(&self, columns: SampleColumns) -> Result<()> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        // The receiver lives until the answer is there, so sending cannot fail.
+        self.append(columns, Box::new(move |result| drop(sender.send(result))));
+        receiver.recv().unwrap_or(Err(EngineError::Closing))
+    }
+
+    /// A view of everything that is acknowledged now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let state = self.shared.state.read().unwrap_or_else(PoisonError::into_inner);
+        let mut memtables = state.frozen.clone();
+        memtables.push(Arc::new(state.memtable.clone()));
+        Snapshot {
+            registry: Arc::clone(&self.shared.registry),
+            series_len: self.shared.registry.len(),
+            segments: Arc::clone(&state.segments),
+            memtables,
+        }
+    }
+
+    /// Writes all that is in memory to segments and cuts the log. Nothing happens where there is nothing.
+    ///
+    /// # Errors
+    /// [`EngineError::Io`] and others when the disk says no; the samples then stay in memory and in the log.
+    pub fn flush(&self) -> Result<()> {
+        maintenance::flush(&self.shared)
+    }
+
+    /// Drops segments that are wholly older than the retention; gives how many.
+    ///
+    /// # Errors
+    /// [`EngineError::Io`] when the disk says no; the segments then stay.
+    pub fn apply_retention(&self) -> Result<usize> {
+        maintenance::apply_retention(&self.shared)
+    }
+
+    /// Figures about the store.
+    #[must_use]
+    pub fn stats(&self) -> EngineStats {
+        EngineStats::of(&self.shared)
+    }
+
+    /// Refuses further writes, finishes those that wait, flushes, and ends the threads. Reads go on.
+    ///
+    /// # Errors
+    /// Those of [`Engine::flush`]; nothing acknowledged is lost by them, since the log still has it.
+    pub fn close(&self) -> Result<()> {
+        self.stop();
+        maintenance::flush(&self.shared)
+    }
+
+    /// Ends the threads after what waits was written, without a flush.
+    fn stop(&self) {
+        self.shared.queue.close();
+        self.shared.counters.closing.store(true, Ordering::SeqCst);
+        self.shared.wake.notify();
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the store had panicked");
+            }
+        }
+        // Without threads the queue is drained by each append, so nothing is left in it.
+    }
+
+    fn encode(&self, columns: &SampleColumns) -> Result<Frame> {
+        if let Some(reason) = self.shared.counters.poison() {
+            return Err(EngineError::Poisoned { reason });
+        }
+        let limit = self.shared.options.flush_rows.saturating_mul(2);
+        let rows = self.shared.counters.memory_rows.load(Ordering::Relaxed);
+        // A memtable that cannot be written out must not grow without end.
+        if rows > limit && self.shared.options.background {
+            let what =
+                format!("{rows} samples wait in memory to be written to segments, the limit is {limit}");
+            self.shared.wake.notify();
+            return Err(EngineError::Overloaded { what });
+        }
+        let mut ids: Vec<SeriesId> = Vec::with_capacity(columns.len());
+        self.shared.registry.ids_of(&columns.series, &mut ids);
+        Frame::samples(&ids, &columns.ts, &columns.values)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Shared {
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the one place where a store is put together"
+    )]
+    pub(crate) fn new(
+        vfs: Arc<dyn Vfs>,
+        clock: Arc<dyn Clock>,
+        options: Options,
+        registry: Registry,
+        files: Files,
+        log: Log,
+        segments: Vec<Arc<Segment>>,
+        directory: Box<dyn Send + Sync + Debug>,
+    ) -> Self {
+        let state = State {
+            memtable: Memtable::default(),
+            frozen: Vec::new(),
+            segments: Arc::new(segments),
+        };
+        Self {
+            vfs,
+            clock,
+            options,
+            registry: Arc::new(registry),
+            queue: CommitQueue::default(),
+            files: Mutex::new(files),
+            log: Mutex::new(log),
+            state: RwLock::new(state),
+            counters: Counters::default(),
+            wake: Wake::default(),
+            _directory: directory,
+        }
+    }
+
+    pub(crate) fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

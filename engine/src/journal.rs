@@ -1,0 +1,260 @@
+//! A small durable log of opaque records with checkpoints, for state that is kept in memory: alerts and their
+//! events.
+//!
+//! A journal is a write-ahead log in a folder of its own (same files, same frames, records of kind 3) and
+//! beside it a file `checkpoint` with the state before a sequence number. `docs/format/journal.md` shows
+//! every byte.
+//!
+//! Invariants:
+//! - a record is durable when [`Journal::append`] returns; several threads that append share one sync;
+//! - a power cut at any moment leaves the old checkpoint with every record since, or the new one with every
+//!   record since: the new file is written, synced and renamed over the old one, the folder is synced, and
+//!   only then are records dropped.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use crate::vfs::Vfs;
+use crate::wal::frame::{Frames, Item};
+use crate::wal::header::{self, FILE_HEADER_BYTES};
+use crate::wal::{Damage, Frame, Wal};
+use crate::{EngineError, Result};
+
+const KIND_ENTRY: u8 = 3;
+const KIND_CHECKPOINT: u8 = 4;
+const MAGIC: [u8; 8] = *b"BAROCKP\n";
+/// Checkpoints come long before a file is full.
+const FILE_BYTES: u64 = 256 << 10;
+
+/// A journal that is open. Shared by threads.
+#[derive(Debug)]
+pub struct Journal {
+    vfs: Arc<dyn Vfs>,
+    dir: String,
+    log: Mutex<Wal>,
+    queue: Mutex<Queue>,
+    /// Told whenever a batch is done.
+    done: Condvar,
+    bytes_since_checkpoint: AtomicU64,
+}
+
+/// What a journal held when it was opened.
+#[derive(Debug, Default)]
+pub struct JournalContents {
+    /// The state of the last checkpoint.
+    pub checkpoint: Option<Vec<u8>>,
+    /// The records since then, oldest first.
+    pub records: Vec<Vec<u8>>,
+    /// What can no longer be read; empty on a sound disk.
+    pub damage: Vec<Damage>,
+}
+
+/// Records that wait for the next sync. The thread that finds nobody writing writes them all.
+#[derive(Debug, Default)]
+struct Queue {
+    frames: Vec<Frame>,
+    outcome: Arc<OnceLock<Outcome>>,
+    is_writing: bool,
+}
+
+/// How a batch went, for each thread that waits for it.
+type Outcome = std::result::Result<(), Failure>;
+
+#[derive(Debug, Clone)]
+enum Failure {
+    Unwritable(String),
+    Poisoned(String),
+}
+
+impl Journal {
+    /// Opens the journal in a folder, which is created when it is missing, and reads all of it.
+    ///
+    /// # Errors
+    /// [`EngineError::Io`]; [`EngineError::Corrupt`] when the checkpoint cannot be read, because the records
+    /// behind it mean nothing without it.
+    pub fn open(vfs: Arc<dyn Vfs>, dir: &str) -> Result<(Self, JournalContents)> {
+        let (mut log, mut recovery) = Wal::open(Arc::clone(&vfs), dir, FILE_BYTES)?;
+        let checkpoint = read_checkpoint(vfs.as_ref(), dir)?;
+        // An attempt that was cut short; when it cannot be removed, the next attempt overwrites it.
+        let _ = vfs.remove(&temporary_path(dir));
+        let from_seq = checkpoint.as_ref().map_or(1, |(seq, _)| *seq);
+        log.skip_to(from_seq);
+        let mut contents = JournalContents {
+            checkpoint: checkpoint.map(|(_, state)| state),
+            ..Default::default()
+        };
+        let mut bytes = 0;
+        let report = recovery.replay_frames(from_seq, &mut |path, frame| {
+            if frame.seq < from_seq {
+                return Ok(()); // in the checkpoint
+            }
+            if frame.kind != KIND_ENTRY {
+                return Err(EngineError::Corrupt {
+                    path: path.to_owned(),
+                    offset: frame.at as u64,
+                    expected: format!("a record of kind {KIND_ENTRY} (journal entry)"),
+                    found: format!(
+                        "kind {}, which a newer Barograph has written (start that one)",
+                        frame.kind
+                    ),
+                });
+            }
+            bytes += (frame.end() - frame.at) as u64;
+            contents.records.push(frame.payload.to_vec());
+            Ok(())
+        })?;
+        contents.damage = report.damage;
+        let journal = Self {
+            vfs,
+            dir: dir.to_owned(),
+            log: Mutex::new(log),
+            queue: Mutex::default(),
+            done: Condvar::new(),
+            bytes_since_checkpoint: AtomicU64::new(bytes),
+        };
+        Ok((journal, contents))
+    }
+
+    /// Adds a record. It is durable on return, and blocks until it is.
+    ///
+    /// # Errors
+    /// [`EngineError::Unwritable`]: it is not in the journal, try again later. [`EngineError::Poisoned`]: a
+    /// sync has failed, nobody knows whether it is in the journal, and no other will be until a restart.
+    pub fn append(&self, record: &[u8]) -> Result<()> {
+        let frame = Frame::new(KIND_ENTRY, record.to_vec())?;
+        let mut queue = held(&self.queue);
+        queue.frames.push(frame);
+        let outcome = Arc::clone(&queue.outcome);
+        loop {
+            if let Some(outcome) = outcome.get() {
+                return outcome.clone().map_err(EngineError::from);
+            }
+            if queue.is_writing {
+                queue = self.done.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let batch = std::mem::take(&mut *queue);
+            queue.is_writing = true;
+            drop(queue);
+            // Always set: this thread alone has taken the batch out of the queue.
+            let _ = batch.outcome.set(self.write(&batch.frames));
+            queue = held(&self.queue);
+            queue.is_writing = false;
+            self.done.notify_all();
+        }
+    }
+
+    /// From now on recovery starts with this state, which holds every record that was appended. Nothing may
+    /// be appended between taking the state and the return of this call.
+    ///
+    /// # Errors
+    /// [`EngineError::Io`], [`EngineError::Unwritable`] or [`EngineError::Poisoned`]: nothing is lost,
+    /// recovery starts with this checkpoint or with the one before and all records since.
+    pub fn checkpoint(&self, state: &[u8]) -> Result<()> {
+        let mut log = held(&self.log);
+        let seq = log.next_seq();
+        let frame = Frame::new(KIND_CHECKPOINT, state.to_vec())?;
+        let mut bytes = header::encode(&MAGIC, seq).to_vec();
+        frame.write_to(seq, &mut bytes);
+        self.replace_checkpoint(&bytes)
+            .map_err(EngineError::io("write", self.full(&checkpoint_path(&self.dir))))?;
+        self.bytes_since_checkpoint.store(0, Ordering::Relaxed);
+        log.rotate()?;
+        log.cut(seq)
+    }
+
+    /// Bytes of the records since the last checkpoint: what a restart has to replay.
+    #[must_use]
+    pub fn bytes_since_checkpoint(&self) -> u64 {
+        self.bytes_since_checkpoint.load(Ordering::Relaxed)
+    }
+
+    fn write(&self, frames: &[Frame]) -> Outcome {
+        let mut log = held(&self.log);
+        for frame in frames {
+            log.push(frame);
+        }
+        log.commit().map_err(|error| match error {
+            EngineError::Poisoned { reason } => Failure::Poisoned(reason),
+            EngineError::Unwritable { reason } => Failure::Unwritable(reason),
+            other => Failure::Unwritable(other.to_string()),
+        })?;
+        let bytes: usize = frames.iter().map(Frame::bytes).sum();
+        self.bytes_since_checkpoint
+            .fetch_add(bytes as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn replace_checkpoint(&self, bytes: &[u8]) -> io::Result<()> {
+        let temporary = temporary_path(&self.dir);
+        let written = self.vfs.create(&temporary).and_then(|mut file| {
+            file.append(bytes)?;
+            file.sync()
+        });
+        if written.is_err() {
+            // Gives the space back; the error that is reported is why there was too little.
+            let _ = self.vfs.remove(&temporary);
+        }
+        written?;
+        self.vfs.rename(&temporary, &checkpoint_path(&self.dir))?;
+        self.vfs.sync_dir(&self.dir)
+    }
+
+    fn full(&self, path: &str) -> PathBuf {
+        self.vfs.root().join(path)
+    }
+}
+
+impl From<Failure> for EngineError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Unwritable(reason) => Self::Unwritable { reason },
+            Failure::Poisoned(reason) => Self::Poisoned { reason },
+        }
+    }
+}
+
+/// The first number behind the checkpoint and its state; `None` when there is no checkpoint yet.
+fn read_checkpoint(vfs: &dyn Vfs, dir: &str) -> Result<Option<(u64, Vec<u8>)>> {
+    let path = checkpoint_path(dir);
+    let full = vfs.root().join(&path);
+    let bytes = match vfs.read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        bytes => bytes.map_err(EngineError::io("read", &full))?,
+    };
+    let seq = header::decode(&MAGIC, &bytes, &full)?;
+    match (seq, Frames::new(&bytes, FILE_HEADER_BYTES).next()) {
+        (Some(seq), Some(Item::Frame(frame)))
+            if frame.at == FILE_HEADER_BYTES && frame.seq == seq && frame.kind == KIND_CHECKPOINT =>
+        {
+            Ok(Some((seq, frame.payload.to_vec())))
+        }
+        (seq, _) => Err(EngineError::Corrupt {
+            path: full,
+            offset: if seq.is_some() { FILE_HEADER_BYTES as u64 } else { 0 },
+            expected: "a whole checkpoint".to_owned(),
+            found: "bytes whose checksum is wrong (restore the file from a backup, or move its folder away to begin \
+                    with an empty journal)"
+                .to_owned(),
+        }),
+    }
+}
+
+fn checkpoint_path(dir: &str) -> String {
+    format!("{dir}/checkpoint")
+}
+
+fn temporary_path(dir: &str) -> String {
+    format!("{dir}/checkpoint.tmp")
+}
+
+/// A lock that another thread panicked with is still in order: every change under it is a single assignment,
+/// or is undone by the log itself.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! The write-ahead log as the engine uses it: samples, and before them the series they name.
+//!
+//! The log of one generation (from one memtable freeze to the next) defines every series that its samples use, so
+//! that it can be replayed with nothing else at hand: not with older logs, which are cut, nor with segments, which
+//! retention may have dropped.
+
+use std::sync::Arc;
+
+use crate::index::Registry;
+use crate::wal::{Frame, Wal};
+use crate::{EngineError, Result, SampleColumns, SeriesRef};
+
+/// Series of one definition record, so that no record is large.
+const SERIES_OF_RECORD: usize = 10_000;
+
+/// The log with what it has already defined.
+#[derive(Debug)]
+pub(crate) struct Log {
+    wal: Wal,
+    generation: u32,
+    /// by series: the generation in which it was last defined; 0 is before the first
+    defined: Vec<u32>,
+    /// series defined by frames that are not synced yet
+    defining: Vec<SeriesRef>,
+}
+
+impl Log {
+    pub(crate) fn new(wal: Wal) -> Self {
+        Self {
+            wal,
+            generation: 1,
+            defined: Vec::new(),
+            defining: Vec::new(),
+        }
+    }
+
+    /// Buffers a batch, definitions first. On an error nothing of this batch is buffered.
+    pub(crate) fn push(&mut self, columns: &SampleColumns, frame: &Frame, registry: &Registry) -> Result<()> {
+        let before = self.defining.len();
+        for series in &columns.series {
+            let i = series.0 as usize;
+            if i >= self.defined.len() {
+                self.defined.resize(i + 1, 0);
+            }
+            if self.defined[i] != self.generation {
+                self.defined[i] = self.generation;
+                self.defining.push(*series);
+            }
+        }
+        match self.definitions(before, registry) {
+            Ok(definitions) => {
+                for definition in definitions {
+                    self.wal.push(&definition);
+                }
+                self.wal.push(frame);
+                Ok(())
+            }
+            Err(error) => {
+                self.forget(before);
+                Err(error)
+            }
+        }
+    }
+
+    fn definitions(&self, from: usize, registry: &Registry) -> Result<Vec<Frame>> {
+        let frame = |part: &[SeriesRef]| {
+            let mut series = Vec::with_capacity(part.len());
+            registry.for_each(part.iter().copied(), |_, id, labels| {
+                series.push((id, Arc::clone(labels)))
+            });
+            Frame::series(series.iter().map(|(id, labels)| (*id, labels.as_ref())))
+        };
+        self.defining[from..]
+            .chunks(SERIES_OF_RECORD)
+            .map(frame)
+            .collect()
+    }
+
+    /// Takes back the definitions from a place on: they are not in the log.
+    fn forget(&mut self, from: usize) {
+        for series in self.defining.drain(from..) {
+            self.defined[series.0 as usize] = 0;
+        }
+    }
+
+    /// Syncs all that was pushed. On an error nothing of it counts, the definitions included.
+    pub(crate) fn commit(&mut self) -> Result<()> {
+        let result = self.wal.commit();
+        if result.is_err() {
+            self.forget(0);
+        }
+        self.defining.clear();
+        result
+    }
+
+    /// The number of the next frame.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.wal.next_seq()
+    }
+
+    /// Begins a new file and a new generation; gives the number of the first frame that will be in it.
+    pub(crate) fn next_generation(&mut self) -> Result<u64> {
+        self.wal.rotate()?;
+        self.generation += 1;
+        Ok(self.wal.next_seq())
+    }
+
+    /// Drops files whose frames are all below `seq`.
+    pub(crate) fn cut(&mut self, seq: u64) -> Result<()> {
+        self.wal.cut(seq)
+    }
+
+    /// Bytes of all files of the log.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.wal.bytes()
+    }
+
+    /// Why no write is accepted any more, if so.
+    pub(crate) fn poisoned(error: &EngineError) -> Option<&str> {
+        match error {
+            EngineError::Poisoned { reason } => Some(reason),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! From memory to segments, and out of the store when too old.
+//!
+//! The order that keeps every acknowledged sample: segments are synced, then the manifest names them, then the
+//! log is cut. A crash between any two leaves files that nobody names, which the next start removes, or frames
+//! that are replayed although their samples are in segments already, which changes nothing.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+use crate::engine::{Files, Shared};
+use crate::memtable::{Memtable, Window};
+use crate::merge::Merge;
+use crate::segment::{Segment, SegmentMeta, SegmentWriter};
+use crate::{EngineError, Result, SeriesRef};
+
+/// The folder of segments.
+pub(crate) const SEGMENTS: &str = "segments";
+
+/// How long after a failed flush the next one waits.
+const RETRY_NS: u64 = 5_000_000_000;
+
+/// The log is cut, by a flush, when it is this many files long, however few rows are in memory.
+const WAL_FILES_MAX: u64 = 8;
+
+/// Flushes when memory or the log has passed its limit. A failure is logged and tried again later.
+pub(crate) fn flush_if_full(shared: &Shared) {
+    let full = shared.memory_rows() >= shared.options.flush_rows;
+    let wal_limit = shared.options.wal_file_bytes.saturating_mul(WAL_FILES_MAX);
+    let long = shared.counters.wal_bytes.load(Ordering::Relaxed) > wal_limit && shared.memory_rows() > 0;
+    let now_ns = shared.clock.monotonic_ns();
+    if !(full || long) || now_ns < shared.counters.flush_not_before_ns.load(Ordering::Relaxed) {
+        return;
+    }
+    if let Err(error) = flush(shared) {
+        tracing::warn!(%error, "a flush failed: its samples stay in memory and in the log");
+        shared
+            .counters
+            .flush_not_before_ns
+            .store(now_ns.saturating_add(RETRY_NS), Ordering::Relaxed);
+    }
+}
+
+/// Writes all that is in memory to segments.
+pub(crate) fn flush(shared: &Shared) -> Result<()> {
+    let mut files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
+    let floor = {
+        let mut log = shared.log();
+        if shared.memory_rows() > 0 {
+            let floor = log.next_generation()?;
+            freeze(shared);
+            floor
+        } else {
+            log.next_seq()
+        }
+    };
+    let result = write_frozen(shared, &mut files, floor);
+    if result.is_err() {
+        shared.counters.failed_flushes.fetch_add(1, Ordering::Relaxed);
+    }
+    result
+}
+
+/// Sets the memtable aside; the caller sees to it that the log and the memtable part at the same sample.
+pub(crate) fn freeze(shared: &Shared) {
+    let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
+    let memtable = std::mem::take(&mut state.memtable);
+    state.frozen.push(Arc::new(memtable));
+}
+
+/// Writes what was set aside, now or by a flush that failed. `floor` is the first frame that is not in it.
+pub(crate) fn write_frozen(shared: &Shared, files: &mut Files, floor: u64) -> Result<()> {
+    let frozen = shared
+        .state
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .frozen
+        .clone();
+    if frozen.is_empty() {
+        return Ok(());
+    }
+    let mut written = Vec::new();
+    for memtable in &frozen {
+        for (start, window) in memtable.windows() {
+            written.extend(write_window(shared, files, *start, window)?);
+        }
+    }
+    shared
+        .vfs
+        .sync_dir(SEGMENTS)
+        .map_err(EngineError::io("sync", SEGMENTS))?;
+    let mut opened = Vec::with_capacity(written.len());
+    for meta in &written {
+        opened.push(Arc::new(Segment::open(
+            &shared.vfs,
+            meta.clone(),
+            &shared.registry,
+        )?));
+    }
+    let mut version = files.version.clone();
+    version.wal_floor = floor;
+    version.next_series_id = shared.registry.next_id();
+    version.segments.extend(written);
+    files.store.save(&version)?;
+    files.version = version;
+    install(shared, &frozen, opened);
+    shared.counters.flushes.fetch_add(1, Ordering::Relaxed);
+    let mut log = shared.log();
+    log.cut(floor)?;
+    shared.counters.wal_bytes.store(log.bytes(), Ordering::Relaxed);
+    Ok(())
+}
+
+fn write_window(
+    shared: &Shared,
+    files: &mut Files,
+    start: i64,
+    window: &Window,
+) -> Result<Option<SegmentMeta>> {
+    // The number is used up even when the segment fails: a name is never written twice, since an unfinished
+    // replacement of the manifest might already name it.
+    let sequence = files.version.next_sequence;
+    files.version.next_sequence += 1;
+    let name = format!("{SEGMENTS}/{start}-{sequence:08}");
+    let runs = window.sorted_runs();
+    let mut present: Vec<SeriesRef> = runs.iter().flat_map(|run| run.series()).copied().collect();
+    present.sort_unstable();
+    present.dedup();
+    let highest = present.last().map_or(0, |s| s.0 as usize + 1);
+    shared.registry.order(highest).sort(&mut present);
+    let mut merge = Merge::open(&[], runs, &present)?;
+    let rows = shared.options.row_group_rows;
+    let mut writer = SegmentWriter::create(&shared.vfs, name, start, sequence, rows)?;
+    for series in present {
+        let (ts, values) = merge.rows_of(series)?;
+        writer.push(
+            shared.registry.id(series),
+            shared.registry.labels(series),
+            ts,
+            values,
+        )?;
+    }
+    writer.finish()
+}
+
+/// Shows the segments instead of the memory they were written from, in one step.
+fn install(shared: &Shared, frozen: &[Arc<Memtable>], opened: Vec<Arc<Segment>>) {
+    let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
+    state
+        .frozen
+        .retain(|m| !frozen.iter().any(|done| Arc::ptr_eq(m, done)));
+    let mut segments = state.segments.as_ref().clone();
+    segments.extend(opened);
+    state.segments = Arc::new(segments);
+    let rows: usize = frozen.iter().map(|m| m.rows()).sum();
+    shared.counters.memory_rows.fetch_sub(rows, Ordering::Relaxed);
+}
+
+/// Drops segments that are wholly older than the retention: first from the manifest, then from sight, then from disk.
+pub(crate) fn apply_retention(shared: &Shared) -> Result<usize> {
+    let Some(retention_ms) = shared.options.retention_ms else {
+        return Ok(0);
+    };
+    let oldest = shared.clock.now().saturating_add(-retention_ms).0;
+    let mut files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut version = files.version.clone();
+    let dropped: Vec<SegmentMeta> = version.segments.extract_if(.., |s| s.ts_max < oldest).collect();
+    if dropped.is_empty() {
+        return Ok(0);
+    }
+    version.next_series_id = shared.registry.next_id();
+    files.store.save(&version)?;
+    files.version = version;
+    {
+        let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
+        let kept = state
+            .segments
+            .iter()
+            .filter(|s| !dropped.contains(&s.meta))
+            .cloned()
+            .collect();
+        state.segments = Arc::new(kept);
+    }
+    for path in dropped.iter().flat_map(|s| [s.samples_path(), s.series_path()]) {
+        // Nobody names the file any more; if it stays now, the next start removes it.
+        if let Err(error) = shared.vfs.remove(&path) {
+            tracing::warn!(path, %error, "an expired segment could not be removed");
+        }
+    }
+    tracing::info!(
+        segments = dropped.len(),
+        "dropped segments older than the retention"
+    );
+    Ok(dropped.len())
+}

@@ -1,0 +1,72 @@
+//! Acknowledged samples that are not in a segment yet, by two-hour window.
+//!
+//! A committed batch becomes a chunk as it is, without copying; when enough rows of a window lie in chunks they
+//! are sorted into a [`Run`]. Chunks and runs never change, so a snapshot shares them. Everything after this is
+//! a sorted run, in memory or in a file.
+
+mod run;
+mod window;
+
+use std::collections::BTreeMap;
+
+use barograph_model::TimestampMs;
+
+pub(crate) use run::Run;
+pub(crate) use window::Window;
+
+use crate::SampleColumns;
+
+/// The width of a window: what one segment covers at most.
+pub(crate) const WINDOW_MS: i64 = 2 * 3_600_000;
+
+/// The start of the window that holds an instant.
+pub(crate) fn window_of(ts: i64) -> i64 {
+    TimestampMs(ts).align(WINDOW_MS).0
+}
+
+/// The rows of the store that are only in memory and in the log.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Memtable {
+    windows: BTreeMap<i64, Window>,
+    rows: usize,
+}
+
+impl Memtable {
+    /// Adds a committed batch; later batches are newer.
+    pub(crate) fn insert(&mut self, columns: SampleColumns) {
+        self.rows += columns.len();
+        let (Some(first), Some(last)) = (columns.ts.iter().min(), columns.ts.iter().max()) else {
+            return;
+        };
+        let (first, last) = (window_of(*first), window_of(*last));
+        if first == last {
+            self.windows.entry(first).or_default().push(columns);
+            return;
+        }
+        let mut split: BTreeMap<i64, SampleColumns> = BTreeMap::new();
+        for i in 0..columns.len() {
+            let part = split.entry(window_of(columns.ts[i])).or_default();
+            part.push(columns.series[i], columns.ts[i], columns.values[i]);
+        }
+        for (start, part) in split {
+            self.windows.entry(start).or_default().push(part);
+        }
+    }
+
+    /// Sorts what lies unsorted in windows where it is much.
+    pub(crate) fn sort_chunks(&mut self) {
+        for window in self.windows.values_mut() {
+            window.sort_if_long();
+        }
+    }
+
+    /// Rows, repeated instants counted as often as they were written.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The windows by their start.
+    pub(crate) fn windows(&self) -> &BTreeMap<i64, Window> {
+        &self.windows
+    }
+}

@@ -1,0 +1,154 @@
+//! Rows sorted by series and instant, each (series, instant) once.
+
+use std::sync::Arc;
+
+use crate::{SampleColumns, SeriesRef};
+
+/// A sorted run in memory: the rows of `series[i]` are `starts[i]..starts[i + 1]`.
+#[derive(Debug, Default)]
+pub(crate) struct Run {
+    series: Vec<SeriesRef>,
+    starts: Vec<u32>,
+    ts: Vec<i64>,
+    values: Vec<f64>,
+}
+
+impl Run {
+    /// Sorts chunks, oldest first; of rows with the same series and instant the last one stays.
+    ///
+    /// Series are dense numbers, so a counting sort places every row with one pass: O(rows + series). Rows of a
+    /// series mostly arrive in order of time, so only the exceptions are sorted.
+    pub(crate) fn from_chunks(chunks: &[Arc<SampleColumns>]) -> Self {
+        let rows: usize = chunks.iter().map(|c| c.len()).sum();
+        let highest = chunks
+            .iter()
+            .flat_map(|c| &c.series)
+            .max()
+            .map_or(0, |s| s.0 as usize + 1);
+        let mut next = vec![0u32; highest + 1];
+        for series in chunks.iter().flat_map(|c| &c.series) {
+            next[series.0 as usize + 1] += 1;
+        }
+        for i in 1..next.len() {
+            next[i] += next[i - 1];
+        }
+        let mut run = Self {
+            series: Vec::new(),
+            starts: Vec::new(),
+            ts: vec![0; rows],
+            values: vec![0.0; rows],
+        };
+        for i in 0..highest {
+            if next[i] < next[i + 1] {
+                run.series.push(SeriesRef(i as u32));
+                run.starts.push(next[i]);
+            }
+        }
+        run.starts.push(rows as u32);
+        for chunk in chunks {
+            for ((series, ts), value) in chunk.series.iter().zip(&chunk.ts).zip(&chunk.values) {
+                let place = &mut next[series.0 as usize];
+                run.ts[*place as usize] = *ts;
+                run.values[*place as usize] = *value;
+                *place += 1;
+            }
+        }
+        run.order_within_series();
+        run
+    }
+
+    /// The rows of a series: instants and values of the same length, both empty where it is not here.
+    pub(crate) fn rows_of(&self, series: SeriesRef) -> (&[i64], &[f64]) {
+        match self.series.binary_search(&series) {
+            Ok(i) => {
+                let range = self.starts[i] as usize..self.starts[i + 1] as usize;
+                (&self.ts[range.clone()], &self.values[range])
+            }
+            Err(_) => (&[], &[]),
+        }
+    }
+
+    /// The series that have rows, ascending by number.
+    pub(crate) fn series(&self) -> &[SeriesRef] {
+        &self.series
+    }
+
+    /// Rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.ts.len()
+    }
+
+    fn order_within_series(&mut self) {
+        let in_order = |ts: &[i64]| ts.windows(2).all(|w| w[0] < w[1]);
+        let ranges = |starts: &[u32], i: usize| starts[i] as usize..starts[i + 1] as usize;
+        let all_in_order = (0..self.series.len()).all(|i| in_order(&self.ts[ranges(&self.starts, i)]));
+        if all_in_order {
+            return;
+        }
+        let (mut ts, mut values) = (
+            Vec::with_capacity(self.ts.len()),
+            Vec::with_capacity(self.ts.len()),
+        );
+        let mut starts = Vec::with_capacity(self.starts.len());
+        let mut rows: Vec<(i64, f64)> = Vec::new();
+        for i in 0..self.series.len() {
+            starts.push(ts.len() as u32);
+            let range = ranges(&self.starts, i);
+            rows.clear();
+            rows.extend(
+                self.ts[range.clone()]
+                    .iter()
+                    .copied()
+                    .zip(self.values[range].iter().copied()),
+            );
+            // Stable, so that among equal instants the newest write stays last.
+            rows.sort_by_key(|(ts, _)| *ts);
+            for (j, (t, v)) in rows.iter().enumerate() {
+                if rows.get(j + 1).is_none_or(|(next, _)| next != t) {
+                    ts.push(*t);
+                    values.push(*v);
+                }
+            }
+        }
+        starts.push(ts.len() as u32);
+        (self.ts, self.values, self.starts) = (ts, values, starts);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn sorts_and_keeps_the_newest(
+            batches in proptest::collection::vec(
+                proptest::collection::vec((0..6u32, 0..20i64), 0..30), 0..6),
+        ) {
+            let mut model = BTreeMap::new();
+            let mut value = 0.0;
+            let mut chunks = Vec::new();
+            for batch in batches {
+                let mut columns = SampleColumns::default();
+                for (series, ts) in batch {
+                    value += 1.0;
+                    columns.push(SeriesRef(series), ts, value);
+                    model.insert((series, ts), value);
+                }
+                chunks.push(Arc::new(columns));
+            }
+            let run = Run::from_chunks(&chunks);
+            let mut found = Vec::new();
+            for series in run.series() {
+                let (ts, values) = run.rows_of(*series);
+                found.extend(ts.iter().zip(values).map(|(t, v)| ((series.0, *t), *v)));
+            }
+            prop_assert_eq!(found, model.into_iter().collect::<Vec<_>>());
+            prop_assert_eq!(run.rows_of(SeriesRef(99)).0.len(), 0);
+        }
+    }
+}

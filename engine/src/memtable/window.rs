@@ -1,0 +1,69 @@
+//! The rows of one two-hour window.
+
+use std::sync::Arc;
+
+use super::Run;
+use crate::{SampleColumns, SeriesRef};
+
+/// Unsorted rows at which a window sorts them. Below it a reader sorts what it needs.
+const SORT_ROWS: usize = 1 << 18;
+
+/// Sorted runs, oldest first, then unsorted chunks, oldest first: whatever comes later is newer.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Window {
+    runs: Vec<Arc<Run>>,
+    chunks: Vec<Arc<SampleColumns>>,
+    chunk_rows: usize,
+    /// the earliest and the latest instant
+    bounds: Option<(i64, i64)>,
+}
+
+impl Window {
+    /// Adds rows that are newer than all that is here.
+    pub(crate) fn push(&mut self, columns: SampleColumns) {
+        let (Some(first), Some(last)) = (columns.ts.iter().min(), columns.ts.iter().max()) else {
+            return;
+        };
+        let (low, high) = self.bounds.unwrap_or((*first, *last));
+        self.bounds = Some((low.min(*first), high.max(*last)));
+        self.chunk_rows += columns.len();
+        self.chunks.push(Arc::new(columns));
+    }
+
+    /// Sorts the chunks into a run where they hold many rows.
+    pub(crate) fn sort_if_long(&mut self) {
+        if self.chunk_rows >= SORT_ROWS {
+            self.runs.push(Arc::new(Run::from_chunks(&self.chunks)));
+            self.chunks.clear();
+            self.chunk_rows = 0;
+        }
+    }
+
+    /// Everything as sorted runs, oldest first. Sorts the unsorted tail: at most a quarter of a million rows.
+    pub(crate) fn sorted_runs(&self) -> Vec<Arc<Run>> {
+        let mut runs = self.runs.clone();
+        if !self.chunks.is_empty() {
+            runs.push(Arc::new(Run::from_chunks(&self.chunks)));
+        }
+        runs
+    }
+
+    /// An upper bound for the rows that a scan of some series will read: exact for few series in sorted runs.
+    pub(crate) fn rows_of_all(&self, series: &[SeriesRef]) -> u64 {
+        let of_run = |run: &Arc<Run>| match series.len() < run.series().len() {
+            true => series.iter().map(|s| run.rows_of(*s).0.len()).sum(),
+            false => run.rows(),
+        };
+        (self.runs.iter().map(of_run).sum::<usize>() + self.chunk_rows) as u64
+    }
+
+    /// The earliest and the latest instant.
+    pub(crate) fn bounds(&self) -> Option<(i64, i64)> {
+        self.bounds
+    }
+
+    /// Rows; in the unsorted tail repeated instants count as often as they were written.
+    pub(crate) fn rows(&self) -> usize {
+        self.chunk_rows + self.runs.iter().map(|run| run.rows()).sum::<usize>()
+    }
+}

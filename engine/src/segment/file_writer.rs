@@ -1,0 +1,87 @@
+//! A Parquet file on its way to disk: counted, checksummed, synced.
+
+use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use parquet::arrow::ArrowWriter;
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+
+use crate::vfs::{Vfs, VfsFile};
+use crate::{EngineError, Result};
+
+/// Bytes gathered before they go to the file.
+const BUFFER_BYTES: usize = 1 << 18;
+
+/// The length and CRC-32C of a finished file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FileSum {
+    pub(crate) bytes: u64,
+    pub(crate) crc32c: u32,
+}
+
+/// Writes one Parquet file.
+pub(crate) struct FileWriter {
+    path: String,
+    writer: ArrowWriter<BufWriter<Summed>>,
+}
+
+impl FileWriter {
+    pub(crate) fn create(
+        vfs: &Arc<dyn Vfs>,
+        path: String,
+        schema: SchemaRef,
+        properties: WriterProperties,
+    ) -> Result<Self> {
+        let file = vfs.create(&path).map_err(EngineError::io("create", &path))?;
+        let summed = Summed {
+            file,
+            sum: FileSum { bytes: 0, crc32c: 0 },
+        };
+        let buffered = BufWriter::with_capacity(BUFFER_BYTES, summed);
+        let writer = ArrowWriter::try_new(buffered, schema, Some(properties)).map_err(at(&path))?;
+        Ok(Self { path, writer })
+    }
+
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.writer.write(batch).map_err(at(&self.path))
+    }
+
+    /// Writes the footer and syncs. Until this has returned the file is not to be named anywhere.
+    pub(crate) fn finish(self) -> Result<FileSum> {
+        let path = self.path;
+        let mut buffered = self.writer.into_inner().map_err(at(&path))?;
+        buffered.flush().map_err(EngineError::io("write", &path))?;
+        let mut summed = buffered
+            .into_inner()
+            .map_err(|error| EngineError::io("write", &path)(error.into_error()))?;
+        summed.file.sync().map_err(EngineError::io("sync", &path))?;
+        Ok(summed.sum)
+    }
+}
+
+/// Adds the file's name to an error of the Parquet library.
+pub(crate) fn at(path: &str) -> impl FnOnce(ParquetError) -> EngineError {
+    let path = path.into();
+    move |source| EngineError::Parquet { path, source }
+}
+
+struct Summed {
+    file: Box<dyn VfsFile>,
+    sum: FileSum,
+}
+
+impl Write for Summed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.append(bytes)?;
+        self.sum.crc32c = crc32c::crc32c_append(self.sum.crc32c, bytes);
+        self.sum.bytes += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,95 @@
+//! The columns of both files and how each is encoded.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+
+/// Bit of `flags`: the value is the staleness marker.
+pub(crate) const FLAG_STALE: i32 = 1;
+
+/// The version of the layout, in the key-value metadata of each file as `barograph.format`.
+const FORMAT: &str = "1";
+
+/// Rows of a data page: what a selective reader decodes at least.
+const PAGE_ROWS: usize = 20_000;
+
+fn timestamp() -> DataType {
+    DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
+}
+
+/// The samples file.
+pub(crate) fn samples_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("series_id", DataType::Int64, false),
+        Field::new("ts", timestamp(), false),
+        Field::new("vm", DataType::Int64, false),
+        Field::new("ve", DataType::Int32, false),
+        Field::new("vf", DataType::Float64, true),
+        Field::new("flags", DataType::Int32, false),
+    ]))
+}
+
+/// The series file.
+pub(crate) fn series_schema() -> SchemaRef {
+    let entry = Fields::from(vec![
+        Field::new("key", DataType::Utf8, false),
+        Field::new("value", DataType::Utf8, false),
+    ]);
+    let labels = DataType::Map(
+        Arc::new(Field::new("key_value", DataType::Struct(entry), false)),
+        false,
+    );
+    Arc::new(Schema::new(vec![
+        Field::new("series_id", DataType::Int64, false),
+        Field::new("metric", DataType::Utf8, false),
+        Field::new("labels", labels, false),
+        Field::new("first_row", DataType::Int64, false),
+        Field::new("rows", DataType::Int64, false),
+        Field::new("ts_min", timestamp(), false),
+        Field::new("ts_max", timestamp(), false),
+    ]))
+}
+
+/// How the samples file is written. Sorted integers that move by similar steps are what DELTA_BINARY_PACKED is
+/// for; exponents and flags hardly change, so a dictionary with runs makes them vanish.
+pub(crate) fn samples_properties(row_group_rows: usize) -> WriterProperties {
+    let mut builder = WriterProperties::builder()
+        .set_compression(zstd())
+        .set_max_row_group_row_count(Some(row_group_rows.max(1)))
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_dictionary_enabled(false)
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_key_value_metadata(Some(format_metadata()));
+    for delta in ["series_id", "ts", "vm"] {
+        builder = builder.set_column_encoding(ColumnPath::from(delta), Encoding::DELTA_BINARY_PACKED);
+    }
+    for dictionary in ["ve", "flags"] {
+        builder = builder.set_column_dictionary_enabled(ColumnPath::from(dictionary), true);
+    }
+    builder
+        .set_column_encoding(ColumnPath::from("vf"), Encoding::BYTE_STREAM_SPLIT)
+        .build()
+}
+
+/// How the series file is written.
+pub(crate) fn series_properties() -> WriterProperties {
+    WriterProperties::builder()
+        .set_compression(zstd())
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_key_value_metadata(Some(format_metadata()))
+        .build()
+}
+
+fn zstd() -> Compression {
+    // 3 is inside the library's range; were it not, its own default would serve.
+    Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default())
+}
+
+fn format_metadata() -> Vec<KeyValue> {
+    vec![KeyValue::new("barograph.format".to_owned(), FORMAT.to_owned())]
+}

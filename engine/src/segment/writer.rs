@@ -1,0 +1,140 @@
+//! Writes a segment, series by series.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, TimestampMillisecondArray};
+use barograph_model::{Labels, SeriesId, is_stale};
+
+use super::SegmentMeta;
+use super::decimal::DecimalColumns;
+use super::file_writer::{FileWriter, at};
+use super::schema::{FLAG_STALE, samples_properties, samples_schema};
+use super::series_file::{self, SeriesRow};
+use crate::Result;
+use crate::vfs::Vfs;
+
+/// Rows gathered before they are encoded.
+const BATCH_ROWS: usize = 1 << 16;
+
+/// Takes series in storage order and leaves two synced files. Memory: one row group and the series table.
+pub(crate) struct SegmentWriter {
+    vfs: Arc<dyn Vfs>,
+    meta: SegmentMeta,
+    samples: FileWriter,
+    series: Vec<SeriesRow>,
+    ids: Vec<i64>,
+    ts: Vec<i64>,
+    values: DecimalColumns,
+    flags: Vec<i32>,
+}
+
+impl SegmentWriter {
+    /// Begins a segment. `name` is the path without its endings.
+    pub(crate) fn create(
+        vfs: &Arc<dyn Vfs>,
+        name: String,
+        window: i64,
+        sequence: u64,
+        row_group_rows: usize,
+    ) -> Result<Self> {
+        let meta = SegmentMeta {
+            name,
+            window,
+            sequence,
+            rows: 0,
+            series: 0,
+            ts_min: i64::MAX,
+            ts_max: i64::MIN,
+            samples_bytes: 0,
+            samples_crc32c: 0,
+            series_bytes: 0,
+            series_crc32c: 0,
+        };
+        let properties = samples_properties(row_group_rows);
+        let samples = FileWriter::create(vfs, meta.samples_path(), samples_schema(), properties)?;
+        Ok(Self {
+            vfs: Arc::clone(vfs),
+            meta,
+            samples,
+            series: Vec::new(),
+            ids: Vec::new(),
+            ts: Vec::new(),
+            values: DecimalColumns::default(),
+            flags: Vec::new(),
+        })
+    }
+
+    /// Adds all rows of a series, ascending in time without repeats. Nothing happens where there is none.
+    pub(crate) fn push(
+        &mut self,
+        id: SeriesId,
+        labels: Arc<Labels>,
+        ts: &[i64],
+        values: &[f64],
+    ) -> Result<()> {
+        let (Some(first), Some(last)) = (ts.first(), ts.last()) else {
+            return Ok(());
+        };
+        debug_assert!(ts.len() == values.len() && ts.windows(2).all(|w| w[0] < w[1]));
+        self.series.push(SeriesRow {
+            id,
+            labels,
+            first_row: self.meta.rows,
+            rows: ts.len() as u64,
+            ts_min: *first,
+            ts_max: *last,
+        });
+        self.meta.rows += ts.len() as u64;
+        self.meta.ts_min = self.meta.ts_min.min(*first);
+        self.meta.ts_max = self.meta.ts_max.max(*last);
+        self.ids.resize(self.ids.len() + ts.len(), id.0);
+        self.ts.extend_from_slice(ts);
+        self.values.push_series(values);
+        self.flags
+            .extend(values.iter().map(|v| if is_stale(*v) { FLAG_STALE } else { 0 }));
+        if self.ts.len() >= BATCH_ROWS {
+            self.write_batch()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Writes the series file, syncs both and the folder's names are left to the caller. `None` without rows: the
+    /// empty file is removed.
+    pub(crate) fn finish(mut self) -> Result<Option<SegmentMeta>> {
+        self.write_batch()?;
+        let samples = self.samples.finish()?;
+        if self.meta.rows == 0 {
+            let path = self.meta.samples_path();
+            self.vfs
+                .remove(&path)
+                .map_err(crate::EngineError::io("remove", &path))?;
+            return Ok(None);
+        }
+        let series = series_file::write(&self.vfs, self.meta.series_path(), &self.series)?;
+        let mut meta = self.meta;
+        meta.series = self.series.len() as u64;
+        (meta.samples_bytes, meta.samples_crc32c) = (samples.bytes, samples.crc32c);
+        (meta.series_bytes, meta.series_crc32c) = (series.bytes, series.crc32c);
+        Ok(Some(meta))
+    }
+
+    fn write_batch(&mut self) -> Result<()> {
+        if self.ts.is_empty() {
+            return Ok(());
+        }
+        let values = std::mem::take(&mut self.values);
+        let ts = TimestampMillisecondArray::from(std::mem::take(&mut self.ts)).with_timezone("UTC");
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(Int64Array::from(std::mem::take(&mut self.ids))),
+            Arc::new(ts),
+            Arc::new(Int64Array::from(values.mantissas)),
+            Arc::new(Int32Array::from(values.exponents)),
+            Arc::new(Float64Array::from(values.floats)),
+            Arc::new(Int32Array::from(std::mem::take(&mut self.flags))),
+        ];
+        let path = self.meta.samples_path();
+        let batch = RecordBatch::try_new(samples_schema(), columns).map_err(|e| at(&path)(e.into()))?;
+        self.samples.write(&batch)
+    }
+}

@@ -1,0 +1,129 @@
+//! Figures about an open store.
+
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+use crate::engine::Shared;
+
+/// A part of the files that was not what had been written; it was set aside and the rest goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The file, relative to the data directory.
+    pub path: String,
+    /// What is wrong and what it costs.
+    pub what: String,
+}
+
+/// What the threads count.
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub(crate) samples: AtomicU64,
+    pub(crate) commits: AtomicU64,
+    pub(crate) failed_commits: AtomicU64,
+    pub(crate) flushes: AtomicU64,
+    pub(crate) failed_flushes: AtomicU64,
+    /// rows in the memtable and in those being flushed
+    pub(crate) memory_rows: AtomicUsize,
+    pub(crate) wal_bytes: AtomicU64,
+    pub(crate) closing: AtomicBool,
+    /// monotonic time before which a failed flush is not tried again
+    pub(crate) flush_not_before_ns: AtomicU64,
+    poison: OnceLock<String>,
+    damages: Mutex<Vec<Damage>>,
+}
+
+impl Counters {
+    /// Why writes have stopped, if they have.
+    pub(crate) fn poison(&self) -> Option<String> {
+        self.poison.get().cloned()
+    }
+
+    /// Stops writes; the first reason stays.
+    pub(crate) fn set_poison(&self, reason: &str) {
+        self.poison.get_or_init(|| reason.to_owned());
+    }
+
+    /// Records and logs a damage.
+    pub(crate) fn damaged(&self, path: impl Into<String>, what: impl Into<String>) {
+        let damage = Damage {
+            path: path.into(),
+            what: what.into(),
+        };
+        tracing::error!(
+            path = damage.path,
+            what = damage.what,
+            "damage found in the store"
+        );
+        self.damages
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(damage);
+    }
+}
+
+/// Figures about a store at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct EngineStats {
+    /// Series known.
+    pub series: usize,
+    /// Samples committed since the store was opened.
+    pub samples_committed: u64,
+    /// Syncs of the log that succeeded.
+    pub commits: u64,
+    /// Commits that the disk refused.
+    pub commits_failed: u64,
+    /// Memtables written to segments.
+    pub flushes: u64,
+    /// Flushes that failed and were or will be tried again.
+    pub flushes_failed: u64,
+    /// Rows that are only in memory and in the log.
+    pub memory_rows: usize,
+    /// Bytes of the write-ahead log.
+    pub wal_bytes: u64,
+    /// Segments.
+    pub segments: usize,
+    /// Rows in segments.
+    pub segment_rows: u64,
+    /// Bytes of segments on disk, series files included.
+    pub segment_bytes: u64,
+    /// Memory that open segments take beside the mapped files.
+    pub segment_memory_bytes: usize,
+    /// Why writes have stopped, if they have.
+    pub poisoned: Option<String>,
+    /// What was found damaged since the store was opened.
+    pub damages: Vec<Damage>,
+}
+
+impl EngineStats {
+    pub(crate) fn of(shared: &Shared) -> Self {
+        let counters = &shared.counters;
+        let segments = {
+            let state = shared.state.read().unwrap_or_else(PoisonError::into_inner);
+            std::sync::Arc::clone(&state.segments)
+        };
+        Self {
+            series: shared.registry.len(),
+            samples_committed: counters.samples.load(Ordering::Relaxed),
+            commits: counters.commits.load(Ordering::Relaxed),
+            commits_failed: counters.failed_commits.load(Ordering::Relaxed),
+            flushes: counters.flushes.load(Ordering::Relaxed),
+            flushes_failed: counters.failed_flushes.load(Ordering::Relaxed),
+            memory_rows: counters.memory_rows.load(Ordering::Relaxed),
+            wal_bytes: counters.wal_bytes.load(Ordering::Relaxed),
+            segments: segments.len(),
+            segment_rows: segments.iter().map(|s| s.meta.rows).sum(),
+            segment_bytes: segments
+                .iter()
+                .map(|s| s.meta.samples_bytes + s.meta.series_bytes)
+                .sum(),
+            segment_memory_bytes: segments.iter().map(|s| s.memory_bytes()).sum(),
+            poisoned: counters.poison(),
+            damages: counters
+                .damages
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        }
+    }
+}

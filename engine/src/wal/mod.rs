@@ -1,0 +1,37 @@
+//! The write-ahead log: what was acknowledged is here until a segment holds it.
+//!
+//! Files `wal/00000001.wal`, `00000002.wal`, ... hold frames, numbered in one sequence without gaps across
+//! files. `docs/format/wal.md` shows every byte.
+//!
+//! How a record is written: any thread builds a [`Frame`] (encoding and checksum, the dear part), the one
+//! writer thread numbers it with [`Wal::push`] and makes everything pushed durable with one [`Wal::commit`].
+//!
+//! Invariants:
+//! - what [`Wal::commit`] said `Ok` to is given back by [`Recovery::replay`], in order and once;
+//! - a commit that failed before its sync leaves nothing behind and may be tried again; one whose sync failed
+//!   poisons the log, because nobody knows what is on disk then;
+//! - only the last file can have an unfinished tail: a file is cut to its length and synced before the next
+//!   begins;
+//! - the newest committed file is never removed, because it knows the next sequence number.
+
+pub(crate) mod frame;
+pub(crate) mod header;
+mod reader;
+mod record;
+mod recovery;
+mod samples;
+mod series;
+mod varint;
+mod writer;
+
+pub use frame::Frame;
+pub use reader::Damage;
+pub use record::{KIND_SAMPLES, KIND_SERIES, Record, RecordError};
+pub use recovery::{Recovery, ReplayReport};
+pub use samples::{RECORD_SAMPLES_MAX, SampleRecord};
+pub use writer::Wal;
+
+#[cfg(test)]
+mod sim_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+//! Records: what the frames of the write-ahead log say.
+
+use barograph_model::{Labels, SeriesId};
+use thiserror::Error;
+
+use super::frame::Frame;
+use super::samples::{self, RECORD_SAMPLES_MAX, SampleRecord};
+use super::series;
+use crate::{EngineError, Result};
+
+/// The kind of a frame that defines series.
+pub const KIND_SERIES: u8 = 1;
+/// The kind of a frame that holds samples.
+pub const KIND_SAMPLES: u8 = 2;
+
+/// A payload that does not hold what its kind promises: what was expected of it.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("expected {0}")]
+pub struct RecordError(pub(super) &'static str);
+
+/// What a frame of the write-ahead log holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Record {
+    /// Series that are used by the records behind this one.
+    Series(Vec<(SeriesId, Labels)>),
+    /// Samples of series that were defined before.
+    Samples(SampleRecord),
+}
+
+impl Record {
+    /// Reads a payload. Takes memory in proportion to its length (at most 255 times it for compressed
+    /// labels), whatever it says.
+    ///
+    /// # Errors
+    /// [`RecordError`] says what the payload should have held.
+    pub fn decode(kind: u8, payload: &[u8]) -> std::result::Result<Self, RecordError> {
+        match kind {
+            KIND_SERIES => series::decode(payload).map(Self::Series),
+            KIND_SAMPLES => samples::decode(payload).map(Self::Samples),
+            _ => Err(RecordError("a record of kind 1 (series) or 2 (samples)")),
+        }
+    }
+}
+
+impl Frame {
+    /// A frame that defines series.
+    ///
+    /// # Errors
+    /// [`EngineError::Unwritable`] for more than 512 MiB of labels.
+    pub fn series<'a>(series: impl ExactSizeIterator<Item = (SeriesId, &'a Labels)>) -> Result<Self> {
+        Self::new(KIND_SERIES, series::encode(series))
+    }
+
+    /// A frame of samples, given as columns of one length.
+    ///
+    /// # Errors
+    /// [`EngineError::Unwritable`] for more than [`RECORD_SAMPLES_MAX`] samples.
+    pub fn samples(series: &[SeriesId], ts: &[i64], values: &[f64]) -> Result<Self> {
+        if series.len() > RECORD_SAMPLES_MAX {
+            let reason = format!("{} samples are more than one record holds", series.len());
+            return Err(EngineError::Unwritable { reason });
+        }
+        Self::new(KIND_SAMPLES, samples::encode(series, ts, values))
+    }
+}
+
+/// Takes a little-endian number from the front.
+pub(super) fn take_u32(bytes: &mut &[u8]) -> std::result::Result<u32, RecordError> {
+    let (number, rest) = bytes
+        .split_first_chunk()
+        .ok_or(RecordError("a header of whole numbers"))?;
+    *bytes = rest;
+    Ok(u32::from_le_bytes(*number))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! The two threads of a store: one commits, one keeps the files in order.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::commit::{Pending, Work};
+use crate::engine::Shared;
+use crate::log::Log;
+use crate::{EngineError, Result, maintenance};
+
+/// How often the files are looked at when nobody asks.
+const MAINTENANCE_PERIOD: Duration = Duration::from_secs(15);
+
+/// Starts a named thread.
+pub(crate) fn spawn(
+    name: &str,
+    shared: &Arc<Shared>,
+    body: impl FnOnce(&Shared) + Send + 'static,
+) -> Result<JoinHandle<()>> {
+    let shared = Arc::clone(shared);
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || body(&shared))
+        .map_err(EngineError::io("start a thread for", name))
+}
+
+/// Commits what waits until the queue is closed.
+pub(crate) fn commit_loop(shared: &Shared) {
+    while let Work::Batches(batches) = shared.queue.take() {
+        commit(shared, batches);
+        sort_chunks(shared);
+        if shared.memory_rows() >= shared.options.flush_rows {
+            shared.wake.notify();
+        }
+    }
+}
+
+/// Commits what waits on the calling thread: the whole of a store without threads.
+pub(crate) fn commit_now(shared: &Shared) {
+    commit(shared, shared.queue.take_now());
+    sort_chunks(shared);
+}
+
+/// Flushes when memory is full and drops what is too old, until the store closes.
+pub(crate) fn maintenance_loop(shared: &Shared) {
+    while !shared.counters.closing.load(Ordering::SeqCst) {
+        maintenance::flush_if_full(shared);
+        if let Err(error) = maintenance::apply_retention(shared) {
+            tracing::warn!(%error, "retention failed and will be tried again");
+        }
+        shared.wake.wait(MAINTENANCE_PERIOD);
+    }
+}
+
+fn commit(shared: &Shared, batches: Vec<Pending>) {
+    if batches.is_empty() {
+        return;
+    }
+    let mut log = shared.log();
+    let mut pushed = Vec::with_capacity(batches.len());
+    for batch in batches {
+        match log.push(&batch.columns, &batch.frame, &shared.registry) {
+            Ok(()) => pushed.push(batch),
+            Err(error) => (batch.done)(Err(error)),
+        }
+    }
+    let result = log.commit();
+    shared.counters.wal_bytes.store(log.bytes(), Ordering::Relaxed);
+    if let Err(error) = &result {
+        shared.counters.failed_commits.fetch_add(1, Ordering::Relaxed);
+        if let Some(reason) = Log::poisoned(error) {
+            tracing::error!(
+                reason,
+                "a sync failed: the store accepts no more writes until it is restarted"
+            );
+            shared.counters.set_poison(reason);
+        } else {
+            tracing::warn!(%error, "a commit failed: its samples were refused");
+        }
+    } else {
+        shared.counters.commits.fetch_add(1, Ordering::Relaxed);
+    }
+    // The log stays locked until the samples are in the memtable: a flush that freezes the memtable and begins a
+    // new log in between would cut frames whose samples it did not write.
+    let mut answers = Vec::with_capacity(pushed.len());
+    {
+        let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
+        for batch in pushed {
+            if result.is_ok() {
+                shared
+                    .counters
+                    .samples
+                    .fetch_add(batch.columns.len() as u64, Ordering::Relaxed);
+                shared
+                    .counters
+                    .memory_rows
+                    .fetch_add(batch.columns.len(), Ordering::Relaxed);
+                state.memtable.insert(batch.columns);
+            }
+            answers.push(batch.done);
+        }
+    }
+    drop(log);
+    for done in answers {
+        done(result.as_ref().map(|()| ()).map_err(EngineError::for_another));
+    }
+}
+
+/// Sorts outside the acknowledgement's way, on the only thread that inserts.
+fn sort_chunks(shared: &Shared) {
+    shared
+        .state
+        .write()
+        .unwrap_or_else(PoisonError::into_inner)
+        .memtable
+        .sort_chunks();
+}
+
+impl Shared {
+    pub(crate) fn memory_rows(&self) -> usize {
+        self.state
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .memtable
+            .rows()
+    }
+}

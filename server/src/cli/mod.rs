@@ -1,0 +1,198 @@
+//! The command line: what can be asked for, and how a failure is told.
+//!
+//! The words and flags here are a contract with scripts. Answers go to stdout and everything else to stderr,
+//! each line of an error as `barograph: message`. Exit codes: 0 success, 1 failure, 2 a command line that
+//! cannot be understood.
+
+pub mod check;
+pub mod detect;
+mod repl;
+pub mod serve;
+pub mod sql;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use check::CheckArgs;
+use detect::DetectArgs;
+use serve::{DemoArgs, ServeArgs};
+use sql::SqlArgs;
+
+/// The whole command line.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "barograph",
+    version,
+    about = "Stores a fleet's metrics, learns what is normal, says when it is not"
+)]
+#[command(
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Run the server: takes metrics in, watches them, answers queries, sends alerts
+    Serve(ServeArgs),
+    /// Run the server over a made-up fleet with labelled incidents
+    Demo(DemoArgs),
+    /// Ask with SQL: a server, or a data directory without one
+    Sql(SqlArgs),
+    /// Find anomalies in CSV or Parquet files
+    Detect(DetectArgs),
+    /// Follow alerts
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Alerts(AlertsArgs),
+    /// Check a configuration or rule files without running anything
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Check(CheckArgs),
+}
+
+/// Arguments of `barograph alerts`.
+#[derive(Debug, Clone, Args)]
+pub struct AlertsArgs {
+    /// What to do with alerts.
+    #[command(subcommand)]
+    pub command: AlertsCommand,
+}
+
+/// What can be done with alerts.
+#[derive(Debug, Clone, Subcommand)]
+pub enum AlertsCommand {
+    /// Show the alerts that are active, then each event as it happens
+    Watch(WatchArgs),
+}
+
+/// Arguments of `barograph alerts watch`.
+#[derive(Debug, Clone, Args)]
+pub struct WatchArgs {
+    /// The server's gRPC address
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7118")]
+    pub url: String,
+    /// Go on after the event with this cursor, as printed beside it; "beginning" starts with the oldest event
+    #[arg(long, value_name = "C")]
+    pub cursor: Option<String>,
+    /// Only what passes, such as severity=~"P0|P1", service="orders"
+    #[arg(long, value_name = "EXPR", default_value = "")]
+    pub filter: String,
+}
+
+/// Reads a command line. `Err` is the exit code when there is nothing to run: help was asked for and is printed,
+/// or the command line cannot be understood and that is said on stderr.
+///
+/// # Errors
+/// The exit code, as above.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, ExitCode> {
+    match Cli::try_parse_from(arguments) {
+        Ok(cli) => Ok(cli.command),
+        Err(error) if error.use_stderr() => {
+            // clap says "error: " where this program says its name.
+            let text = error.render().to_string();
+            let text = text
+                .strip_prefix("error: ")
+                .map_or(text.clone(), |message| format!("barograph: {message}"));
+            let _ = write!(std::io::stderr(), "{text}");
+            Err(ExitCode::from(2))
+        }
+        Err(help) => {
+            let _ = help.print();
+            Err(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Says something on stderr, each line after the program's name. Nobody is left to tell when stderr is gone.
+pub fn say(message: &str) {
+    let mut stderr = std::io::stderr().lock();
+    for line in message.lines() {
+        let _ = writeln!(stderr, "barograph: {line}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Command, String> {
+        let words = std::iter::once("barograph").chain(line.split_whitespace());
+        Cli::try_parse_from(words)
+            .map(|cli| cli.command)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn reads_the_contract() {
+        for line in [
+            "serve --data-dir d --config f --http-listen 127.0.0.1:0 --grpc-listen off --retention off --memory-budget 2GiB",
+            "serve --data-dir d",
+            "demo",
+            "demo --data-dir d --http-listen off --grpc-listen off --seed 7 --days 3 --exit-after 30s",
+            "sql",
+            "sql SELECT --url http://a --format json",
+            "sql SELECT --data-dir d --format parquet --output f",
+            "detect --input a.csv --output b.csv",
+            "detect --input a --output b --detector auto --mode offline --train-rows 5 --param a=1 --param b=2 --columns x,y",
+            "alerts watch --cursor c --filter a=1",
+            "check config f",
+            "check rules f g",
+        ] {
+            assert!(parsed(line).is_ok(), "{line}: {:?}", parsed(line));
+        }
+    }
+
+    #[test]
+    fn refuses_with_the_remedy() {
+        for (line, expected) in [
+            ("serve", "--data-dir <DIR>"),
+            (
+                "serve --data-dir d --retention 15dd",
+                "\"15dd\" is not a duration (try \"15d\")",
+            ),
+            (
+                "serve --data-dir d --memory-budget 1M",
+                "\"1M\" is not a size (try \"1MiB\")",
+            ),
+            (
+                "serve --data-dir d --memory-budget 1MiB",
+                "must be at least 64MiB",
+            ),
+            (
+                "serve --data-dir d --http-listen :1",
+                "(try \"0.0.0.0:1\", or \"off\")",
+            ),
+            ("demo --days 0", "0 is not in 1..=90"),
+            ("demo --exit-after 0", "must be longer than 0"),
+            ("sql --url u --data-dir d", "cannot be used with"),
+            (
+                "detect --input a --output b --param alarms",
+                "name=value, such as alarms_per_day=0.5",
+            ),
+            (
+                "detect --input a --output b --mode both",
+                "[possible values: causal, offline]",
+            ),
+            ("serv", "similar subcommand exists: 'serve'"),
+            ("promql up", "unrecognized subcommand"),
+        ] {
+            let message = parsed(line).expect_err(line);
+            assert!(message.contains(expected), "{line}: {message}");
+        }
+    }
+}

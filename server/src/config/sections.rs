@@ -1,0 +1,283 @@
+//! The sections that stand once: `[server]`, `[storage]`, `[ingest]`, `[sql]`, `[alerts]`.
+
+use barograph_engine::Options;
+use barograph_model::parse_duration_ms;
+
+use super::listen::Listen;
+use super::section::Section;
+
+/// Bytes that one row takes in the memtable while it is sorted, measured with both copies alive.
+const MEMTABLE_ROW_BYTES: u64 = 32;
+
+/// `[server]`: where the program listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// `http_listen`: remote write, SQL, metrics, health. Default `127.0.0.1:7117`.
+    pub http_listen: Listen,
+    /// `grpc_listen`: the subscription to alerts. Default `127.0.0.1:7118`.
+    pub grpc_listen: Listen,
+    /// `external_url`: where people reach this server, for the links in notifications. Default: `http://` and
+    /// `http_listen`.
+    pub external_url: Option<String>,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            http_listen: Listen::At("127.0.0.1:7117".to_owned()),
+            grpc_listen: Listen::At("127.0.0.1:7118".to_owned()),
+            external_url: None,
+        }
+    }
+}
+
+impl ServerConfig {
+    pub(super) fn read(section: Section<'_>) -> Self {
+        let default = Self::default();
+        let config = Self {
+            http_listen: section.parsed(
+                "http_listen",
+                "127.0.0.1:7117",
+                default.http_listen,
+                Listen::parse,
+            ),
+            grpc_listen: section.parsed(
+                "grpc_listen",
+                "127.0.0.1:7118",
+                default.grpc_listen,
+                Listen::parse,
+            ),
+            external_url: section.parsed("external_url", "https://barograph.example.com", None, |text| {
+                parse_http_url(text).map(Some)
+            }),
+        };
+        let taken = |address: &str| !address.ends_with(":0");
+        if config.http_listen.address().is_some_and(taken) && config.http_listen == config.grpc_listen {
+            section.problem(
+                "grpc_listen",
+                "grpc_listen is the same address as http_listen (give each its own port)",
+            );
+        }
+        section.finish();
+        config
+    }
+}
+
+impl ServerConfig {
+    /// Where people reach this server; empty when HTTP is off and nothing is set.
+    #[must_use]
+    pub fn external_url(&self) -> String {
+        match (&self.external_url, self.http_listen.address()) {
+            (Some(url), _) => url.trim_end_matches('/').to_owned(),
+            (None, Some(address)) => format!("http://{address}"),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+/// An `http://` or `https://` address with a host.
+///
+/// # Errors
+/// A message that follows the name of the setting.
+pub(super) fn parse_http_url(text: &str) -> Result<String, String> {
+    match text.parse::<axum::http::Uri>() {
+        Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|h| !h.is_empty()) => {
+            Ok(text.to_owned())
+        }
+        _ => Err(format!("{text:?} is not an http:// or https:// address (try \"https://example.com/hook\")")),
+    }
+}
+
+/// `[storage]`: how long data stays and how much memory the program may use for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorageConfig {
+    /// `retention`: older samples are refused and dropped; `off` (`None`) keeps everything. Default `15d`.
+    pub retention_ms: Option<i64>,
+    /// `future`: samples further ahead of the clock are refused. Default `10m`.
+    pub future_ms_max: i64,
+    /// `memory_budget`: half is for queries, a quarter for the memtable, a quarter for what waits for the log.
+    /// Default `1GiB`, at least `64MiB`.
+    pub memory_budget_bytes: u64,
+    /// `flush_rows`: rows in memory at which they are written to segments. Default: what the memtable's
+    /// quarter of `memory_budget` holds.
+    pub flush_rows: Option<usize>,
+    /// `wal_file`: length of a write-ahead log file. Default `128MiB`.
+    pub wal_file_bytes: u64,
+    /// `row_group_rows`: rows of a Parquet row group. Default `1048576`.
+    pub row_group_rows: usize,
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        let engine = Options::default();
+        Self {
+            retention_ms: engine.retention_ms,
+            future_ms_max: engine.future_ms_max,
+            memory_budget_bytes: 1 << 30,
+            flush_rows: None,
+            wal_file_bytes: engine.wal_file_bytes,
+            row_group_rows: engine.row_group_rows,
+        }
+    }
+}
+
+impl StorageConfig {
+    /// The smallest `memory_budget`: below it a single flush would not fit.
+    pub const MEMORY_BUDGET_BYTES_MIN: u64 = 64 << 20;
+
+    pub(super) fn read(section: Section<'_>) -> Self {
+        let default = Self::default();
+        let least = Self::MEMORY_BUDGET_BYTES_MIN;
+        // 0 is below the least that can be written, so it stands for an absent key.
+        let flush_rows = section.integer("flush_rows", 1_000, 1 << 32, 0) as usize;
+        let config = Self {
+            retention_ms: section.parsed("retention", "15d", default.retention_ms, parse_retention_ms),
+            future_ms_max: section.duration_ms("future", "10m", default.future_ms_max),
+            memory_budget_bytes: section.size_bytes(
+                "memory_budget",
+                "1GiB",
+                least,
+                default.memory_budget_bytes,
+            ),
+            flush_rows: (flush_rows > 0).then_some(flush_rows),
+            wal_file_bytes: section.size_bytes("wal_file", "128MiB", 1 << 20, default.wal_file_bytes),
+            row_group_rows: section.integer("row_group_rows", 1_000, 1 << 27, default.row_group_rows as u64)
+                as usize,
+        };
+        section.finish();
+        config
+    }
+
+    /// What the store is opened with.
+    #[must_use]
+    pub fn engine_options(&self) -> Options {
+        let quarter_bytes = self.memory_budget_bytes / 4;
+        let budget_rows = usize::try_from(quarter_bytes / MEMTABLE_ROW_BYTES).unwrap_or(usize::MAX);
+        Options {
+            retention_ms: self.retention_ms,
+            future_ms_max: self.future_ms_max,
+            flush_rows: self.flush_rows.unwrap_or(budget_rows),
+            wal_file_bytes: self.wal_file_bytes,
+            row_group_rows: self.row_group_rows,
+            queue_bytes_max: usize::try_from(quarter_bytes).unwrap_or(usize::MAX),
+        }
+    }
+}
+
+/// A retention: a duration, or `off` (`None`).
+///
+/// # Errors
+/// A message that follows the name of the setting: `"15dd" is not a duration (try "15d")`.
+pub fn parse_retention_ms(text: &str) -> Result<Option<i64>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    match parse_duration_ms(text) {
+        Ok(ms) if ms > 0 => Ok(Some(ms)),
+        Ok(_) => Err("must be longer than 0 (try \"15d\"; \"off\" keeps everything)".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// `[ingest]`: what one request may ask of the program. A request beyond a limit is refused whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IngestConfig {
+    /// `body`: compressed bytes of a request. Default `16MiB`.
+    pub body_bytes_max: usize,
+    /// `decompressed`: bytes of a request after decompression. Default `64MiB`.
+    pub decompressed_bytes_max: usize,
+    /// `labels_per_series`: with the metric's name. Default `64`.
+    pub labels_per_series_max: usize,
+    /// `label_name`: bytes of a label's name. Default `1024B`.
+    pub label_name_bytes_max: usize,
+    /// `label_value`: bytes of a label's value. Default `4KiB`.
+    pub label_value_bytes_max: usize,
+}
+
+impl Default for IngestConfig {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 16 << 20,
+            decompressed_bytes_max: 64 << 20,
+            labels_per_series_max: 64,
+            label_name_bytes_max: 1024,
+            label_value_bytes_max: 4096,
+        }
+    }
+}
+
+impl IngestConfig {
+    pub(super) fn read(section: Section<'_>) -> Self {
+        let default = Self::default();
+        let size = |key, example, least, default: usize| {
+            section.size_bytes(key, example, least, default as u64) as usize
+        };
+        let config = Self {
+            body_bytes_max: size("body", "16MiB", 1024, default.body_bytes_max),
+            decompressed_bytes_max: size("decompressed", "64MiB", 1024, default.decompressed_bytes_max),
+            labels_per_series_max: section.integer(
+                "labels_per_series",
+                1,
+                65_535,
+                default.labels_per_series_max as u64,
+            ) as usize,
+            label_name_bytes_max: size("label_name", "1024B", 16, default.label_name_bytes_max),
+            label_value_bytes_max: size("label_value", "4KiB", 16, default.label_value_bytes_max),
+        };
+        if config.decompressed_bytes_max < config.body_bytes_max {
+            let at = if section.has("decompressed") {
+                "decompressed"
+            } else {
+                "body"
+            };
+            section.problem(
+                at,
+                "decompressed must not be less than body, or no request of that length could be read",
+            );
+        }
+        section.finish();
+        config
+    }
+}
+
+/// `[sql]`: what one query may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqlConfig {
+    /// `timeout`: a query is cancelled after it. Default `30s`.
+    pub timeout_ms: i64,
+    /// `memory`: of all queries together. Default: half of `memory_budget`.
+    pub memory_bytes: Option<u64>,
+    /// `concurrency`: queries that run at once; more wait. Default `4`.
+    pub concurrency: usize,
+}
+
+impl Default for SqlConfig {
+    fn default() -> Self {
+        Self {
+            timeout_ms: 30_000,
+            memory_bytes: None,
+            concurrency: 4,
+        }
+    }
+}
+
+impl SqlConfig {
+    pub(super) fn read(section: Section<'_>) -> Self {
+        let default = Self::default();
+        // 0 is below the least that can be written, so it stands for an absent key.
+        let memory_bytes = section.size_bytes("memory", "512MiB", 16 << 20, 0);
+        let config = Self {
+            timeout_ms: section.duration_ms("timeout", "30s", default.timeout_ms),
+            memory_bytes: (memory_bytes > 0).then_some(memory_bytes),
+            concurrency: section.integer("concurrency", 1, 1_000, default.concurrency as u64) as usize,
+        };
+        section.finish();
+        config
+    }
+
+    /// The memory that queries share.
+    #[must_use]
+    pub fn memory_bytes(&self, storage: &StorageConfig) -> u64 {
+        self.memory_bytes.unwrap_or(storage.memory_budget_bytes / 2)
+    }
+}

@@ -1,0 +1,300 @@
+use super::*;
+
+/// What reading a text complains about, a line each.
+fn problems(text: &str) -> Vec<String> {
+    match Config::parse("config.toml", text) {
+        Ok(_) => Vec::new(),
+        Err(error) => error.to_string().lines().map(str::to_owned).collect(),
+    }
+}
+
+#[track_caller]
+fn check(text: &str, expected: &[&str]) {
+    assert_eq!(problems(text), expected, "\n{text}");
+}
+
+#[test]
+fn no_file_and_an_empty_file_are_the_same() {
+    let config = Config::default();
+    for text in ["", "[server]\n[storage]\n[ingest]\n[sql]\n[alerts]\n"] {
+        assert_eq!(format!("{:?}", Config::parse("config.toml", text).unwrap()), format!("{config:?}"));
+    }
+    assert_eq!(config.server.http_listen.to_string(), "127.0.0.1:7117");
+    assert_eq!(config.storage.retention_ms, Some(15 * 86_400_000));
+    assert_eq!(config.sql.memory_bytes(&config.storage), 512 << 20);
+    let options = config.storage.engine_options();
+    assert_eq!(
+        (options.flush_rows, options.queue_bytes_max),
+        (8 << 20, 256 << 20)
+    );
+}
+
+#[test]
+fn reads_every_key() {
+    let config = Config::parse("config.toml", include_str!("../../../deploy/barograph.toml")).unwrap();
+    assert_eq!(config.server.grpc_listen, Listen::At("127.0.0.1:7118".to_owned()));
+    assert_eq!(config.storage.memory_budget_bytes, 1 << 30);
+    assert_eq!(config.ingest, IngestConfig::default());
+    assert_eq!(config.sql.timeout_ms, 30_000);
+    let detector = &config.detectors[1];
+    assert_eq!(
+        (detector.name.as_str(), detector.kind.as_str()),
+        ("gateway-requests", "seasonal")
+    );
+    assert_eq!(
+        (detector.transform, detector.step_ms, detector.history_ms),
+        (Transform::Rate, 60_000, 14 * 86_400_000)
+    );
+    assert_eq!(detector.params.get("alarms_per_day"), Some("0.5"));
+    assert_eq!(config.alerts.rules, ["rules/*.yml"]);
+    let ChannelKind::Webhook {
+        url,
+        timeout_ms,
+        headers,
+    } = &config.channels[0].kind
+    else {
+        panic!("a webhook")
+    };
+    assert_eq!(
+        (url.as_str(), *timeout_ms),
+        ("http://127.0.0.1:9099/alerts", 10_000)
+    );
+    assert_eq!(headers["Authorization"], "Bearer change-me");
+    assert_eq!(config.channels[1].kind, ChannelKind::Log);
+    assert_eq!(config.routes[0].channel, "oncall");
+    assert_eq!(config.routes[0].filter.to_string(), "severity=~\"P0|P1\"");
+}
+
+#[test]
+fn off_and_sizes() {
+    let text = "[storage]\nretention = \"off\"\nmemory_budget = 134217728\nflush_rows = 5000\n[sql]\nmemory = \"64MiB\"\n\
+                [server]\ngrpc_listen = \"off\"\n";
+    let config = Config::parse("config.toml", text).unwrap();
+    assert_eq!(config.storage.retention_ms, None);
+    assert_eq!(config.storage.memory_budget_bytes, 128 << 20);
+    assert_eq!(config.storage.engine_options().flush_rows, 5000);
+    assert_eq!(config.sql.memory_bytes(&config.storage), 64 << 20);
+    assert_eq!(config.server.grpc_listen, Listen::Off);
+}
+
+#[test]
+fn wrong_values_name_line_and_remedy() {
+    check(
+        "\n\n[storage]\nretention = \"15dd\"",
+        &["config.toml:4: retention \"15dd\" is not a duration (try \"15d\")"],
+    );
+    check(
+        "[storage]\nretention = \"0\"",
+        &["config.toml:2: retention must be longer than 0 (try \"15d\"; \"off\" keeps everything)"],
+    );
+    check(
+        "[storage]\nmemory_budget = \"512M\"",
+        &["config.toml:2: memory_budget \"512M\" is not a size (try \"512MiB\")"],
+    );
+    check(
+        "[storage]\nmemory_budget = \"1MiB\"",
+        &["config.toml:2: memory_budget must be at least 64MiB"],
+    );
+    check(
+        "[storage]\nmemory_budget = 5",
+        &["config.toml:2: memory_budget = 5 must be at least 67108864"],
+    );
+    check(
+        "[server]\nhttp_listen = \":7117\"",
+        &["config.toml:2: http_listen \":7117\" is not an address (try \"0.0.0.0:7117\", or \"off\")"],
+    );
+    check(
+        "[server]\nhttp_listen = \"127.0.0.1:7118\"",
+        &["config.toml:1: grpc_listen is the same address as http_listen (give each its own port)"],
+    );
+    check(
+        "[sql]\nconcurrency = 0",
+        &["config.toml:2: concurrency = 0 must be between 1 and 1000"],
+    );
+    check(
+        "[sql]\nconcurrency = 99999999999999999999",
+        &["config.toml:2: concurrency = 99999999999999999999 must be between 1 and 1000"],
+    );
+    check(
+        "[ingest]\nbody = \"100MiB\"",
+        &[
+            "config.toml:2: decompressed must not be less than body, or no request of that length could be read",
+        ],
+    );
+}
+
+#[test]
+fn wrong_types_name_line_and_example() {
+    check(
+        "[server]\nhttp_listen = 7117",
+        &["config.toml:2: http_listen takes a text such as \"127.0.0.1:7117\", not an integer"],
+    );
+    check(
+        "[sql]\nconcurrency = \"4\"",
+        &["config.toml:2: concurrency takes an integer, not a text"],
+    );
+    check(
+        "[alerts]\nrules = \"a.yml\"",
+        &["config.toml:2: rules takes a list of texts such as [\"rules/*.yml\"], not a text"],
+    );
+    check(
+        "[alerts]\nrules = [\n  \"a.yml\",\n  3,\n]",
+        &["config.toml:4: rules takes a list of texts such as [\"rules/*.yml\"], not an integer"],
+    );
+    check(
+        "[[detector]]\nname = \"a\"\nkind = \"seasonal\"\nselector = \"up\"\nparams = { a = [1] }",
+        &["config.toml:5: a takes a text, a decimal number or true/false, not a list"],
+    );
+}
+
+#[test]
+fn unknown_names_give_the_nearest() {
+    check(
+        "[storage]\nretenton = \"15d\"",
+        &["config.toml:2: [storage] has no key \"retenton\" (did you mean \"retention\"?)"],
+    );
+    check(
+        "[sql]\nwarp = 9",
+        &["config.toml:2: [sql] has no key \"warp\" (it takes memory, timeout, concurrency)"],
+    );
+    check(
+        "[sever]",
+        &["config.toml:1: there is no section \"sever\" (did you mean \"server\"?)"],
+    );
+    check(
+        "retention = \"15d\"",
+        &[
+            "config.toml:1: \"retention\" stands before any section; sections are [server], [storage], [ingest], [sql], \
+         [alerts], [[detector]], [[channel]], [[route]]",
+        ],
+    );
+    check(
+        "[channel]\nname = \"a\"",
+        &["config.toml:1: write [[channel]] with double brackets: there can be several, and this is a table"],
+    );
+    check(
+        "[[server]]",
+        &["config.toml:1: write [server] with single brackets: it stands once, and this is a list"],
+    );
+    check(
+        "[[channel]]\nname = \"a\"\nkind = \"webhok\"\nurl = \"http://x\"",
+        &[
+            "config.toml:3: kind \"webhok\" does not exist (try \"webhook\"; there are \"webhook\" and \"log\")",
+        ],
+    );
+    check(
+        "[[channel]]\nname = \"a\"\nkind = \"log\"\nurl = \"http://x\"",
+        &["config.toml:4: [[channel]] has no key \"url\" (it takes name, kind)"],
+    );
+    check(
+        "[[detector]]\nname = \"a\"\nkind = \"seasonal\"\nselector = \"up\"\ntransform = \"rates\"",
+        &[
+            "config.toml:5: transform \"rates\" does not exist (try \"rate\"; there are \"value\" and \"rate\")",
+        ],
+    );
+}
+
+#[test]
+fn references_are_checked() {
+    let channels = "[[channel]]\nname = \"oncall\"\nkind = \"log\"\n";
+    check(
+        &format!("{channels}[[route]]\nchannel = \"oncal\""),
+        &["config.toml:5: route to channel \"oncal\", which does not exist (did you mean \"oncall\"?)"],
+    );
+    check(
+        &format!("{channels}[[route]]\nchannel = \"pager\""),
+        &["config.toml:5: route to channel \"pager\", which does not exist (there are: oncall)"],
+    );
+    check(
+        "[[route]]\nchannel = \"pager\"",
+        &["config.toml:2: route to channel \"pager\", which does not exist (there is no [[channel]] yet)"],
+    );
+    check(
+        "[[route]]\n",
+        &["config.toml:1: [[route]] needs channel, such as channel = \"oncall\""],
+    );
+    check(
+        &format!("{channels}{channels}"),
+        &["config.toml:5: channel \"oncall\" exists already, on line 2 (names are unique)"],
+    );
+    let detector = "[[detector]]\nname = \"a\"\nkind = \"seasonal\"\nselector = \"up\"\n";
+    check(
+        &format!("{detector}{detector}"),
+        &["config.toml:6: detector \"a\" exists already, on line 2 (names are unique)"],
+    );
+}
+
+#[test]
+fn detectors_are_checked() {
+    let detector = |kind, rest| format!("[[detector]]\nname = \"a\"\nkind = \"{kind}\"\nselector = \"up\"\n{rest}");
+    let found = problems(&detector("seasonl", ""));
+    assert!(found[0].starts_with("config.toml:3: detector \"seasonl\" does not exist (did you mean"), "{found:?}");
+    let found = problems(&detector("seasonal", "params = { alarm_per_day = 1 }"));
+    assert!(found[0].starts_with("config.toml:5: detector seasonal has no parameter \"alarm_per_day\""), "{found:?}");
+    let found = problems(&detector("seasonal", "params = { alarms_per_day = -1 }"));
+    assert!(found[0].starts_with("config.toml:5: ") && found[0].contains("alarms_per_day"), "{found:?}");
+    check(&detector("seasonal", "step = \"1h\"\nhistory = \"1m\""), &[
+        "config.toml:6: history must not be shorter than step",
+    ]);
+}
+
+#[test]
+fn channels_are_checked() {
+    let webhook = |rest: &str| format!("[[channel]]\nname = \"a\"\nkind = \"webhook\"\n{rest}");
+    check(
+        &webhook(""),
+        &["config.toml:1: [[channel]] needs url, such as url = \"https://example.com/hook\""],
+    );
+    check(
+        &webhook("url = \"example.com\""),
+        &[
+            "config.toml:4: url \"example.com\" is not an http:// or https:// address (try \"https://example.com/hook\")",
+        ],
+    );
+    check(
+        &webhook("url = \"http://a\"\nheaders = { \"a b\" = \"c\" }"),
+        &["config.toml:5: \"a b\" cannot be the name of an HTTP header"],
+    );
+    check(
+        &webhook("url = \"http://a\"\nheaders = { a = \"b\\nc\" }"),
+        &["config.toml:5: the value of header a holds characters that HTTP does not allow"],
+    );
+}
+
+#[test]
+fn several_problems_at_once_in_order() {
+    check(
+        "[[route]]\nchannel = \"x\"\n[storage]\nretention = 15\nfuture = \"-1m\"\n[sql]\ntimout = \"1s\"",
+        &[
+            "config.toml:2: route to channel \"x\", which does not exist (there is no [[channel]] yet)",
+            "config.toml:4: retention takes a text such as \"15d\", not an integer",
+            "config.toml:5: future \"-1m\" is not a duration (try \"5m\")",
+            "config.toml:7: [sql] has no key \"timout\" (did you mean \"timeout\"?)",
+        ],
+    );
+}
+
+#[test]
+fn broken_toml_names_the_line() {
+    let found = problems("[server]\nhttp_listen = \n[storage\n");
+    assert!(found[0].starts_with("config.toml:2: "), "{found:?}");
+    assert!(
+        found.iter().any(|line| line.starts_with("config.toml:3: ")),
+        "{found:?}"
+    );
+    let found = problems("[sql]\ntimeout = \"1s\"\ntimeout = \"2s\"\n");
+    assert_eq!(found, ["config.toml:3: duplicate key"]);
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let message = Config::load(Path::new("no/such.toml")).unwrap_err().to_string();
+    assert!(message.starts_with("cannot read no/such.toml: "), "{message}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(text in "[\\[\\]a-z\"= .\n0-9{}#é]{0,200}") {
+        let _ = Config::parse("config.toml", &text);
+    }
+}
