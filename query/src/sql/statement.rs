@@ -17,6 +17,8 @@ use super::error::{SqlError, SqlErrorCode};
 
 /// Operators in one query, so that a chain of them stays within the stack of a planner.
 const OPERATORS_MAX: usize = 1_000;
+/// Arithmetic in one expression: the time to plan it grows with the third power of its length.
+const ARITHMETIC_MAX: usize = 128;
 /// Brackets within brackets. The parser tries several readings of each, so that time grows steeply with depth.
 const BRACKET_DEPTH_MAX: usize = 32;
 /// Depth of recursion of the parser itself.
@@ -31,7 +33,10 @@ const RELATIONS_MAX: u64 = 256;
 /// something.
 pub(crate) fn parse(sql: &str, text_bytes_max: usize) -> Result<Statement, SqlError> {
     if sql.len() > text_bytes_max {
-        let message = format!("the query has {} bytes of text, the limit is {text_bytes_max}", sql.len());
+        let message = format!(
+            "the query has {} bytes of text, the limit is {text_bytes_max}",
+            sql.len()
+        );
         return Err(SqlError::new(SqlErrorCode::ParseError, message));
     }
     let tokens = Tokenizer::new(&GenericDialect, sql)
@@ -58,30 +63,60 @@ pub(crate) fn parse(sql: &str, text_bytes_max: usize) -> Result<Statement, SqlEr
 }
 
 fn check_depth<'a>(tokens: impl Iterator<Item = &'a Token>) -> Result<(), SqlError> {
-    let (mut operators, mut depth) = (0usize, 0usize);
+    let refuse = |what: String| {
+        Err(SqlError::new(
+            SqlErrorCode::ParseError,
+            format!("the query has more than {what}"),
+        ))
+    };
+    let mut operators = 0usize;
+    // The arithmetic within the brackets that are open: where each pair began, how far it is now, how far it got.
+    // A comma begins anew; what a pair of brackets held goes on behind it.
+    let mut chains = vec![(0usize, 0usize, 0usize)];
     for token in tokens {
+        let (began, now, most) = chains.last().copied().unwrap_or_default();
         match token {
-            Token::LParen | Token::LBracket | Token::LBrace => depth += 1,
-            Token::RParen | Token::RBracket | Token::RBrace => depth = depth.saturating_sub(1),
-            Token::Word(word) => operators += usize::from(chains(word.keyword)),
-            Token::Comma | Token::Whitespace(_) | Token::Number(..) | Token::Period | Token::SemiColon | Token::EOF => {}
+            Token::LParen | Token::LBracket | Token::LBrace => chains.push((now, now, now)),
+            Token::RParen | Token::RBracket | Token::RBrace if chains.len() > 1 => {
+                chains.pop();
+                if let Some((_, now, most_outside)) = chains.last_mut() {
+                    *now = most;
+                    *most_outside = most.max(*most_outside);
+                }
+            }
+            Token::Comma => {
+                if let Some((_, now, _)) = chains.last_mut() {
+                    *now = began;
+                }
+            }
+            Token::Word(word) => operators += usize::from(can_chain(word.keyword)),
+            Token::Whitespace(_) | Token::Number(..) | Token::Period | Token::SemiColon | Token::EOF => {}
             Token::SingleQuotedString(_) | Token::DoubleQuotedString(_) => {}
-            _ => operators += 1,
+            Token::Eq | Token::Neq | Token::Lt | Token::LtEq | Token::Gt | Token::GtEq => operators += 1,
+            _ => {
+                operators += 1;
+                if let Some((_, now, most)) = chains.last_mut() {
+                    *now += 1;
+                    *most = (*most).max(*now);
+                }
+            }
         }
-        if depth > BRACKET_DEPTH_MAX {
-            let message = format!("the query has more than {BRACKET_DEPTH_MAX} brackets within each other");
-            return Err(SqlError::new(SqlErrorCode::ParseError, message));
+        if chains.len() > BRACKET_DEPTH_MAX + 1 {
+            return refuse(format!("{BRACKET_DEPTH_MAX} brackets within each other"));
+        }
+        if chains.last().is_some_and(|(_, now, _)| *now > ARITHMETIC_MAX) {
+            return refuse(format!("{ARITHMETIC_MAX} arithmetic operators in one expression"));
         }
         if operators > OPERATORS_MAX {
-            let message = format!("the query has more than {OPERATORS_MAX} operators");
-            return Err(SqlError::new(SqlErrorCode::ParseError, message).with_hint("write IN (...) instead of many ORs"));
+            return refuse(format!("{OPERATORS_MAX} operators"))
+                .map_err(|error| error.with_hint("write IN (...) instead of many ORs"));
         }
     }
     Ok(())
 }
 
 /// Words that can follow each other so often that trees grow deep.
-fn chains(keyword: Keyword) -> bool {
+fn can_chain(keyword: Keyword) -> bool {
     matches!(
         keyword,
         Keyword::AND
@@ -174,8 +209,11 @@ fn check_query_reads(query: &Query) -> Result<(), SqlError> {
 }
 
 fn read_only(what: &str) -> SqlError {
-    SqlError::new(SqlErrorCode::ReadOnly, format!("{what} is refused: SQL only reads here"))
-        .with_hint("samples are written with Prometheus remote write")
+    SqlError::new(
+        SqlErrorCode::ReadOnly,
+        format!("{what} is refused: SQL only reads here"),
+    )
+    .with_hint("samples are written with Prometheus remote write")
 }
 
 fn check_relations(statement: &Statement) -> Result<(), SqlError> {
@@ -188,7 +226,9 @@ fn check_relations(statement: &Statement) -> Result<(), SqlError> {
         let _ = statement.visit(&mut weigher);
     }
     if weigher.total > RELATIONS_MAX {
-        let message = format!("the query reads more than {RELATIONS_MAX} tables, counting a WITH part each time it is used");
+        let message = format!(
+            "the query reads more than {RELATIONS_MAX} tables, counting a WITH part each time it is used"
+        );
         return Err(SqlError::new(SqlErrorCode::Unsupported, message));
     }
     Ok(())
@@ -213,7 +253,8 @@ impl Visitor for Weigher {
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
             let name = cte.alias.name.value.to_lowercase();
-            self.names.insert(std::ptr::from_ref(cte.query.as_ref()) as usize, name);
+            self.names
+                .insert(std::ptr::from_ref(cte.query.as_ref()) as usize, name);
         }
         self.open.push(0);
         ControlFlow::Continue(())
@@ -233,7 +274,11 @@ impl Visitor for Weigher {
     }
 
     fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
-        let weight = self.weights.get(&relation.to_string().to_lowercase()).copied().unwrap_or(1);
+        let weight = self
+            .weights
+            .get(&relation.to_string().to_lowercase())
+            .copied()
+            .unwrap_or(1);
         if let Some(open) = self.open.last_mut() {
             *open = open.saturating_add(weight);
         }
@@ -255,7 +300,14 @@ mod tests {
 
     #[test]
     fn only_reading_passes() {
-        for sql in ["SELECT 1", "EXPLAIN ANALYZE SELECT 1", "SHOW TABLES", "DESCRIBE up", "VALUES (1)", "SELECT 1;"] {
+        for sql in [
+            "SELECT 1",
+            "EXPLAIN ANALYZE SELECT 1",
+            "SHOW TABLES",
+            "DESCRIBE up",
+            "VALUES (1)",
+            "SELECT 1;",
+        ] {
             assert_eq!(code(sql), Ok(()), "{sql}");
         }
         for sql in [
@@ -284,14 +336,24 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_one_statement() {
-        for sql in ["", " ", ";", "SELEC 1", "SELECT 1; SELECT 2", "SELECT 'open", "\0", "SELECT 1 FROM"] {
+        for sql in [
+            "",
+            " ",
+            ";",
+            "SELEC 1",
+            "SELECT 1; SELECT 2",
+            "SELECT 'open",
+            "\0",
+            "SELECT 1 FROM",
+        ] {
             assert_eq!(code(sql), Err(SqlErrorCode::ParseError), "{sql}");
         }
     }
 
     #[test]
     fn depth_and_length_are_bounded() {
-        let deep = |open: &str, close: &str, n: usize| format!("SELECT {}1{}", open.repeat(n), close.repeat(n));
+        let deep =
+            |open: &str, close: &str, n: usize| format!("SELECT {}1{}", open.repeat(n), close.repeat(n));
         for sql in [
             deep("(", ")", 10_000),
             deep("NOT ", "", 10_000),
@@ -308,16 +370,29 @@ mod tests {
             "SELECT ".repeat(10_000),
             format!("SELECT 1 -- {}", "x".repeat(1 << 20)),
             "EXPLAIN ".repeat(10_000),
+            deep("", "+1", 129),
+            deep("", "+(1, 1)", 129),
+            deep("(", ", 1)+(1+1+1+1+1)", 30),
         ] {
             assert_eq!(code(&sql), Err(SqlErrorCode::ParseError), "{}", &sql[..40]);
         }
+        let sums = vec!["1+1+1+1"; 200].join(", ");
+        assert_eq!(
+            code(&format!("SELECT {sums}")),
+            Ok(()),
+            "each column has its own measure"
+        );
     }
 
     #[test]
     fn brackets_at_the_limit_take_no_time() {
         for sql in ["SELECT * FROM ", "SELECT ", "SELECT 1 WHERE ", "SELECT a IN ", ""] {
             for inner in ["1", "SELECT 1", "a JOIN b", "1, 2", ")"] {
-                let text = format!("{sql}{}{inner}{}", "(".repeat(BRACKET_DEPTH_MAX), ")".repeat(BRACKET_DEPTH_MAX));
+                let text = format!(
+                    "{sql}{}{inner}{}",
+                    "(".repeat(BRACKET_DEPTH_MAX),
+                    ")".repeat(BRACKET_DEPTH_MAX)
+                );
                 let _ = code(&text);
             }
         }
@@ -329,9 +404,18 @@ mod tests {
         for i in 1..30 {
             sql += &format!(", c{i} AS (SELECT x.a FROM c{0} x, c{0} y)", i - 1);
         }
-        assert_eq!(code(&format!("{sql} SELECT * FROM c29")), Err(SqlErrorCode::Unsupported));
+        assert_eq!(
+            code(&format!("{sql} SELECT * FROM c29")),
+            Err(SqlErrorCode::Unsupported)
+        );
         let many = vec!["up"; 300].join(", ");
-        assert_eq!(code(&format!("SELECT 1 FROM {many}")), Err(SqlErrorCode::Unsupported));
-        assert_eq!(code("WITH a AS (SELECT 1 FROM up), b AS (SELECT * FROM a, a x) SELECT * FROM b"), Ok(()));
+        assert_eq!(
+            code(&format!("SELECT 1 FROM {many}")),
+            Err(SqlErrorCode::Unsupported)
+        );
+        assert_eq!(
+            code("WITH a AS (SELECT 1 FROM up), b AS (SELECT * FROM a, a x) SELECT * FROM b"),
+            Ok(())
+        );
     }
 }

@@ -53,3 +53,78 @@ fn all_tables_of_a_query_see_one_moment() {
     assert_eq!(store.rows_of(stream), ["2"]);
     assert_eq!(store.rows("SELECT count(*) FROM samples"), ["3"]);
 }
+
+/// The counts of one operator in the answer to EXPLAIN ANALYZE.
+fn counts(rows: &[String], operator: &str) -> Vec<(String, u64)> {
+    let line = rows.join("\n").replace("\\n", "\n");
+    let line = line
+        .lines()
+        .find(|line| line.contains(operator))
+        .unwrap_or_default()
+        .to_owned();
+    let metrics = line
+        .split("metrics=[")
+        .nth(1)
+        .unwrap_or_default()
+        .trim_end_matches(']')
+        .to_owned();
+    let pairs = metrics.split(", ").filter_map(|pair| pair.split_once('='));
+    pairs
+        .filter_map(|(name, count)| Some((name.to_owned(), count.parse().ok()?)))
+        .collect()
+}
+
+#[test]
+fn explain_analyze_shows_what_was_pruned() {
+    let store = Store::filled();
+    let rows =
+        store.rows("EXPLAIN ANALYZE SELECT value FROM up WHERE job = 'db' AND ts >= '2026-01-02T12:00:00Z'");
+    let counts = counts(&rows, "SamplesExec");
+    let count = |name: &str| counts.iter().find(|(n, _)| n == name).map(|(_, count)| *count);
+    assert_eq!(count("files_total"), Some(24), "{rows:?}");
+    assert_eq!(count("files_pruned"), Some(18), "{rows:?}");
+    assert_eq!(count("rows_total"), Some(312), "{rows:?}");
+    assert_eq!(count("rows_selected"), Some(12), "{rows:?}");
+    assert_eq!(count("series_matched"), Some(1), "{rows:?}");
+    assert_eq!(count("output_rows"), Some(11), "the marker is no row: {rows:?}");
+}
+
+#[test]
+fn an_answer_is_encoded_as_it_comes() {
+    use crate::sql::Format;
+    use futures::StreamExt;
+
+    let store = Store::filled();
+    let bytes = |sql: &str, format: Format| {
+        store.block_on(async {
+            let pieces: Vec<_> = store
+                .sql()
+                .query(sql)
+                .await
+                .unwrap()
+                .encode(format)
+                .collect()
+                .await;
+            pieces
+                .into_iter()
+                .collect::<Result<Vec<_>, _>>()
+                .map(|pieces| pieces.concat())
+        })
+    };
+    let json = bytes(
+        "SELECT ts, value FROM odd_values ORDER BY ts LIMIT 2",
+        Format::Json,
+    )
+    .unwrap();
+    assert_eq!(
+        String::from_utf8(json).unwrap(),
+        r#"{"columns":[{"name":"ts","type":"TIMESTAMP"},{"name":"value","type":"DOUBLE"}],"#.to_owned()
+            + r#""rows":[["2026-01-01T00:00:00.000Z","NaN"],["2026-01-01T00:00:00.001Z","+Inf"]]}"#
+            + "\n"
+    );
+    let csv = bytes("SELECT job, instance FROM up WHERE false", Format::Csv).unwrap();
+    assert_eq!(String::from_utf8(csv).unwrap(), "job,instance\r\n");
+    let error = bytes("SELECT CAST(job AS INT) FROM up", Format::Arrow).unwrap_err();
+    assert_eq!(error.code.as_str(), "execution");
+    assert_eq!("xml".parse::<Format>().unwrap_err().code.as_str(), "unsupported");
+}
