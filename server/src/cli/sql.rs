@@ -4,6 +4,7 @@
 //! program. Without either, on a terminal, a prompt opens (see [`super::repl`]).
 
 mod error;
+mod local;
 mod remote;
 mod render;
 mod source;

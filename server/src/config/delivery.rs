@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use barograph_alerts::{DeliveryPolicy, EventFilter, Limits, Route};
+use barograph_alerts::{DeliveryPolicy, EventFilter, FilterError, Limits, Route};
 
 use super::section::{Section, nearest};
 use super::sections::parse_http_url;
@@ -137,13 +137,13 @@ fn read_webhook(section: &Section<'_>) -> Option<ChannelKind> {
 }
 
 /// One `[[route]]`: an event goes to the channel of each route whose filter it passes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteConfig {
     /// `channel`: the name of a `[[channel]]`.
     pub channel: String,
     /// `filter`: conditions on the event with commas between them, such as
-    /// `severity=~"P0|P1",label.service=orders`. Default: empty, everything passes that is notified.
-    pub filter: EventFilter,
+    /// `severity=~"P0|P1",label.service=orders`; it parses. Default: empty, everything passes that is notified.
+    pub filter: String,
     /// The line of the file on which it begins, for messages.
     pub line: usize,
 }
@@ -151,8 +151,9 @@ pub struct RouteConfig {
 impl RouteConfig {
     /// `None` when it names no channel or one that does not exist; the problem is recorded.
     pub(super) fn read(section: Section<'_>, channels: &[&str]) -> Option<Self> {
-        let filter = section.parsed("filter", "severity=~\"P0|P1\"", EventFilter::default(), |text| {
-            EventFilter::parse(text).map_err(|error| format!("cannot be used: {error}"))
+        let filter = section.parsed("filter", "severity=~\"P0|P1\"", String::new(), |text| {
+            let parsed = EventFilter::parse(text);
+            parsed.map(|_| text.to_owned()).map_err(|error| format!("cannot be used: {error}"))
         });
         let channel = section.required_text("channel", "oncall");
         let line = section.line();
@@ -169,8 +170,10 @@ impl RouteConfig {
     }
 
     /// As the alert store wants it.
-    #[must_use]
-    pub fn to_route(&self) -> Route {
-        Route { channel: self.channel.clone(), filter: self.filter.clone() }
+    ///
+    /// # Errors
+    /// [`FilterError`] when the filter does not parse, which reading a file has excluded.
+    pub fn to_route(&self) -> Result<Route, FilterError> {
+        Ok(Route { channel: self.channel.clone(), filter: EventFilter::parse(&self.filter)? })
     }
 }
