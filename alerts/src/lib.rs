@@ -22,7 +22,9 @@ mod detector_query;
 mod finding;
 
 mod alert;
+mod announcement;
 mod evaluator;
+mod rule_state;
 
 mod event;
 mod event_log;

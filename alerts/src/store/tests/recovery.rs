@@ -114,3 +114,17 @@ fn a_transaction_that_does_not_fit_changes_nothing() {
     let error = store.apply(&transaction).unwrap_err();
     assert!(error.to_string().contains("where it does not wait"), "{error}");
 }
+
+#[test]
+fn two_plans_on_one_state_do_not_both_apply() {
+    let (mut store, _) = history();
+    let set = rules("");
+    let one = store.plan(at(10), set.rule("g", "A").unwrap(), &found(&["a"]));
+    let two = store.plan(at(11), set.rule("g", "A").unwrap(), &found(&["b"]));
+    store.apply(&one).unwrap();
+    let error = store.apply(&two).unwrap_err();
+    assert!(
+        matches!(error, StoreError::Stale { applied: 5, found: 5 }),
+        "{error}"
+    );
+}

@@ -45,6 +45,8 @@ enum Op {
         answers: [Answer; 3],
     },
     RelabelSlow,
+    /// All rules are taken away, and put back before the next evaluation.
+    RemoveRules,
     Expire,
     Checkpoint,
     Crash,
@@ -85,6 +87,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (1i64..100_000).prop_map(|ms| Op::ClockBack { ms }),
         4 => (0usize..2, [answer(), answer(), answer()]).prop_map(|(channel, answers)| Op::Deliver { channel, answers }),
         1 => Just(Op::RelabelSlow),
+        1 => Just(Op::RemoveRules),
         1 => Just(Op::Expire),
         1 => Just(Op::Checkpoint),
         1 => Just(Op::Crash),
@@ -204,6 +207,13 @@ impl World {
                 };
                 let yaml = RULES.replace("severity: P2", severity);
                 self.rules = RuleSet::parse("sim.yml", &yaml).unwrap();
+            }
+            Op::RemoveRules => {
+                let removed = self.store.plan_removed_rules(self.now, &RuleSet::default());
+                let records = self.records.len();
+                if self.commit(&removed) || self.records.len() > records {
+                    self.held.clear();
+                }
             }
             Op::Expire => {
                 let expiry = self.store.plan_expiry(self.now);
