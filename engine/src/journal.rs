@@ -87,6 +87,9 @@ impl Journal {
         };
         let mut bytes = 0;
         let report = recovery.replay_frames(from_seq, &mut |path, frame| {
+            if frame.seq < from_seq {
+                return Ok(()); // in the checkpoint
+            }
             if frame.kind != KIND_ENTRY {
                 return Err(EngineError::Corrupt {
                     path: path.to_owned(),

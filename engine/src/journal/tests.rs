@@ -55,7 +55,10 @@ fn a_power_cut_after_any_operation_leaves_the_old_state_or_the_new() {
                 let (journal, contents) = open(&vfs);
                 // The record that was under way may be there; then it stays.
                 let found = count(&contents);
-                assert!(found == acknowledged || found == acknowledged + 1, "{found}, not {acknowledged}");
+                assert!(
+                    found == acknowledged || found == acknowledged + 1,
+                    "{found}, not {acknowledged}"
+                );
                 vfs.crash_after(after);
                 let (reached, result) = live(&journal, found);
                 acknowledged = reached;
@@ -63,7 +66,10 @@ fn a_power_cut_after_any_operation_leaves_the_old_state_or_the_new() {
                 vfs.restart();
             }
             let found = count(&open(&vfs).1);
-            assert!(found == acknowledged || found == acknowledged + 1, "{found}, not {acknowledged}");
+            assert!(
+                found == acknowledged || found == acknowledged + 1,
+                "{found}, not {acknowledged}"
+            );
             if is_done {
                 return;
             }
@@ -132,9 +138,17 @@ fn threads_that_append_at_once_lose_nothing() {
     assert_eq!((contents.records.len(), contents.checkpoint), (200, None));
     assert_eq!(journal.bytes_since_checkpoint(), 200 * 32);
     for thread in 0..8u64 {
-        let own: Vec<u64> =
-            contents.records.iter().map(|r| number(r)).filter(|n| n / 1000 == thread).collect();
-        assert_eq!(own, (thread * 1000..thread * 1000 + 25).collect::<Vec<_>>(), "each thread's order is kept");
+        let own: Vec<u64> = contents
+            .records
+            .iter()
+            .map(|r| number(r))
+            .filter(|n| n / 1000 == thread)
+            .collect();
+        assert_eq!(
+            own,
+            (thread * 1000..thread * 1000 + 25).collect::<Vec<_>>(),
+            "each thread's order is kept"
+        );
     }
 }
 
@@ -162,8 +176,13 @@ fn a_damaged_checkpoint_is_refused_with_what_to_do() {
     let len = vfs.len("alerts/checkpoint").unwrap();
     for bit in 0..len * 8 {
         vfs.flip_bit("alerts/checkpoint", bit);
-        let error = Journal::open(Arc::new(vfs.clone()), "alerts").unwrap_err().to_string();
-        assert!(error.contains("checkpoint: at byte") && error.contains("backup"), "{error}");
+        let error = Journal::open(Arc::new(vfs.clone()), "alerts")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("checkpoint: at byte") && error.contains("backup"),
+            "{error}"
+        );
         vfs.flip_bit("alerts/checkpoint", bit);
     }
     assert_eq!(count(&open(&vfs).1), 20);
@@ -180,5 +199,11 @@ fn damage_among_the_records_is_reported() {
     vfs.flip_bit("alerts/00000001.wal", (24 + 32 + 30) * 8);
     let contents = open(&vfs).1;
     assert_eq!(contents.records.len(), 4);
-    assert!(contents.damage.iter().any(|d| d.what == "record 1 is missing before this one"), "{contents:?}");
+    assert!(
+        contents
+            .damage
+            .iter()
+            .any(|d| d.what == "record 1 is missing before this one"),
+        "{contents:?}"
+    );
 }

@@ -1,7 +1,18 @@
-//! Alerting as it runs: the hub that keeps its state, and the worker that delivers.
+//! Alerting as it runs: rules are loaded and evaluated, the hub keeps what follows, the worker delivers it.
+
+mod rules;
+
+mod detector_outcome;
+mod evaluator;
+mod sql_outcome;
+
+mod hub;
+mod tables;
 
 mod delivery;
-mod hub;
 
 pub use delivery::{DeliveryOptions, deliver};
+pub use evaluator::Evaluator;
 pub use hub::{AlertHub, HubError};
+pub use rules::{LoadError, load_rules};
+pub use tables::alert_tables;
