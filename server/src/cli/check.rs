@@ -78,18 +78,27 @@ fn lines(problems: &[RuleError]) -> String {
     problems.iter().map(RuleError::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// Checks, and gives lines that say what is right and what was not looked at.
+/// What a check without errors has to say, a line each.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// What is right: the answer.
+    pub passed: Vec<String>,
+    /// What was not looked at, or may turn out wrong.
+    pub notes: Vec<String>,
+}
+
+/// Checks.
 ///
 /// # Errors
 /// The problems found, with their lines; of one rule file the first.
-pub fn run(args: &CheckArgs) -> Result<Vec<String>, CheckFailure> {
+pub fn run(args: &CheckArgs) -> Result<Checked, CheckFailure> {
     match &args.what {
         What::Config { file } => check_config(file),
         What::Rules(args) => check_rules(args),
     }
 }
 
-fn check_config(file: &Path) -> Result<Vec<String>, CheckFailure> {
+fn check_config(file: &Path) -> Result<Checked, CheckFailure> {
     let config = Config::load(file)?;
     let files = config.rule_files()?;
     let rules = read_rules(&files)?;
@@ -105,7 +114,8 @@ fn check_config(file: &Path) -> Result<Vec<String>, CheckFailure> {
         counted(config.routes.len(), "route"),
         counted(rules.rules().count(), "rule"),
     ];
-    Ok(vec![format!("{}: ok ({})", file.display(), parts.join(", "))])
+    let passed = vec![format!("{}: ok ({})", file.display(), parts.join(", "))];
+    Ok(Checked { passed, notes: Vec::new() })
 }
 
 /// A rule about a detector that the configuration does not have.
@@ -122,20 +132,19 @@ fn unknown_detector(rule: &Rule, known: &[&str]) -> Option<RuleError> {
     Some(rule.error_at("detector", format!("detector {:?} is not configured ({advice})", query.detector)))
 }
 
-fn check_rules(args: &RulesArgs) -> Result<Vec<String>, CheckFailure> {
+fn check_rules(args: &RulesArgs) -> Result<Checked, CheckFailure> {
     let rules = read_rules(&args.files)?;
     let queries: Vec<(&Rule, &str)> = rules.rules().filter_map(|rule| Some((rule, sql_of(rule)?))).collect();
-    let mut said = Vec::new();
-    if args.url.is_none() && args.data_dir.is_none() {
-        if !queries.is_empty() {
-            said.push(format!("the SQL of {} rule(s) was not checked: give --url or --data-dir", queries.len()));
-        }
-    } else {
+    let notes = if args.url.is_some() || args.data_dir.is_some() {
         let source = Source::of(args.url.as_deref().unwrap_or_default(), args.data_dir.as_deref())?;
-        said.extend(plan_all(&source, &queries)?);
-    }
-    said.push(format!("{} rule(s) in {} file(s): ok", rules.rules().count(), args.files.len()));
-    Ok(said)
+        plan_all(&source, &queries)?
+    } else if queries.is_empty() {
+        Vec::new()
+    } else {
+        vec![format!("the SQL of {} rule(s) was not checked: give --url or --data-dir", queries.len())]
+    };
+    let passed = vec![format!("{} rule(s) in {} file(s): ok", rules.rules().count(), args.files.len())];
+    Ok(Checked { passed, notes })
 }
 
 fn sql_of(rule: &Rule) -> Option<&str> {
