@@ -44,7 +44,11 @@ impl AlertsConfig {
             },
         };
         if config.delivery.longest_retry_ms < config.delivery.first_retry_ms {
-            let at = if section.has("longest_retry") { "longest_retry" } else { "first_retry" };
+            let at = if section.has("longest_retry") {
+                "longest_retry"
+            } else {
+                "first_retry"
+            };
             section.problem(at, "longest_retry must not be shorter than first_retry");
         }
         section.finish();
@@ -128,7 +132,11 @@ fn read_webhook(section: &Section<'_>) -> Option<ChannelKind> {
     }
     let url = section.required_text("url", "https://example.com/hook")?;
     match parse_http_url(url) {
-        Ok(url) => Some(ChannelKind::Webhook { url, timeout_ms, headers }),
+        Ok(url) => Some(ChannelKind::Webhook {
+            url,
+            timeout_ms,
+            headers,
+        }),
         Err(message) => {
             section.problem("url", format!("url {message}"));
             None
@@ -153,7 +161,9 @@ impl RouteConfig {
     pub(super) fn read(section: Section<'_>, channels: &[&str]) -> Option<Self> {
         let filter = section.parsed("filter", "severity=~\"P0|P1\"", String::new(), |text| {
             let parsed = EventFilter::parse(text);
-            parsed.map(|_| text.to_owned()).map_err(|error| format!("cannot be used: {error}"))
+            parsed
+                .map(|_| text.to_owned())
+                .map_err(|error| format!("cannot be used: {error}"))
         });
         let channel = section.required_text("channel", "oncall");
         let line = section.line();
@@ -163,10 +173,17 @@ impl RouteConfig {
                 None if channels.is_empty() => "there is no [[channel]] yet".to_owned(),
                 None => format!("there are: {}", channels.join(", ")),
             };
-            section.problem("channel", format!("route to channel {name:?}, which does not exist ({advice})"));
+            section.problem(
+                "channel",
+                format!("route to channel {name:?}, which does not exist ({advice})"),
+            );
         }
         section.finish();
-        Some(Self { channel: channel?.to_owned(), filter, line })
+        Some(Self {
+            channel: channel?.to_owned(),
+            filter,
+            line,
+        })
     }
 
     /// As the alert store wants it.
@@ -174,6 +191,9 @@ impl RouteConfig {
     /// # Errors
     /// [`FilterError`] when the filter does not parse, which reading a file has excluded.
     pub fn to_route(&self) -> Result<Route, FilterError> {
-        Ok(Route { channel: self.channel.clone(), filter: EventFilter::parse(&self.filter)? })
+        Ok(Route {
+            channel: self.channel.clone(),
+            filter: EventFilter::parse(&self.filter)?,
+        })
     }
 }

@@ -58,9 +58,16 @@ impl DetectorConfig {
         let placed = section.pairs("params");
         let params: BTreeMap<_, _> = placed.into_iter().map(|(key, (value, _))| (key, value)).collect();
         let line = section.line();
-        let as_params: Params = params.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let as_params: Params = params
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
         if let Some(Err(error)) = kind.map(|kind| build(kind, &as_params, &Context { width: 1, step_ms })) {
-            let at = if matches!(error, DetectorError::UnknownDetector { .. }) { "kind" } else { "params" };
+            let at = if matches!(error, DetectorError::UnknownDetector { .. }) {
+                "kind"
+            } else {
+                "params"
+            };
             section.problem(at, error.to_string());
         }
         section.finish();

@@ -113,7 +113,11 @@ impl Config {
         Ok(barograph_alerts::Options {
             limits: self.alerts.limits.clone(),
             delivery: self.alerts.delivery.clone(),
-            routes: self.routes.iter().map(RouteConfig::to_route).collect::<Result<_, _>>()?,
+            routes: self
+                .routes
+                .iter()
+                .map(RouteConfig::to_route)
+                .collect::<Result<_, _>>()?,
         })
     }
 

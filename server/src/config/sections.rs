@@ -84,10 +84,15 @@ impl ServerConfig {
 /// A message that follows the name of the setting.
 pub(super) fn parse_http_url(text: &str) -> Result<String, String> {
     match text.parse::<axum::http::Uri>() {
-        Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|h| !h.is_empty()) => {
+        Ok(uri)
+            if matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.host().is_some_and(|h| !h.is_empty()) =>
+        {
             Ok(text.to_owned())
         }
-        _ => Err(format!("{text:?} is not an http:// or https:// address (try \"https://example.com/hook\")")),
+        _ => Err(format!(
+            "{text:?} is not an http:// or https:// address (try \"https://example.com/hook\")"
+        )),
     }
 }
 
@@ -200,7 +205,8 @@ impl IngestConfig {
         let size = |key, example, least, into: &mut usize| {
             *into = section.size_bytes(key, example, least, *into as u64) as usize;
         };
-        let count = |key, most, into: &mut usize| *into = section.integer(key, 1, most, *into as u64) as usize;
+        let count =
+            |key, most, into: &mut usize| *into = section.integer(key, 1, most, *into as u64) as usize;
         size("body", "16MiB", 1024, &mut limits.body_bytes_max);
         size("decompressed", "64MiB", 1024, &mut limits.decompressed_bytes_max);
         count("samples", 1 << 30, &mut limits.samples_max);
@@ -214,12 +220,26 @@ impl IngestConfig {
         size("labels_total", "16KiB", 64, &mut limits.labels.total_bytes_max);
         count("metadata_metrics", 10_000_000, &mut limits.metadata.metrics_max);
         if limits.decompressed_bytes_max < limits.body_bytes_max {
-            let at = if section.has("decompressed") { "decompressed" } else { "body" };
-            section.problem(at, "decompressed must not be less than body, or no request of that length could be read");
+            let at = if section.has("decompressed") {
+                "decompressed"
+            } else {
+                "body"
+            };
+            section.problem(
+                at,
+                "decompressed must not be less than body, or no request of that length could be read",
+            );
         }
         if limits.in_flight_bytes_max < limits.body_bytes_max + limits.decompressed_bytes_max {
-            let at = if section.has("in_flight") { "in_flight" } else { "decompressed" };
-            section.problem(at, "in_flight must not be less than body and decompressed together");
+            let at = if section.has("in_flight") {
+                "in_flight"
+            } else {
+                "decompressed"
+            };
+            section.problem(
+                at,
+                "in_flight must not be less than body and decompressed together",
+            );
         }
         section.finish();
         Self { limits }

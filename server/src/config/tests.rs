@@ -226,16 +226,27 @@ fn references_are_checked() {
 
 #[test]
 fn detectors_are_checked() {
-    let detector = |kind, rest| format!("[[detector]]\nname = \"a\"\nkind = \"{kind}\"\nselector = \"up\"\n{rest}");
+    let detector =
+        |kind, rest| format!("[[detector]]\nname = \"a\"\nkind = \"{kind}\"\nselector = \"up\"\n{rest}");
     let found = problems(&detector("seasonl", ""));
-    assert!(found[0].starts_with("config.toml:3: detector \"seasonl\" does not exist (did you mean"), "{found:?}");
+    assert!(
+        found[0].starts_with("config.toml:3: detector \"seasonl\" does not exist (did you mean"),
+        "{found:?}"
+    );
     let found = problems(&detector("seasonal", "params = { alarm_per_day = 1 }"));
-    assert!(found[0].starts_with("config.toml:5: detector seasonal has no parameter \"alarm_per_day\""), "{found:?}");
+    assert!(
+        found[0].starts_with("config.toml:5: detector seasonal has no parameter \"alarm_per_day\""),
+        "{found:?}"
+    );
     let found = problems(&detector("seasonal", "params = { alarms_per_day = -1 }"));
-    assert!(found[0].starts_with("config.toml:5: ") && found[0].contains("alarms_per_day"), "{found:?}");
-    check(&detector("seasonal", "step = \"1h\"\nhistory = \"1m\""), &[
-        "config.toml:6: history must not be shorter than step",
-    ]);
+    assert!(
+        found[0].starts_with("config.toml:5: ") && found[0].contains("alarms_per_day"),
+        "{found:?}"
+    );
+    check(
+        &detector("seasonal", "step = \"1h\"\nhistory = \"1m\""),
+        &["config.toml:6: history must not be shorter than step"],
+    );
 }
 
 #[test]

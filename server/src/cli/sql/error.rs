@@ -117,7 +117,11 @@ pub enum SqlFailure {
 
 impl From<SqlError> for SqlFailure {
     fn from(error: SqlError) -> Self {
-        Self::Query { code: error.code.as_str().to_owned(), message: error.message, hint: error.hint }
+        Self::Query {
+            code: error.code.as_str().to_owned(),
+            message: error.message,
+            hint: error.hint,
+        }
     }
 }
 

@@ -48,7 +48,11 @@ impl Rendered {
         }
         let mut answer = source.batches(query).await?;
         let first = answer.next().await?;
-        Ok(Self::Rows { answer, first, format })
+        Ok(Self::Rows {
+            answer,
+            first,
+            format,
+        })
     }
 
     /// Writes the whole answer.
@@ -62,10 +66,18 @@ impl Rendered {
                     next = bytes.next().await?;
                 }
             }
-            Self::Rows { answer, first, format: OutputFormat::Parquet } => {
+            Self::Rows {
+                answer,
+                first,
+                format: OutputFormat::Parquet,
+            } => {
                 write_parquet(answer, first.take(), &mut *out).await?;
             }
-            Self::Rows { answer, first, format: _ } => {
+            Self::Rows {
+                answer,
+                first,
+                format: _,
+            } => {
                 let mut batches: Vec<_> = first.take().into_iter().collect();
                 while let Some(batch) = answer.next().await? {
                     batches.push(batch);
