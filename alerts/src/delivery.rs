@@ -6,7 +6,7 @@ use barograph_model::TimestampMs;
 
 use crate::backoff::wait_ms;
 use crate::draft::Draft;
-use crate::outbox::{Entry, EntryState};
+use crate::outbox::{Entry, EntryState, Progress};
 use crate::rule::cut;
 use crate::transaction::Transaction;
 use crate::{AlertStore, Event};
@@ -33,19 +33,19 @@ impl AlertStore {
         let mut draft = Draft::new(self, now);
         let mut deliveries = Vec::new();
         for entry in self.outbox().due(channel, now).take(max) {
-            let attempt = entry.attempts.saturating_add(1);
+            let attempt = entry.progress.attempts.saturating_add(1);
             deliveries.push(Delivery {
                 channel: channel.to_owned(),
                 event: Arc::clone(&entry.event),
                 attempt,
                 idempotency_key: entry.idempotency_key(),
             });
-            draft.set_entry(Entry {
+            draft.advance(Progress {
                 state: EntryState::Sending,
                 attempts: attempt,
                 scheduled_at: now,
                 next_attempt_at: now,
-                ..entry.clone()
+                ..entry.progress.clone()
             });
         }
         (draft.finish(), deliveries)
@@ -54,10 +54,10 @@ impl AlertStore {
     /// It arrived.
     pub fn plan_sent(&self, now: TimestampMs, channel: &str, seq: u64) -> Transaction {
         self.plan_end(now, channel, seq, |draft, entry| {
-            draft.set_entry(Entry {
+            draft.advance(Progress {
                 state: EntryState::Sent,
                 last_error: None,
-                ..entry
+                ..entry.progress
             });
         })
     }
@@ -79,31 +79,18 @@ impl AlertStore {
 
     /// Nobody knows (a timeout or a reset after the request was written): tried again with the same key.
     pub fn plan_unknown(&self, now: TimestampMs, channel: &str, seq: u64, error: &str) -> Transaction {
-        self.plan_end(now, channel, seq, |draft, entry| {
-            retry(
-                draft,
-                Entry {
-                    maybe_arrived: true,
-                    ..entry
-                },
-                error,
-                None,
-            );
+        self.plan_end(now, channel, seq, |draft, mut entry| {
+            entry.progress.maybe_arrived = true;
+            retry(draft, entry, error, None);
         })
     }
 
     /// The receiver will never take it (a 4xx answer but for 408 and 429): given up at once.
     pub fn plan_refused(&self, now: TimestampMs, channel: &str, seq: u64, error: &str) -> Transaction {
-        self.plan_end(now, channel, seq, |draft, entry| {
+        self.plan_end(now, channel, seq, |draft, mut entry| {
             let error = cut(error.to_owned(), LONGEST_ERROR_BYTES);
-            draft.give_up(
-                channel,
-                vec![Entry {
-                    last_error: Some(error.clone()),
-                    ..entry
-                }],
-                &error,
-            );
+            entry.progress.last_error = Some(error.clone());
+            draft.give_up(channel, vec![entry], &error);
         })
     }
 
@@ -113,15 +100,15 @@ impl AlertStore {
         for entry in self
             .outbox()
             .all_waiting()
-            .filter(|entry| entry.state == EntryState::Sending)
+            .filter(|entry| entry.progress.state == EntryState::Sending)
         {
-            draft.set_entry(Entry {
+            draft.advance(Progress {
                 state: EntryState::Unknown,
                 maybe_arrived: true,
                 scheduled_at: now,
                 next_attempt_at: now,
                 last_error: Some("the program ended while it was being sent".to_owned()),
-                ..entry.clone()
+                ..entry.progress.clone()
             });
         }
         draft.finish()
@@ -152,7 +139,7 @@ impl AlertStore {
         if let Some(entry) = self
             .outbox()
             .get(channel, seq)
-            .filter(|entry| entry.state == EntryState::Sending)
+            .filter(|entry| entry.progress.state == EntryState::Sending)
         {
             end(&mut draft, entry.clone());
         }
@@ -162,31 +149,29 @@ impl AlertStore {
 
 /// Schedules the next attempt. Giving up is decided here only, after an attempt: what lay in the outbox of a
 /// machine that was off for days still gets its chance.
-fn retry(draft: &mut Draft<'_>, entry: Entry, error: &str, retry_after_ms: Option<i64>) {
+fn retry(draft: &mut Draft<'_>, mut entry: Entry, error: &str, retry_after_ms: Option<i64>) {
     let policy = &draft.options().delivery;
     let error = cut(error.to_owned(), LONGEST_ERROR_BYTES);
+    entry.progress.last_error = Some(error.clone());
     if draft.now.since(entry.queued_at) >= policy.give_up_after_ms {
-        let channel = entry.channel.clone();
-        return draft.give_up(
-            &channel,
-            vec![Entry {
-                last_error: Some(error.clone()),
-                ..entry
-            }],
-            &error,
-        );
+        let channel = entry.progress.channel.clone();
+        return draft.give_up(&channel, vec![entry], &error);
     }
-    let wait = wait_ms(policy, &entry.idempotency_key(), entry.attempts, retry_after_ms);
-    draft.set_entry(Entry {
+    let wait = wait_ms(
+        policy,
+        &entry.idempotency_key(),
+        entry.progress.attempts,
+        retry_after_ms,
+    );
+    draft.advance(Progress {
         // Once it may have arrived, no later failure makes that untrue.
-        state: if entry.maybe_arrived {
+        state: if entry.progress.maybe_arrived {
             EntryState::Unknown
         } else {
             EntryState::Queued
         },
         scheduled_at: draft.now,
         next_attempt_at: draft.now.saturating_add(wait),
-        last_error: Some(error),
-        ..entry
+        ..entry.progress
     });
 }

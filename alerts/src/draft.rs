@@ -6,7 +6,7 @@ use std::sync::Arc;
 use barograph_model::{Labels, TimestampMs, format_duration_ms};
 
 use crate::fingerprint::channel_fingerprint;
-use crate::outbox::{Entry, EntryState};
+use crate::outbox::{Entry, EntryState, Progress};
 use crate::transaction::{Change, Transaction};
 use crate::{AlertStore, Event, EventKind, Options};
 
@@ -113,18 +113,17 @@ impl<'a> Draft<'a> {
             }
             reached.push(channel);
             *self.added.entry(channel).or_default() += 1;
-            self.changes.push(Change::Delivery(Entry::new(
-                channel,
-                Arc::clone(&event),
-                self.now,
-            )));
+            self.changes.push(Change::Queued {
+                channel: channel.to_owned(),
+                seq,
+            });
         }
     }
 
-    /// Records what became of an entry.
-    pub(crate) fn set_entry(&mut self, entry: Entry) {
-        self.finished += usize::from(entry.state.is_finished());
-        self.changes.push(Change::Delivery(entry));
+    /// Records how far a delivery got.
+    pub(crate) fn advance(&mut self, progress: Progress) {
+        self.finished += usize::from(progress.state.is_finished());
+        self.changes.push(Change::Delivery(progress));
     }
 
     /// Gives entries of one channel up, and says so in one event: to every other channel, and never about the
@@ -135,7 +134,7 @@ impl<'a> Draft<'a> {
             group, rule, labels, ..
         } = first.event.as_ref();
         let one = entries.len() == 1;
-        let maybe = if entries.iter().any(|entry| entry.maybe_arrived) {
+        let maybe = if entries.iter().any(|entry| entry.progress.maybe_arrived) {
             "; some of it may have arrived"
         } else {
             ""
@@ -144,7 +143,7 @@ impl<'a> Draft<'a> {
             let lasted = format_duration_ms(self.now.since(first.queued_at).max(0));
             format!(
                 "channel {channel:?} did not get event {} ({} of {rule:?}) after {} attempts in {lasted}: {reason}{maybe}",
-                first.event.seq, first.event.kind, first.attempts
+                first.event.seq, first.event.kind, first.progress.attempts
             )
         } else {
             format!(
@@ -170,7 +169,7 @@ impl<'a> Draft<'a> {
             labels: if one { labels.clone() } else { Labels::empty() },
             annotations: BTreeMap::new(),
             value: if one {
-                f64::from(first.attempts)
+                f64::from(first.progress.attempts)
             } else {
                 entries.len() as f64
             },
@@ -182,10 +181,10 @@ impl<'a> Draft<'a> {
                 .unwrap_or(self.now),
             fingerprint: channel_fingerprint(channel),
         };
-        for mut entry in entries {
-            entry.state = EntryState::Dead;
-            entry.last_error.get_or_insert_with(|| reason.to_owned());
-            self.set_entry(entry);
+        for Entry { mut progress, .. } in entries {
+            progress.state = EntryState::Dead;
+            progress.last_error.get_or_insert_with(|| reason.to_owned());
+            self.advance(progress);
         }
         self.emit_to(
             new,
@@ -232,7 +231,7 @@ impl<'a> Draft<'a> {
                 .store
                 .outbox()
                 .waiting(channel)
-                .filter(|entry| entry.state != EntryState::Sending);
+                .filter(|entry| entry.progress.state != EntryState::Sending);
             let lost: Vec<Entry> = idle.take(surplus).cloned().collect();
             self.give_up(
                 channel,

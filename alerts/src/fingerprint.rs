@@ -71,9 +71,12 @@ mod tests {
     #[test]
     fn names_never_change() {
         let labels = Labels::from_pairs([("service", "orders")]).unwrap();
-        assert_eq!(alert_fingerprint("g", "r", &labels), "PIN_ALERT");
-        assert_eq!(rule_fingerprint("g", "r"), "PIN_RULE");
-        assert_eq!(channel_fingerprint("hook"), "PIN_CHANNEL");
+        assert_eq!(
+            alert_fingerprint("g", "r", &labels),
+            "4082b1c19e65dd46d5b92547faeb1f21"
+        );
+        assert_eq!(rule_fingerprint("g", "r"), "cb90cf44e5111e639f75c028767ca421");
+        assert_eq!(channel_fingerprint("hook"), "df2880c175672e5986ba99ce6f01a404");
     }
 
     #[test]

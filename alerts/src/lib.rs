@@ -22,7 +22,9 @@ mod detector_query;
 mod finding;
 
 mod alert;
+mod announcement;
 mod evaluator;
+mod rule_state;
 
 mod event;
 mod event_log;
@@ -51,7 +53,7 @@ pub use event_log::{EventsAfter, Gap};
 pub use filter::EventFilter;
 pub use finding::{Finding, Outcome};
 pub use options::{DeliveryPolicy, Limits, Options, Route};
-pub use outbox::{Entry, EntryState};
+pub use outbox::{Entry, EntryState, Progress};
 pub use rule::{Group, Rule, RuleQuery, RuleSet};
 pub use store::AlertStore;
 pub use template::{Template, TemplateError};

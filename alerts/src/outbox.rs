@@ -52,17 +52,26 @@ impl EntryState {
 /// One event on its way to one channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// The channel's configured name.
-    pub channel: String,
-    /// What it gets; kept here when the log has dropped it.
+    /// What is delivered; kept here when the log has dropped it.
     #[serde(with = "crate::event::shared")]
     pub event: Arc<Event>,
+    /// When the event was routed here.
+    pub queued_at: TimestampMs,
+    /// How far it got.
+    pub progress: Progress,
+}
+
+/// How far a delivery got.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The channel's configured name.
+    pub channel: String,
+    /// The event's number.
+    pub seq: u64,
     /// Where the delivery stands.
     pub state: EntryState,
     /// Attempts begun.
     pub attempts: u32,
-    /// When the event was routed here.
-    pub queued_at: TimestampMs,
     /// When `next_attempt_at` was decided: a clock that stands before it was set back, and waits no longer.
     pub scheduled_at: TimestampMs,
     /// Not tried again before.
@@ -76,17 +85,21 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn new(channel: &str, event: Arc<Event>, now: TimestampMs) -> Self {
-        Self {
+    pub(crate) fn new(channel: &str, event: Arc<Event>) -> Self {
+        let progress = Progress {
             channel: channel.to_owned(),
-            event,
+            seq: event.seq,
             state: EntryState::Queued,
             attempts: 0,
-            queued_at: now,
-            scheduled_at: now,
-            next_attempt_at: now,
+            scheduled_at: event.ts,
+            next_attempt_at: event.ts,
             maybe_arrived: false,
             last_error: None,
+        };
+        Self {
+            queued_at: event.ts,
+            event,
+            progress,
         }
     }
 
@@ -102,7 +115,7 @@ impl Entry {
             ..
         } = self.event.as_ref();
         Fingerprint::new("delivery")
-            .text(&self.channel)
+            .text(&self.progress.channel)
             .int(*seq)
             .int(ts.0.cast_unsigned())
             .text(kind.as_str())
@@ -111,7 +124,13 @@ impl Entry {
     }
 
     fn is_due(&self, now: TimestampMs) -> bool {
-        self.state != EntryState::Sending && (now >= self.next_attempt_at || now < self.scheduled_at)
+        let Progress {
+            state,
+            scheduled_at,
+            next_attempt_at,
+            ..
+        } = self.progress;
+        state != EntryState::Sending && (now >= next_attempt_at || now < scheduled_at)
     }
 }
 
@@ -166,31 +185,41 @@ impl Outbox {
     pub(crate) fn next_due_at(&self, channel: &str) -> Option<TimestampMs> {
         let heads = self
             .heads(channel)
-            .filter(|entry| entry.state != EntryState::Sending);
-        heads.map(|entry| entry.next_attempt_at).min()
+            .filter(|entry| entry.progress.state != EntryState::Sending);
+        heads.map(|entry| entry.progress.next_attempt_at).min()
     }
 
-    pub(crate) fn set(&mut self, entry: Entry) {
-        let seq = entry.event.seq;
-        if !entry.state.is_finished() {
-            self.waiting
-                .entry(entry.channel.clone())
-                .or_default()
-                .insert(seq, entry);
+    pub(crate) fn queue(&mut self, entry: Entry) {
+        let Progress { channel, seq, .. } = &entry.progress;
+        self.waiting
+            .entry(channel.clone())
+            .or_default()
+            .insert(*seq, entry);
+    }
+
+    /// Sets how far an entry got. One that does not wait is not looked for: the caller has checked.
+    pub(crate) fn advance(&mut self, progress: &Progress) {
+        let Progress {
+            channel, seq, state, ..
+        } = progress;
+        let Some(entries) = self.waiting.get_mut(channel) else {
+            return;
+        };
+        if let Some(entry) = entries.get_mut(seq) {
+            entry.progress = progress.clone();
+        }
+        if !state.is_finished() {
             return;
         }
-        if let Some(entries) = self.waiting.get_mut(&entry.channel) {
-            entries.remove(&seq);
-            if entries.is_empty() {
-                self.waiting.remove(&entry.channel);
-            }
+        self.finished.extend(entries.remove(seq));
+        if entries.is_empty() {
+            self.waiting.remove(channel);
         }
-        if entry.state == EntryState::Sent {
+        if *state == EntryState::Sent {
             self.sent_total += 1;
         } else {
             self.dead_total += 1;
         }
-        self.finished.push_back(entry);
     }
 
     pub(crate) fn drop_finished(&mut self, count: usize) {
@@ -210,7 +239,7 @@ impl Outbox {
             dead_total,
             ..Self::default()
         };
-        waiting.into_iter().for_each(|entry| outbox.set(entry));
+        waiting.into_iter().for_each(|entry| outbox.queue(entry));
         outbox
     }
 }

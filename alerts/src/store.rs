@@ -1,6 +1,6 @@
 //! All alert state: rules and their alerts, the event log, the outbox. Planned on, changed only by `apply`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use barograph_model::{Labels, TimestampMs};
@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::{Alert, RuleKey, RuleState, RuleStatus};
 use crate::draft::Draft;
-use crate::evaluator;
 use crate::event_log::EventLog;
 use crate::fingerprint::alert_fingerprint;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Progress};
 use crate::transaction::{Change, Transaction};
 use crate::{
     ActiveAlert, Entry, Event, EventsAfter, Options, Outcome, Rule, RuleHealth, RuleSet, StoreError,
 };
+use crate::{announcement, evaluator, rule_state};
 
 /// The format of checkpoints this program writes.
 const FORMAT: u32 = 1;
@@ -77,7 +77,7 @@ impl AlertStore {
     pub fn plan(&self, now: TimestampMs, rule: &Rule, outcome: &Outcome) -> Transaction {
         let mut draft = Draft::new(self, now);
         let nothing = RuleState::default();
-        let state = self.rules.get(&evaluator::rule_key(rule)).unwrap_or(&nothing);
+        let state = self.rules.get(&announcement::rule_key(rule)).unwrap_or(&nothing);
         evaluator::evaluate(&mut draft, rule, state, outcome);
         draft.finish()
     }
@@ -85,9 +85,9 @@ impl AlertStore {
     /// Ends the alerts and troubles of rules that are not in the set.
     pub fn plan_removed_rules(&self, now: TimestampMs, rules: &RuleSet) -> Transaction {
         let mut draft = Draft::new(self, now);
-        let kept: std::collections::BTreeSet<RuleKey> = rules.rules().map(evaluator::rule_key).collect();
+        let kept: BTreeSet<RuleKey> = rules.rules().map(announcement::rule_key).collect();
         for (key, state) in self.rules.iter().filter(|(key, _)| !kept.contains(key)) {
-            evaluator::remove_rule(&mut draft, key, state);
+            rule_state::remove_rule(&mut draft, key, state);
         }
         draft.finish()
     }
@@ -96,39 +96,63 @@ impl AlertStore {
     pub fn plan_expiry(&self, now: TimestampMs) -> Transaction {
         let mut draft = Draft::new(self, now);
         for (key, state) in &self.rules {
-            evaluator::expire_resolved(&mut draft, key, state);
+            rule_state::expire_resolved(&mut draft, key, state);
         }
         draft.finish_with_limits()
     }
 
-    /// Makes a transaction part of the state. Deterministic, without regard to the options. An empty or an
-    /// already applied one changes nothing.
+    /// Makes a transaction part of the state. Deterministic, without regard to the options. An empty one
+    /// changes nothing.
     ///
     /// # Errors
+    /// [`StoreError::Stale`] for one that was planned before another was applied,
     /// [`StoreError::MissingTransactions`] or [`StoreError::Mismatch`] for one that does not follow; the state is
     /// then as before.
     pub fn apply(&mut self, transaction: &Transaction) -> Result<(), StoreError> {
-        if transaction.is_empty() || transaction.number <= self.applied {
+        if transaction.is_empty() {
             return Ok(());
         }
-        if transaction.number > self.applied + 1 {
-            let (applied, found) = (self.applied, transaction.number);
+        let (applied, found) = (self.applied, transaction.number);
+        if found <= applied {
+            return Err(StoreError::Stale { applied, found });
+        }
+        if found > applied + 1 {
             return Err(StoreError::MissingTransactions { applied, found });
         }
-        for (expected, event) in (self.last_seq() + 1..).zip(transaction.events()) {
-            if event.seq != expected {
-                let message = format!("event {} where {expected} must follow", event.seq);
-                return Err(StoreError::Mismatch {
-                    index: transaction.number,
-                    message,
-                });
-            }
-        }
+        self.check(transaction).map_err(|message| StoreError::Mismatch {
+            index: transaction.number,
+            message,
+        })?;
         self.applied = transaction.number;
         transaction
             .changes
             .iter()
             .for_each(|change| self.apply_change(change));
+        Ok(())
+    }
+
+    /// Whether all that a transaction refers to is there.
+    fn check(&self, transaction: &Transaction) -> Result<(), String> {
+        let mut next_seq = self.last_seq() + 1;
+        for change in &transaction.changes {
+            match change {
+                Change::Event(event) if event.seq != next_seq => {
+                    return Err(format!("it has event {} where {next_seq} must follow", event.seq));
+                }
+                Change::Event(_) => next_seq += 1,
+                Change::Queued { seq, .. } if !(self.last_seq() + 1..next_seq).contains(seq) => {
+                    return Err(format!("it queues event {seq}, which it does not hold"));
+                }
+                Change::Delivery(Progress { channel, seq, .. })
+                    if self.outbox.get(channel, *seq).is_none() =>
+                {
+                    return Err(format!(
+                        "it delivers event {seq} to channel {channel:?}, where it does not wait"
+                    ));
+                }
+                _ => {}
+            }
+        }
         Ok(())
     }
 
@@ -147,11 +171,12 @@ impl AlertStore {
             }
             Change::Event(event) => self.log.push(Arc::clone(event)),
             Change::EventsDropped { first_seq } => self.log.drop_before(*first_seq),
-            Change::Delivery(entry) => {
-                let mut entry = entry.clone();
-                self.share(&mut entry);
-                self.outbox.set(entry);
+            Change::Queued { channel, seq } => {
+                if let Some(event) = self.log.get(*seq) {
+                    self.outbox.queue(Entry::new(channel, Arc::clone(event)));
+                }
             }
+            Change::Delivery(progress) => self.outbox.advance(progress),
             Change::FinishedDropped { count } => self.outbox.drop_finished(*count),
         }
     }
@@ -186,8 +211,8 @@ impl AlertStore {
             sent_total: self.outbox.sent_total,
             dead_total: self.outbox.dead_total,
         };
-        // Maps have text keys and numbers are finite or texts, so serialisation has nothing to fail on.
-        serde_json::to_vec(&checkpoint).unwrap_or_default()
+        serde_json::to_vec(&checkpoint)
+            .expect("map keys are texts and numbers finite, so JSON can always be written")
     }
 
     /// The reverse of [`AlertStore::to_checkpoint`].
@@ -264,7 +289,10 @@ impl AlertStore {
             None => Self::new(options),
         };
         for record in records {
-            store.apply(&Transaction::from_record(record.as_ref())?)?;
+            let transaction = Transaction::from_record(record.as_ref())?;
+            if transaction.number > store.applied {
+                store.apply(&transaction)?;
+            }
         }
         Ok(store)
     }
@@ -355,3 +383,6 @@ impl AlertStore {
         &self.outbox
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,8 @@
 //!
 //! Changes carry what is, not what to do: the whole alert, the whole entry, the sequence number. Applying them
 //! needs no configuration and no clock, so a journal written under other limits or routes replays to the same
-//! state. The number counts transactions from 1; replaying one twice changes nothing, leaving one out is an
-//! error.
+//! state. The number counts transactions from 1: planning two on one state and applying both is an error, and so
+//! is leaving one out; recovery passes over those that the checkpoint holds already.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use barograph_model::Labels;
 use serde::{Deserialize, Serialize};
 
 use crate::alert::{Alert, RuleKey, RuleStatus};
-use crate::outbox::Entry;
+use crate::outbox::Progress;
 use crate::{Event, StoreError};
 
 /// What one step changes. Write it to the journal, then apply it.
@@ -34,8 +34,10 @@ pub(crate) enum Change {
     Event(#[serde(with = "crate::event::shared")] Arc<Event>),
     /// Drops the events before this number from the log.
     EventsDropped { first_seq: u64 },
-    /// Sets an entry of the outbox; a sent or dead one moves to the finished.
-    Delivery(Entry),
+    /// Puts an event of this transaction into a channel's queue, at the event's time.
+    Queued { channel: String, seq: u64 },
+    /// Sets how far a delivery got; a sent or dead one moves to the finished.
+    Delivery(Progress),
     /// Forgets the oldest finished entries.
     FinishedDropped { count: usize },
 }
@@ -69,8 +71,8 @@ impl Transaction {
     /// Its record in the journal: one line of JSON without the line end.
     #[must_use]
     pub fn to_record(&self) -> Vec<u8> {
-        // Maps have text keys and numbers are finite or texts, so serialisation has nothing to fail on.
-        serde_json::to_vec(self).unwrap_or_default()
+        serde_json::to_vec(self)
+            .expect("map keys are texts and numbers finite, so JSON can always be written")
     }
 
     /// The reverse of [`Transaction::to_record`].
