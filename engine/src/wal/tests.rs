@@ -88,10 +88,24 @@ fn an_unknown_kind_is_refused_by_name() {
 fn golden_records() -> (Vec<(SeriesId, Labels)>, SampleRecord) {
     let labels = |i: i64| {
         let instance = format!("host-{i}:9100");
-        let pairs = [("__name__", "node_load1"), ("instance", &instance), ("job", "node"), ("zone", "zürich")];
+        let pairs = [
+            ("__name__", "node_load1"),
+            ("instance", &instance),
+            ("job", "node"),
+            ("zone", "zürich"),
+        ];
         (SeriesId(100 + i * i), Labels::from_pairs(pairs).unwrap())
     };
-    let values = [0.0, -0.0, 1.0, 0.1, f64::INFINITY, barograph_model::stale_nan(), 1e300, -12.5];
+    let values = [
+        0.0,
+        -0.0,
+        1.0,
+        0.1,
+        f64::INFINITY,
+        barograph_model::stale_nan(),
+        1e300,
+        -12.5,
+    ];
     let samples = SampleRecord {
         series: (0..8).map(|i| SeriesId(100 + i * i)).collect(),
         ts: (0..8).map(|i| 1_700_000_000_000 + i % 3 - 1).collect(),
@@ -105,7 +119,10 @@ fn the_files_of_version_1_stay_readable() {
     let (series, samples) = golden_records();
     let vfs = SimVfs::new(0);
     vfs.create_dir_all("wal").unwrap();
-    vfs.create("wal/00000001.wal").unwrap().append(include_bytes!("golden/version-1.wal")).unwrap();
+    vfs.create("wal/00000001.wal")
+        .unwrap()
+        .append(include_bytes!("golden/version-1.wal"))
+        .unwrap();
     let (wal, mut recovery) = Wal::open(Arc::new(vfs), "wal", 4096).unwrap();
     let mut seen = Vec::new();
     let report = recovery.replay(7, &mut |seq, record| {
@@ -115,8 +132,13 @@ fn the_files_of_version_1_stay_readable() {
     assert_eq!(report.unwrap().damage, []);
     assert_eq!(wal.next_seq(), 9);
     assert_eq!(seen[0], (7, Record::Series(series)));
-    let Record::Samples(found) = &seen[1].1 else { panic!("{seen:?}") };
+    let Record::Samples(found) = &seen[1].1 else {
+        panic!("{seen:?}")
+    };
     let bits = |record: &SampleRecord| record.values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-    assert_eq!((&found.series, &found.ts, bits(found)), (&samples.series, &samples.ts, bits(&samples)));
+    assert_eq!(
+        (&found.series, &found.ts, bits(found)),
+        (&samples.series, &samples.ts, bits(&samples))
+    );
     assert_eq!((seen[1].0, seen.len()), (8, 2));
 }
