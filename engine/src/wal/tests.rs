@@ -1,4 +1,5 @@
-//! Tests of the log on the real disk, and of files that earlier versions wrote. The simulated disk is in `sim_tests`.
+//! Tests of the log on the real disk, and of files that earlier versions wrote. The simulated disk is in
+//! `sim_tests`.
 
 use std::sync::Arc;
 
