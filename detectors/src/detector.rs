@@ -3,6 +3,7 @@
 use barograph_model::TimestampMs;
 
 use crate::error::{DetectorError, nearest};
+use crate::ml::Pca;
 use crate::params::Params;
 use crate::seasonal::Seasonal;
 use crate::state;
@@ -75,7 +76,7 @@ impl Context {
     }
 }
 
-const NAMES: &[&str] = &["seasonal"];
+const NAMES: &[&str] = &["pca", "seasonal"];
 
 /// The names of the detectors that [`build`] knows.
 #[must_use]
@@ -90,6 +91,7 @@ pub fn names() -> &'static [&'static str] {
 pub fn build(name: &str, params: &Params, context: &Context) -> Result<Box<dyn Detector>, DetectorError> {
     context.check()?;
     match name {
+        "pca" => Ok(Box::new(Pca::new(params, context)?)),
         "seasonal" => Ok(Box::new(Seasonal::new(params, context)?)),
         _ => Err(unknown(name)),
     }
@@ -103,6 +105,7 @@ pub fn build(name: &str, params: &Params, context: &Context) -> Result<Box<dyn D
 pub fn restore(bytes: &[u8]) -> Result<Box<dyn Detector>, DetectorError> {
     let (name, mut reader) = state::open(bytes)?;
     match name.as_str() {
+        "pca" => Ok(Box::new(Pca::restore(&mut reader)?)),
         "seasonal" => Ok(Box::new(Seasonal::restore(&mut reader)?)),
         _ => Err(unknown(&name)),
     }

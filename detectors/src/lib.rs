@@ -15,6 +15,8 @@ mod calibrate;
 mod detect;
 mod detector;
 mod error;
+pub mod eval;
+mod ml;
 mod params;
 mod robust;
 mod seasonal;

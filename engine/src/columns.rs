@@ -32,6 +32,13 @@ impl SampleColumns {
         self.values.push(value);
     }
 
+    /// Adds all rows of another batch behind these.
+    pub fn extend(&mut self, other: Self) {
+        self.series.extend(other.series);
+        self.ts.extend(other.ts);
+        self.values.extend(other.values);
+    }
+
     /// Rows.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -26,7 +26,7 @@ const KIND_ENTRY: u8 = 3;
 const KIND_CHECKPOINT: u8 = 4;
 const MAGIC: [u8; 8] = *b"BAROCKP\n";
 /// Checkpoints come long before a file is full.
-const FILE_BYTES: u64 = 1 << 20;
+const FILE_BYTES: u64 = 256 << 10;
 
 /// A journal that is open. Shared by threads.
 #[derive(Debug)]
@@ -87,6 +87,9 @@ impl Journal {
         };
         let mut bytes = 0;
         let report = recovery.replay_frames(from_seq, &mut |path, frame| {
+            if frame.seq < from_seq {
+                return Ok(()); // in the checkpoint
+            }
             if frame.kind != KIND_ENTRY {
                 return Err(EngineError::Corrupt {
                     path: path.to_owned(),

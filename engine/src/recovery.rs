@@ -125,7 +125,7 @@ fn replay(shared: &Shared, mut recovery: Recovery, mut known: HashMap<SeriesId, 
         .wal_floor;
     let mut lost = 0;
     // Definitions count from wherever the log begins, since samples behind the floor may use them.
-    let report = recovery.replay(0, &mut |seq, record| {
+    let report = recovery.replay(floor, &mut |seq, record| {
         match record {
             Record::Series(series) => {
                 for (id, labels) in series {

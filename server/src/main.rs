@@ -2,7 +2,13 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use barograph::cli::{self, Command};
+use barograph::{demo, logging, serve};
+
+/// Ingest frees on other threads than it allocates on; this allocator does not mind.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let command = match cli::parse(std::env::args_os()) {
@@ -12,7 +18,7 @@ fn main() -> ExitCode {
     match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            cli::say(&error.to_string());
+            cli::say(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -20,6 +26,15 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
+        Command::Serve(args) => {
+            logging::init("info")?;
+            runtime()?.block_on(serve::run(&args))
+        }
+        Command::Demo(args) => {
+            logging::init("warn")?;
+            runtime()?.block_on(demo::run(&args, cli::print))
+        }
+        Command::Alerts(args) => runtime()?.block_on(cli::alerts::run(args)),
         Command::Sql(args) => match cli::sql::run(&args) {
             Err(error) if error.is_broken_pipe() => Ok(()),
             result => Ok(result?),
@@ -36,8 +51,13 @@ fn run(command: Command) -> anyhow::Result<()> {
             }
             Ok(())
         }
-        Command::Serve(_) | Command::Demo(_) | Command::Alerts(_) => {
-            anyhow::bail!("this command is not joined yet")
-        }
     }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("barograph-io")
+        .build()
+        .context("cannot start the I/O threads")
 }

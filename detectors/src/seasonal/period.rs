@@ -203,27 +203,28 @@ fn autocorrelation_period(bins: Bins<'_>, values: &[f64]) -> Option<i64> {
 /// The lag of a peak to a fraction of a bin, by following it through its multiples.
 fn refined(acf: &[f64], lag: usize) -> f64 {
     let mut period = lag as f64;
-    let mut multiple = 1.0;
-    loop {
-        let centre = (period * multiple).round() as usize;
-        let reach = (lag / 8).max(1);
-        if centre + reach + 1 >= acf.len() {
-            return period;
+    let reach = (lag / 8).max(1);
+    for multiple in 1..=16 {
+        let centre = (period * f64::from(multiple)).round() as usize;
+        if centre <= reach || centre + reach + 1 >= acf.len() {
+            break;
         }
-        let from = centre.saturating_sub(reach).max(1);
-        let Some(best) = (from..=centre + reach).max_by(|a, b| acf[*a].total_cmp(&acf[*b])) else {
-            return period;
+        let Some(best) = (centre - reach..=centre + reach).max_by(|a, b| acf[*a].total_cmp(&acf[*b])) else {
+            break;
         };
         let (left, mid, right) = (acf[best - 1], acf[best], acf[best + 1]);
+        if mid < left || mid < right || mid < 0.5 * acf[lag] {
+            break;
+        }
         let bend = left - 2.0 * mid + right;
         let shift = if bend < 0.0 {
             (0.5 * (left - right) / bend).clamp(-0.5, 0.5)
         } else {
             0.0
         };
-        period = (best as f64 + shift) / multiple;
-        multiple += 1.0;
+        period = (best as f64 + shift) / f64::from(multiple);
     }
+    period
 }
 
 fn phases_of(bins: Bins<'_>, period_ms: i64) -> usize {

@@ -23,8 +23,8 @@ pub struct Recovery {
 pub struct ReplayReport {
     /// Frames given to the caller.
     pub frames: u64,
-    /// Frames stepped over because the caller has them already.
-    pub frames_skipped: u64,
+    /// Frames stepped over because one with their number, or a later one, came before.
+    pub repeated: u64,
     /// Bytes of all files, without what is reserved.
     pub bytes: u64,
     /// The unfinished write at the end of the last file, which was cut off: what a power cut leaves of a
@@ -97,9 +97,10 @@ fn finish(vfs: &Arc<dyn Vfs>, last: &mut LogFile) -> Result<bool> {
 }
 
 impl Recovery {
-    /// Gives every record from `from_seq` on to `each`, oldest first, one at a time. May be called again.
+    /// Gives every record that the log still has to `each`, oldest first, one at a time. May be called again.
     ///
-    /// Damage is stepped over and reported, as are numbers that are missing from `from_seq` on.
+    /// Damage is stepped over and reported, as are records that are missing from number `needed_from` on.
+    /// Older ones are given as far as they are there, since they may define series.
     ///
     /// # Errors
     /// What `each` says; [`EngineError::Io`]; [`EngineError::Corrupt`] for a whole frame that this program
@@ -107,10 +108,10 @@ impl Recovery {
     /// dropped.
     pub fn replay(
         &mut self,
-        from_seq: u64,
+        needed_from: u64,
         each: &mut dyn FnMut(u64, Record) -> Result<()>,
     ) -> Result<ReplayReport> {
-        self.replay_frames(from_seq, &mut |path, frame| {
+        self.replay_frames(needed_from, &mut |path, frame| {
             let record = Record::decode(frame.kind, frame.payload)
                 .map_err(|error| unreadable(path, frame.at, frame.seq, frame.kind, &error.to_string()))?;
             each(frame.seq, record)
@@ -120,7 +121,7 @@ impl Recovery {
     /// [`Recovery::replay`] without a look into the frames.
     pub(crate) fn replay_frames(
         &mut self,
-        from_seq: u64,
+        needed_from: u64,
         each: &mut dyn FnMut(&Path, FrameRef<'_>) -> Result<()>,
     ) -> Result<ReplayReport> {
         let mut report = ReplayReport {
@@ -128,20 +129,22 @@ impl Recovery {
             ..ReplayReport::default()
         };
         // Sequence numbers begin at 1.
-        let mut expected = from_seq.max(1);
+        let mut expected = needed_from.max(1);
+        let mut last = 0;
         for file in &self.files {
             report.bytes += file.valid_bytes;
             report.damage.extend_from_slice(&file.holes);
             file.frames(&self.vfs, &mut |path, frame| {
-                if frame.seq < expected {
-                    report.frames_skipped += 1;
+                if frame.seq <= last {
+                    report.repeated += 1;
                     return Ok(());
                 }
                 if frame.seq > expected {
                     report.damage.push(missing(path, frame.at, expected, frame.seq));
                 }
                 report.frames += 1;
-                expected = frame.seq.saturating_add(1);
+                last = frame.seq;
+                expected = expected.max(frame.seq.saturating_add(1));
                 each(path, frame)
             })?;
         }

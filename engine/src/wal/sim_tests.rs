@@ -185,7 +185,9 @@ fn a_full_disk_is_refused_and_forgotten_when_there_is_room_again() {
                 match wal.commit() {
                     // Takes along what `live` has left uncommitted; the next recovery sees it.
                     Ok(()) => _ = model.durable.insert(seq, value),
-                    Err(EngineError::Unwritable { reason }) => assert!(reason.contains("full disk"), "{reason}"),
+                    Err(EngineError::Unwritable { reason }) => {
+                        assert!(reason.contains("full disk"), "{reason}")
+                    }
                     Err(error) => panic!("{error}"),
                 }
                 vfs.set_capacity(None);

@@ -1,6 +1,6 @@
 //! `[[detector]]`: which series are watched, by what.
 
-use std::collections::BTreeMap;
+use barograph_detectors::{Context, Params, build};
 
 use super::section::{Section, nearest};
 
@@ -29,8 +29,8 @@ pub struct DetectorConfig {
     pub transform: Transform,
     /// `history`: how far back is learned from when the program starts. Default `14d`.
     pub history_ms: i64,
-    /// `params`: the detector's own parameters, as texts. Default: none.
-    pub params: BTreeMap<String, String>,
+    /// `params`: the detector's own parameters. Default: none.
+    pub params: Params,
     /// The line of the file on which it begins, for messages.
     pub line: usize,
 }
@@ -48,9 +48,12 @@ impl DetectorConfig {
             let at = if section.has("history") { "history" } else { "step" };
             section.problem(at, "history must not be shorter than step");
         }
-        let placed = section.pairs("params");
-        let params: BTreeMap<_, _> = placed.into_iter().map(|(key, (value, _))| (key, value)).collect();
+        let params: Params = section.pairs("params").into_iter().map(|(key, (value, _))| (key, value)).collect();
         let line = section.line();
+        if let Some(Err(error)) = kind.map(|kind| build(kind, &params, &Context { width: 1, step_ms })) {
+            let at = if error.to_string().starts_with("detector \"") { "kind" } else { "params" };
+            section.problem(at, error.to_string());
+        }
         section.finish();
         Some(Self {
             name: name?.to_owned(),

@@ -33,7 +33,7 @@ pub(crate) use section::nearest;
 use section::{Section, type_name};
 
 /// Everything that can be set.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Config {
     /// `[server]`
     pub server: ServerConfig,
@@ -102,6 +102,16 @@ impl Config {
         }
         problems.finish()?;
         Ok(config)
+    }
+
+    /// What the alert store is opened with.
+    #[must_use]
+    pub fn alert_options(&self) -> barograph_alerts::Options {
+        barograph_alerts::Options {
+            limits: self.alerts.limits.clone(),
+            delivery: self.alerts.delivery.clone(),
+            routes: self.routes.iter().map(RouteConfig::to_route).collect(),
+        }
     }
 
     fn read(&mut self, document: &DeTable<'_>, problems: &Problems<'_>) {

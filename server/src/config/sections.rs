@@ -16,6 +16,9 @@ pub struct ServerConfig {
     pub http_listen: Listen,
     /// `grpc_listen`: the subscription to alerts. Default `127.0.0.1:7118`.
     pub grpc_listen: Listen,
+    /// `external_url`: where people reach this server, for the links in notifications. Default: `http://` and
+    /// `http_listen`.
+    pub external_url: Option<String>,
 }
 
 impl Default for ServerConfig {
@@ -23,6 +26,7 @@ impl Default for ServerConfig {
         Self {
             http_listen: Listen::At("127.0.0.1:7117".to_owned()),
             grpc_listen: Listen::At("127.0.0.1:7118".to_owned()),
+            external_url: None,
         }
     }
 }
@@ -43,6 +47,9 @@ impl ServerConfig {
                 default.grpc_listen,
                 Listen::parse,
             ),
+            external_url: section.parsed("external_url", "https://barograph.example.com", None, |text| {
+                parse_http_url(text).map(Some)
+            }),
         };
         let taken = |address: &str| !address.ends_with(":0");
         if config.http_listen.address().is_some_and(taken) && config.http_listen == config.grpc_listen {
@@ -53,6 +60,31 @@ impl ServerConfig {
         }
         section.finish();
         config
+    }
+}
+
+impl ServerConfig {
+    /// Where people reach this server; empty when HTTP is off and nothing is set.
+    #[must_use]
+    pub fn external_url(&self) -> String {
+        match (&self.external_url, self.http_listen.address()) {
+            (Some(url), _) => url.trim_end_matches('/').to_owned(),
+            (None, Some(address)) => format!("http://{address}"),
+            (None, None) => String::new(),
+        }
+    }
+}
+
+/// An `http://` or `https://` address with a host.
+///
+/// # Errors
+/// A message that follows the name of the setting.
+pub(super) fn parse_http_url(text: &str) -> Result<String, String> {
+    match text.parse::<axum::http::Uri>() {
+        Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|h| !h.is_empty()) => {
+            Ok(text.to_owned())
+        }
+        _ => Err(format!("{text:?} is not an http:// or https:// address (try \"https://example.com/hook\")")),
     }
 }
 

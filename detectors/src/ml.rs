@@ -1,0 +1,8 @@
+//! Machine learning on windows: what the rows before a row, and the columns beside it, say of it.
+
+mod moments;
+mod pca;
+mod subspace;
+mod window;
+
+pub(crate) use pca::Pca;

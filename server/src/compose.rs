@@ -1,0 +1,360 @@
+//! Puts the program together: store, edges, detectors, rules, delivery; and takes it apart again.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use barograph_alerts::{EventFilter, FilterError, Options as AlertOptions, Route, RuleSet};
+use barograph_engine::vfs::{DiskVfs, Vfs};
+use barograph_engine::{Engine, EngineError};
+use barograph_model::Clock;
+use barograph_query::sql::{SqlEngine, SqlError, SqlLimits};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::alerting::{AlertHub, DeliveryOptions, Evaluator, HubError, LoadError, alert_tables, deliver, load_rules};
+use crate::api::{MetricsSource, Readiness, health_routes, metrics_routes, reload_routes, sql_routes};
+use crate::channels::{Channel, LogChannel, WebhookChannel, WebhookError, WebhookOptions};
+use crate::config::{ChannelKind, Config, Listen};
+use crate::detecting::{DetectorRunner, DetectorStats, RunnerHandle, Watch, WatchError};
+use crate::grpc;
+use crate::ingest::{self, IngestLimits, IngestSink, SetupError};
+
+/// The folder of alert state in the data directory.
+const ALERTS_DIR: &str = "alerts";
+
+/// How long connections may take to end after a stop.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// Why the program cannot start or go on.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address} for {what}: {source} (is another Barograph running? choose another address with --{flag})")]
+    Listen {
+        /// The address asked for.
+        address: String,
+        /// What would be offered there.
+        what: &'static str,
+        /// The flag that sets it.
+        flag: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The data directory cannot be used.
+    #[error("cannot use the data directory {}: {source}", path.display())]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The store.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// SQL.
+    #[error(transparent)]
+    Sql(#[from] SqlError),
+    /// Alert state.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    /// Remote write.
+    #[error(transparent)]
+    Ingest(#[from] SetupError),
+    /// A `[[detector]]`.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
+    /// The rules.
+    #[error(transparent)]
+    Rules(#[from] LoadError),
+    /// A `[[channel]]`.
+    #[error(transparent)]
+    Channel(#[from] WebhookError),
+    /// A `[[route]]`.
+    #[error("the route to {channel:?}, on line {line} of the configuration: {source}")]
+    Route {
+        /// The channel.
+        channel: String,
+        /// The line.
+        line: usize,
+        /// What is wrong with its filter.
+        source: FilterError,
+    },
+    /// The system gave no thread.
+    #[error("cannot start the detectors' thread: {0}")]
+    Thread(std::io::Error),
+    /// A part of the start did not finish.
+    #[error("the start did not finish; see the log for a panic")]
+    Unfinished,
+}
+
+/// A running program.
+pub struct Server {
+    engine: Arc<Engine>,
+    hub: Arc<AlertHub>,
+    sql: Arc<SqlEngine>,
+    clock: Arc<dyn Clock>,
+    /// until [`Server::start_watching`]
+    watches: Vec<Watch>,
+    detectors: Option<RunnerHandle>,
+    detector_stats: Arc<DetectorStats>,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+    http: Option<SocketAddr>,
+    grpc: Option<SocketAddr>,
+    reload: Arc<Reload>,
+}
+
+/// What a reload needs.
+pub struct Reload {
+    config: Config,
+    sql: Arc<SqlEngine>,
+    rules: watch::Sender<Arc<RuleSet>>,
+}
+
+impl Reload {
+    /// Reads the rule files again. When anything is wrong with them, the rules that are loaded stay.
+    ///
+    /// # Errors
+    /// [`LoadError`] of the first file or rule that is wrong.
+    pub fn run(&self) -> Result<usize, LoadError> {
+        let rules = load_rules(&self.config, &self.sql)?;
+        let count = rules.rules().count();
+        self.rules.send_replace(Arc::new(rules));
+        Ok(count)
+    }
+}
+
+/// What the store and what rests on it need from the configuration, checked before anything is opened.
+struct Parts {
+    watches: Vec<Watch>,
+    channels: Vec<Arc<dyn Channel>>,
+    alerts: AlertOptions,
+}
+
+impl Server {
+    /// Starts everything. Addresses are taken first, so that a second program fails at once; while the log is replayed
+    /// HTTP already answers, with 503.
+    ///
+    /// # Errors
+    /// [`ServeError`] says what could not be started and what to do.
+    pub async fn start(config: Config, data_dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, ServeError> {
+        let parts = Parts::from_config(&config, &clock)?;
+        let http = listen(&config.server.http_listen, "HTTP", "http-listen").await?;
+        let grpc = listen(&config.server.grpc_listen, "gRPC", "grpc-listen").await?;
+        let stop = CancellationToken::new();
+        let readiness = Readiness::default();
+        let mut tasks = Vec::new();
+        let http_address = http.as_ref().and_then(|listener| listener.local_addr().ok());
+        let grpc_address = grpc.as_ref().and_then(|listener| listener.local_addr().ok());
+        if let Some(listener) = http {
+            tasks.push(serve_http(listener, &readiness, &stop));
+        }
+        let opened = open(config, data_dir.to_owned(), Arc::clone(&clock), parts.alerts).await;
+        let Opened { engine, sql, hub, ingest, reload } = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                stop.cancel();
+                return Err(error);
+            }
+        };
+        let delivery = deliver(Arc::clone(&hub), Arc::clone(&clock), parts.channels, DeliveryOptions::default(), stop.clone());
+        tasks.push(tokio::spawn(delivery));
+        if let Some(listener) = grpc {
+            tasks.push(tokio::spawn(grpc::serve(listener, Arc::clone(&hub), stop.clone())));
+        }
+        let detector_stats = Arc::new(DetectorStats::default());
+        let metrics = MetricsSource {
+            engine: Arc::clone(&engine),
+            ingest: Arc::clone(&ingest),
+            detectors: Arc::clone(&detector_stats),
+            hub: Arc::clone(&hub),
+        };
+        let routes = ingest::routes(ingest)
+            .merge(sql_routes(Arc::clone(&sql)))
+            .merge(metrics_routes(metrics))
+            .merge(reload_routes(Arc::clone(&reload)));
+        readiness.open(routes);
+        Ok(Self {
+            engine,
+            hub,
+            sql,
+            clock,
+            watches: parts.watches,
+            detectors: None,
+            detector_stats,
+            stop,
+            tasks,
+            http: http_address,
+            grpc: grpc_address,
+            reload,
+        })
+    }
+
+    /// Starts detectors and rules. Apart from [`Server::start`] so that a back-fill can come first: a detector learns
+    /// from the history that is there when it first sees a series.
+    ///
+    /// # Errors
+    /// [`ServeError::Thread`].
+    pub fn start_watching(&mut self) -> Result<(), ServeError> {
+        let watches = std::mem::take(&mut self.watches);
+        let (engine, clock) = (Arc::clone(&self.engine), Arc::clone(&self.clock));
+        let runner = DetectorRunner::new(engine, clock, watches, Arc::clone(&self.detector_stats));
+        self.detectors = Some(runner.start().map_err(ServeError::Thread)?);
+        let evaluator = Evaluator {
+            engine: Arc::clone(&self.engine),
+            sql: Arc::clone(&self.sql),
+            hub: Arc::clone(&self.hub),
+            clock: Arc::clone(&self.clock),
+        };
+        let rules = self.reload.rules.subscribe();
+        self.tasks.push(tokio::spawn(evaluator.run(rules, self.stop.clone())));
+        Ok(())
+    }
+
+    /// Where HTTP is offered.
+    #[must_use]
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.http
+    }
+
+    /// Where gRPC is offered.
+    #[must_use]
+    pub fn grpc_address(&self) -> Option<SocketAddr> {
+        self.grpc
+    }
+
+    /// Whether every detector has replayed its history.
+    #[must_use]
+    pub fn detectors_caught_up(&self) -> bool {
+        self.detector_stats.caught_up.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Reads the rule files again.
+    #[must_use]
+    pub fn reload(&self) -> Arc<Reload> {
+        Arc::clone(&self.reload)
+    }
+
+    /// Ends everything in the order of the data's way: edges first, the store last, which writes out what is in memory.
+    ///
+    /// # Errors
+    /// [`ServeError`] when the last flush or checkpoint failed; nothing acknowledged is lost by it.
+    pub async fn stop(self) -> Result<(), ServeError> {
+        self.stop.cancel();
+        for task in self.tasks {
+            let abort = task.abort_handle();
+            if tokio::time::timeout(STOP_GRACE, task).await.is_err() {
+                abort.abort();
+            }
+        }
+        let (engine, hub, mut detectors) = (self.engine, self.hub, self.detectors);
+        drop(self.sql);
+        let ended = tokio::task::spawn_blocking(move || {
+            if let Some(detectors) = &mut detectors {
+                detectors.stop();
+            }
+            let closed = engine.close();
+            hub.close().map_err(ServeError::from).and(closed.map_err(ServeError::from))
+        });
+        ended.await.unwrap_or(Err(ServeError::Unfinished))
+    }
+}
+
+impl Parts {
+    fn from_config(config: &Config, clock: &Arc<dyn Clock>) -> Result<Self, ServeError> {
+        let watches = config.detectors.iter().cloned().map(Watch::new).collect::<Result<_, _>>()?;
+        let external_url = config.server.http_listen.address().map(|a| format!("http://{a}")).unwrap_or_default();
+        let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
+        for channel in &config.channels {
+            channels.push(match &channel.kind {
+                ChannelKind::Log => Arc::new(LogChannel::new(&channel.name)),
+                ChannelKind::Webhook { url, timeout_ms, headers } => {
+                    let options = WebhookOptions {
+                        url: url.clone(),
+                        timeout: Duration::from_millis(timeout_ms.unsigned_abs()),
+                        headers: headers.clone(),
+                        external_url: external_url.clone(),
+                    };
+                    Arc::new(WebhookChannel::new(&channel.name, options, Arc::clone(clock))?)
+                }
+            });
+        }
+        let mut alerts = AlertOptions::default();
+        for route in &config.routes {
+            let filter = EventFilter::parse(&route.filter).map_err(|source| ServeError::Route {
+                channel: route.channel.clone(),
+                line: route.line,
+                source,
+            })?;
+            alerts.routes.push(Route { channel: route.channel.clone(), filter });
+        }
+        Ok(Self { watches, channels, alerts })
+    }
+}
+
+/// What rests on the data directory.
+struct Opened {
+    engine: Arc<Engine>,
+    sql: Arc<SqlEngine>,
+    hub: Arc<AlertHub>,
+    ingest: Arc<IngestSink>,
+    reload: Arc<Reload>,
+}
+
+async fn open(
+    config: Config,
+    data_dir: PathBuf,
+    clock: Arc<dyn Clock>,
+    alerts: AlertOptions,
+) -> Result<Opened, ServeError> {
+    let opened = tokio::task::spawn_blocking(move || open_blocking(config, &data_dir, clock, alerts));
+    opened.await.unwrap_or(Err(ServeError::Unfinished))
+}
+
+fn open_blocking(
+    config: Config,
+    data_dir: &Path,
+    clock: Arc<dyn Clock>,
+    alerts: AlertOptions,
+) -> Result<Opened, ServeError> {
+    let disk = DiskVfs::open(data_dir).map_err(|source| ServeError::DataDir { path: data_dir.to_owned(), source })?;
+    let vfs: Arc<dyn Vfs> = Arc::new(disk);
+    let engine = Engine::open(Arc::clone(&vfs), Arc::clone(&clock), config.storage.engine_options())?;
+    let hub = AlertHub::open(vfs, ALERTS_DIR, alerts)?;
+    let memory = usize::try_from(config.sql.memory_bytes(&config.storage)).unwrap_or(usize::MAX);
+    let limits = SqlLimits {
+        timeout: Duration::from_millis(config.sql.timeout_ms.unsigned_abs()),
+        query_memory_bytes: memory,
+        total_memory_bytes: memory,
+        running_max: config.sql.concurrency,
+        ..SqlLimits::default()
+    };
+    let sql = Arc::new(SqlEngine::new(Arc::new(Arc::clone(&engine)), alert_tables(&hub), limits, clock)?);
+    let limits = IngestLimits::from(&config.ingest);
+    let ingest = IngestSink::new(Arc::clone(&engine), limits)?;
+    let rules = load_rules(&config, &sql)?;
+    let reload = Reload { config, sql: Arc::clone(&sql), rules: watch::Sender::new(Arc::new(rules)) };
+    Ok(Opened { engine, sql, hub, ingest, reload: Arc::new(reload) })
+}
+
+async fn listen(listen: &Listen, what: &'static str, flag: &'static str) -> Result<Option<TcpListener>, ServeError> {
+    let Some(address) = listen.address() else { return Ok(None) };
+    let bound = TcpListener::bind(address).await;
+    bound.map(Some).map_err(|source| ServeError::Listen { address: address.to_owned(), what, flag, source })
+}
+
+fn serve_http(listener: TcpListener, readiness: &Readiness, stop: &CancellationToken) -> JoinHandle<()> {
+    let routes = health_routes(readiness.clone());
+    let stopped = stop.clone().cancelled_owned();
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stopped).await {
+            tracing::error!(%error, "HTTP has ended");
+        }
+    })
+}

@@ -1,0 +1,344 @@
+//! What senders say about metric families: type, help, unit. Kept in memory; senders repeat it every minute.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use thiserror::Error;
+
+use super::limits::MetadataLimits;
+use super::protobuf::{Reader, WireError, WireType};
+
+/// The type of a metric family, as `MetricMetadata.MetricType` numbers them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MetricType {
+    /// Not said.
+    #[default]
+    Unknown,
+    /// Only ever rises, but for resets.
+    Counter,
+    /// Rises and falls.
+    Gauge,
+    /// Cumulative buckets, a sum and a count.
+    Histogram,
+    /// A histogram whose buckets may fall.
+    GaugeHistogram,
+    /// Quantiles, a sum and a count.
+    Summary,
+    /// Facts as labels; the value is 1.
+    Info,
+    /// One series a state; the value is 0 or 1.
+    StateSet,
+}
+
+impl MetricType {
+    /// The type's name as Prometheus' API writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+            Self::GaugeHistogram => "gaugehistogram",
+            Self::Summary => "summary",
+            Self::Info => "info",
+            Self::StateSet => "stateset",
+        }
+    }
+
+    /// A number of the enumeration; one that is not defined is unknown, as protobuf's open enums want it.
+    fn from_wire(number: u64) -> Self {
+        match number {
+            1 => Self::Counter,
+            2 => Self::Gauge,
+            3 => Self::Histogram,
+            4 => Self::GaugeHistogram,
+            5 => Self::Summary,
+            6 => Self::Info,
+            7 => Self::StateSet,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// What is known of a metric family.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Metadata {
+    /// Counter, gauge, ...
+    pub metric_type: MetricType,
+    /// A sentence for people; may be empty.
+    pub help: String,
+    /// The unit of the values, such as `seconds`; may be empty.
+    pub unit: String,
+}
+
+/// Why an entry was not kept.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum MetadataFault {
+    /// It does not say of which metric family.
+    #[error("a metadata entry has no metric family name")]
+    NoName,
+    /// A text that is not UTF-8.
+    #[error("metadata of {metric:?}: the {part} is not valid UTF-8")]
+    NotUtf8 {
+        /// Of which family; shown with a mark for what cannot be read.
+        metric: String,
+        /// Which text.
+        part: &'static str,
+    },
+    /// A text that is too long.
+    #[error("metadata of {metric:?}: the {part} has {bytes} bytes, more than {max}")]
+    TooLong {
+        /// Of which family, its beginning.
+        metric: String,
+        /// Which text.
+        part: &'static str,
+        /// Its length.
+        bytes: usize,
+        /// The cap.
+        max: usize,
+    },
+    /// The registry holds as many families as it may.
+    #[error(
+        "metadata of {metric:?}: {max} metric families are known already, which is the most that are kept"
+    )]
+    Full {
+        /// Of which family.
+        metric: String,
+        /// The cap.
+        max: usize,
+    },
+}
+
+/// A decoded entry, borrowed from the body.
+#[derive(Debug)]
+pub(super) struct MetadataEntry<'a> {
+    name: &'a str,
+    metric_type: MetricType,
+    help: &'a str,
+    unit: &'a str,
+}
+
+/// Reads the MetricMetadata message at `range` of `body`. The outer result is the message's, the inner one the
+/// entry's: a fault leaves the rest of the request good.
+///
+/// # Errors
+/// [`WireError`] where the message is malformed.
+pub(super) fn read_metadata<'a>(
+    body: &'a [u8],
+    range: Range<usize>,
+    limits: &MetadataLimits,
+) -> Result<Result<MetadataEntry<'a>, MetadataFault>, WireError> {
+    let mut reader = Reader::within(body, range.start, range.end);
+    let mut metric_type = MetricType::Unknown;
+    let (mut name, mut help, mut unit): (&[u8], &[u8], &[u8]) = (&[], &[], &[]);
+    while let Some(tag) = reader.tag()? {
+        match tag.field {
+            1 => {
+                tag.expect(WireType::Varint, "MetricMetadata.type")?;
+                metric_type = MetricType::from_wire(reader.varint()?);
+            }
+            2 => {
+                tag.expect(WireType::Length, "MetricMetadata.metric_family_name")?;
+                name = reader.bytes()?;
+            }
+            4 => {
+                tag.expect(WireType::Length, "MetricMetadata.help")?;
+                help = reader.bytes()?;
+            }
+            5 => {
+                tag.expect(WireType::Length, "MetricMetadata.unit")?;
+                unit = reader.bytes()?;
+            }
+            _ => reader.skip(tag)?,
+        }
+    }
+    if name.is_empty() {
+        return Ok(Err(MetadataFault::NoName));
+    }
+    let text = |part: &'static str, bytes: &'a [u8], max: usize| {
+        let metric = || String::from_utf8_lossy(&name[..name.len().min(100)]).into_owned();
+        if bytes.len() > max {
+            return Err(MetadataFault::TooLong {
+                metric: metric(),
+                part,
+                bytes: bytes.len(),
+                max,
+            });
+        }
+        str::from_utf8(bytes).map_err(|_| MetadataFault::NotUtf8 {
+            metric: metric(),
+            part,
+        })
+    };
+    let entry = || {
+        Ok(MetadataEntry {
+            name: text("name", name, limits.name_bytes_max)?,
+            metric_type,
+            help: text("help", help, limits.text_bytes_max)?,
+            unit: text("unit", unit, limits.text_bytes_max)?,
+        })
+    };
+    Ok(entry())
+}
+
+/// The metadata of all metric families, the latest word of each. Bounded; shared between threads.
+#[derive(Debug)]
+pub struct MetadataRegistry {
+    limits: MetadataLimits,
+    families: Mutex<HashMap<String, Metadata>>,
+}
+
+impl MetadataRegistry {
+    /// An empty registry.
+    #[must_use]
+    pub fn new(limits: MetadataLimits) -> Self {
+        Self {
+            limits,
+            families: Mutex::default(),
+        }
+    }
+
+    /// What is known of one family.
+    #[must_use]
+    pub fn get(&self, family: &str) -> Option<Metadata> {
+        self.lock().get(family).cloned()
+    }
+
+    /// Everything, sorted by family. O(n log n), a copy.
+    #[must_use]
+    pub fn all(&self) -> Vec<(String, Metadata)> {
+        let mut all: Vec<_> = self
+            .lock()
+            .iter()
+            .map(|(name, entry)| (name.clone(), entry.clone()))
+            .collect();
+        all.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        all
+    }
+
+    /// The number of families known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Whether none is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    /// Keeps an entry in place of what was known of its family.
+    ///
+    /// # Errors
+    /// [`MetadataFault::Full`] for a new family where there is no room.
+    pub(super) fn set(&self, entry: &MetadataEntry<'_>) -> Result<(), MetadataFault> {
+        let mut families = self.lock();
+        let metadata = || Metadata {
+            metric_type: entry.metric_type,
+            help: entry.help.to_owned(),
+            unit: entry.unit.to_owned(),
+        };
+        if let Some(known) = families.get_mut(entry.name) {
+            if known.metric_type != entry.metric_type || known.help != entry.help || known.unit != entry.unit
+            {
+                *known = metadata();
+            }
+            return Ok(());
+        }
+        if families.len() >= self.limits.metrics_max {
+            return Err(MetadataFault::Full {
+                metric: entry.name.to_owned(),
+                max: self.limits.metrics_max,
+            });
+        }
+        families.insert(entry.name.to_owned(), metadata());
+        Ok(())
+    }
+
+    /// The map stays whole whatever a thread did while it held it, so a poisoned lock is taken all the same.
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Metadata>> {
+        self.families.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &[u8]) -> Result<Result<MetadataEntry<'_>, MetadataFault>, WireError> {
+        let limits = MetadataLimits {
+            metrics_max: 2,
+            name_bytes_max: 8,
+            text_bytes_max: 5,
+        };
+        read_metadata(body, 0..body.len(), &limits)
+    }
+
+    fn entry<'a>(name: &'a str, help: &'a str) -> MetadataEntry<'a> {
+        MetadataEntry {
+            name,
+            metric_type: MetricType::Gauge,
+            help,
+            unit: "",
+        }
+    }
+
+    #[test]
+    fn reads_an_entry() {
+        let body = b"\x08\x01\x12\x02up\x22\x04help\x2a\x01s\x7a\x01x";
+        let entry = read(body).unwrap().unwrap();
+        assert_eq!((entry.name, entry.help, entry.unit), ("up", "help", "s"));
+        assert_eq!(entry.metric_type.as_str(), "counter");
+    }
+
+    #[test]
+    fn faults_name_the_family() {
+        assert_eq!(read(b"\x08\x63").unwrap().unwrap_err(), MetadataFault::NoName);
+        let long = read(b"\x12\x02up\x22\x06helper").unwrap().unwrap_err();
+        assert_eq!(
+            long.to_string(),
+            "metadata of \"up\": the help has 6 bytes, more than 5"
+        );
+        let garbled = read(b"\x12\x02up\x2a\x01\xff").unwrap().unwrap_err();
+        assert_eq!(
+            garbled,
+            MetadataFault::NotUtf8 {
+                metric: "up".into(),
+                part: "unit"
+            }
+        );
+        assert!(read(b"\x12\x09too_long_").unwrap().is_err());
+        assert!(
+            read(b"\x0a\x02up").is_err(),
+            "a type that is a text is a malformed message"
+        );
+    }
+
+    #[test]
+    fn keeps_the_latest_word_and_no_more_than_its_bound() {
+        let registry = MetadataRegistry::new(MetadataLimits {
+            metrics_max: 2,
+            ..MetadataLimits::default()
+        });
+        registry.set(&entry("b", "old")).unwrap();
+        registry.set(&entry("b", "new")).unwrap();
+        registry.set(&entry("a", "")).unwrap();
+        let full = registry.set(&entry("c", "")).unwrap_err();
+        assert_eq!(
+            full,
+            MetadataFault::Full {
+                metric: "c".into(),
+                max: 2
+            }
+        );
+        registry.set(&entry("a", "again")).unwrap();
+        assert_eq!(registry.get("a").unwrap().help, "again");
+        assert_eq!(registry.get("c"), None);
+        let names: Vec<String> = registry.all().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["a", "b"]);
+    }
+}
