@@ -11,6 +11,9 @@ mod tables;
 
 mod delivery;
 
+#[cfg(test)]
+pub(crate) mod test_hub;
+
 pub use delivery::{DeliveryOptions, deliver};
 pub use evaluator::Evaluator;
 pub use hub::{AlertHub, HubError};
