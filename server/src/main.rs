@@ -48,9 +48,9 @@ fn run(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Check(args) => {
-            for line in cli::check::run(&args)? {
-                cli::say(&line);
-            }
+            let checked = cli::check::run(&args)?;
+            checked.notes.iter().for_each(|note| cli::say(note));
+            checked.passed.iter().for_each(|line| cli::print(line));
             Ok(())
         }
     }

@@ -99,6 +99,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, E
     }
 }
 
+/// Prints an answer on stdout. A reader that has gone misses it.
+pub fn print(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
 /// Says something on stderr, each line after the program's name. Nobody is left to tell when stderr is gone.
 pub fn say(message: &str) {
     let mut stderr = std::io::stderr().lock();
