@@ -8,6 +8,9 @@ mod rules;
 mod sql_outcome;
 mod tables;
 
+#[cfg(test)]
+pub(crate) mod test_hub;
+
 pub use delivery::{DeliveryOptions, deliver};
 pub use evaluator::Evaluator;
 pub use hub::{AlertHub, HubError};
