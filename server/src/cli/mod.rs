@@ -4,6 +4,7 @@
 //! each line of an error as `barograph: message`. Exit codes: 0 success, 1 failure, 2 a command line that
 //! cannot be understood.
 
+pub mod alerts_watch;
 pub mod check;
 pub mod detect;
 mod repl;
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use alerts_watch::WatchArgs;
 use check::CheckArgs;
 use detect::DetectArgs;
 use serve::{DemoArgs, ServeArgs};
@@ -71,20 +73,6 @@ pub struct AlertsArgs {
 pub enum AlertsCommand {
     /// Show the alerts that are active, then each event as it happens
     Watch(WatchArgs),
-}
-
-/// Arguments of `barograph alerts watch`.
-#[derive(Debug, Clone, Args)]
-pub struct WatchArgs {
-    /// The server's gRPC address
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7118")]
-    pub url: String,
-    /// Go on after the event with this cursor, as printed beside it; "beginning" starts with the oldest event
-    #[arg(long, value_name = "C")]
-    pub cursor: Option<String>,
-    /// Only what passes, such as severity=~"P0|P1", service="orders"
-    #[arg(long, value_name = "EXPR", default_value = "")]
-    pub filter: String,
 }
 
 /// Reads a command line. `Err` is the exit code when there is nothing to run: help was asked for and is printed,
@@ -173,7 +161,7 @@ mod tests {
             "sql SELECT --data-dir d --format parquet --output f",
             "detect --input a.csv --output b.csv",
             "detect --input a --output b --detector auto --mode offline --train-rows 5 --param a=1 --param b=2 --columns x,y",
-            "alerts watch --cursor c --filter a=1",
+            "alerts watch --cursor c --filter a=1 --format json --url http://a",
             "check config f",
             "check rules f g",
         ] {
