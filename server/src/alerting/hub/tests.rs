@@ -25,7 +25,12 @@ fn state_and_identity_survive_a_kill() {
 
 #[test]
 fn another_data_directory_is_another_log() {
-    let log_id = |seed| TestHub::open(SimVfs::new(seed), Options::default()).unwrap().hub.log_id();
+    let log_id = |seed| {
+        TestHub::open(SimVfs::new(seed), Options::default())
+            .unwrap()
+            .hub
+            .log_id()
+    };
     assert_ne!(log_id(1), log_id(2));
 }
 
@@ -102,7 +107,10 @@ async fn a_caller_that_goes_away_leaves_a_whole_commit() {
     drop(commit);
     go_on.send(()).unwrap();
     // The writer's lock is free when the commit has ended, so this plan sees it whole.
-    test.hub.commit(|store| store.plan_restart(barograph_model::TimestampMs(0))).await.unwrap();
+    test.hub
+        .commit(|store| store.plan_restart(barograph_model::TimestampMs(0)))
+        .await
+        .unwrap();
     let kept = events(&test.hub);
     let vfs = test.vfs.clone();
     drop(test);
@@ -122,7 +130,12 @@ fn sim_acknowledged_changes_survive_power_cuts() {
             vfs.crash_after(random.random_range(0..60));
             if let Ok(test) = TestHub::open(vfs.clone(), Options::default()) {
                 let found = events(&test.hub);
-                assert!(found.starts_with(&acknowledged), "{} of {}", found.len(), acknowledged.len());
+                assert!(
+                    found.starts_with(&acknowledged),
+                    "{} of {}",
+                    found.len(),
+                    acknowledged.len()
+                );
                 assert_eq!(*log_id.get_or_insert(test.hub.log_id()), test.hub.log_id());
                 acknowledged = found;
                 for _ in 0..40 {
