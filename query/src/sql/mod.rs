@@ -31,6 +31,7 @@ mod suggest;
 pub use engine::{SnapshotSource, SqlEngine};
 pub use error::{SqlError, SqlErrorCode};
 pub use limits::SqlLimits;
+pub use series_table::{labels_array, labels_type};
 pub use stream::SqlStream;
 pub use system_table::SystemTable;
 

@@ -30,7 +30,7 @@ pub(crate) struct SeriesTable {
 
 impl SeriesTable {
     pub(crate) fn new(snapshot: Snapshot) -> Self {
-        let labels = map_array(std::iter::empty::<std::iter::Empty<(&str, &str)>>()).data_type().clone();
+        let labels = labels_type();
         let schema = Schema::new(vec![
             Field::new("series_id", DataType::Int64, false),
             Field::new("metric", DataType::Utf8View, false),
@@ -70,7 +70,14 @@ fn label_in_map(expr: &Expr) -> Option<String> {
 }
 
 /// One map of texts per item.
-fn map_array<'a, P: Iterator<Item = (&'a str, &'a str)>>(maps: impl Iterator<Item = P>) -> ArrayRef {
+/// The type of a column of label sets: a map from name to value.
+#[must_use]
+pub fn labels_type() -> DataType {
+    labels_array(std::iter::empty::<std::iter::Empty<(&str, &str)>>()).data_type().clone()
+}
+
+/// Label sets as a column of maps, in the order given.
+pub fn labels_array<'a, P: Iterator<Item = (&'a str, &'a str)>>(maps: impl Iterator<Item = P>) -> ArrayRef {
     let mut builder = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
     for pairs in maps {
         for (name, value) in pairs {
@@ -184,7 +191,7 @@ impl SeriesRows {
             match column {
                 0 => Arc::new(series.iter().map(|s| self.snapshot.series_id(*s).0).collect::<Int64Array>()),
                 1 => Arc::new(StringViewArray::from_iter_values(labels.iter().map(|labels| labels.metric()))),
-                _ => map_array(labels.iter().map(|set| set.iter().filter(|(name, _)| *name != METRIC_NAME))),
+                _ => labels_array(labels.iter().map(|set| set.iter().filter(|(name, _)| *name != METRIC_NAME))),
             }
         });
         let options = RecordBatchOptions::new().with_row_count(Some(series.len()));

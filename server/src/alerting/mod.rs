@@ -1,15 +1,12 @@
-//! Alerting as it runs: rules are loaded and evaluated, the hub keeps what follows, the worker delivers it.
-
-mod rules;
-
-mod detector_outcome;
-mod evaluator;
-mod sql_outcome;
-
-mod hub;
-mod tables;
+//! Alerting as it runs: rules are loaded and evaluated, the hub keeps the state, the worker delivers.
 
 mod delivery;
+mod detector_outcome;
+mod evaluator;
+mod hub;
+mod rules;
+mod sql_outcome;
+mod tables;
 
 #[cfg(test)]
 pub(crate) mod test_hub;

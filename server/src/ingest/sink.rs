@@ -255,7 +255,9 @@ impl IngestSink {
                 Err(fault) => rejects.add_metadata(fault),
             }
         }
-        self.stats.add_rejects(&rejects);
+        if !rejects.is_empty() {
+            self.stats.add_rejects(&rejects);
+        }
         let refused = rejects.message(body, columns.ts.len());
         Ok(Prepared { columns, refused })
     }
