@@ -42,7 +42,7 @@ async fn goes_on_where_it_was_when_the_server_comes_back() {
     test.grow_to(2);
     assert!(printed.recv().await.unwrap().contains(" resolved P1 g/Down"));
     stop.cancel();
-    server.await.unwrap();
+    server.await.unwrap().unwrap();
     test.grow_to(5);
     let listener = TcpListener::bind(address).await.unwrap();
     let stop = CancellationToken::new();

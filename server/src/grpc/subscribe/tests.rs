@@ -11,13 +11,13 @@ use tonic::{Code, Streaming};
 
 use super::*;
 use crate::alerting::test_hub::TestHub;
-use crate::grpc::serve;
+use crate::grpc::{ServeError, serve};
 
 /// The edge on a free port.
 struct Running {
     address: SocketAddr,
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<(), ServeError>>,
 }
 
 impl Running {
@@ -43,7 +43,7 @@ impl Running {
 
     async fn stop(self) {
         self.stop.cancel();
-        self.task.await.unwrap();
+        self.task.await.unwrap().unwrap();
     }
 }
 
