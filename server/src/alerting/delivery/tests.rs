@@ -303,3 +303,15 @@ async fn a_receiver_that_asks_for_time_is_given_it() {
         (EntryState::Queued, TimestampMs(65_000))
     );
 }
+
+#[tokio::test]
+async fn what_waits_for_a_channel_that_is_gone_is_given_up() {
+    let test = TestHub::new(eager(&["old"]));
+    let before = test.evaluate(1, &["a"]).unwrap();
+    test.hub.set_options(eager(&["new"]));
+    let mut watch = test.hub.watch();
+    let running = Running::start(&test.hub, Vec::new(), DeliveryOptions::default());
+    watch.wait_for(|seq| *seq > before).await.unwrap();
+    running.stop().await;
+    assert!(states(&test.hub).contains(&EntryState::Dead));
+}
