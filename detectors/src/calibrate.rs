@@ -7,5 +7,5 @@
 mod alarm;
 mod tail;
 
-pub(crate) use alarm::{Alarm, score};
+pub(crate) use alarm::{Alarm, lesson_weight, score};
 pub(crate) use tail::Tail;

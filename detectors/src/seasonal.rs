@@ -16,7 +16,7 @@ mod track;
 
 use barograph_model::{TimestampMs, parse_duration_ms};
 
-use crate::calibrate::{Alarm, Tail, score};
+use crate::calibrate::{Alarm, Tail, lesson_weight, score};
 use crate::detector::{Context, Detector, Verdict, WIDTH_MAX};
 use crate::error::DetectorError;
 use crate::params::{Params, invalid};
@@ -115,7 +115,7 @@ impl Seasonal {
         let p = column.p(&reading, self.direction);
         let (lower, upper) = column.band(&reading, self.direction);
         let is_anomaly = self.alarm.ring(p);
-        column.learn(&reading, p < self.alarm.level(), self.alarm.level());
+        column.learn(&reading, p, self.alarm.level());
         let lower = if column.track.nonnegative() {
             lower.max(0.0)
         } else {
@@ -138,7 +138,7 @@ impl Seasonal {
                 continue;
             };
             let p = column.p(&reading, self.direction);
-            column.learn(&reading, p < level, level);
+            column.learn(&reading, p, level);
             smallest = smallest.min(p);
             opinions += 1.0;
         }
@@ -152,8 +152,7 @@ impl Seasonal {
             .max(f64::MIN_POSITIVE)
             .log10();
         let p = self.joint.p(departure.max(0.0));
-        self.joint
-            .learn(departure.max(0.0), if p < level { 0.2 } else { 1.0 });
+        self.joint.learn(departure.max(0.0), lesson_weight(p, level));
         Some(Verdict {
             score: score(p),
             expected: None,
@@ -218,8 +217,8 @@ impl Column {
         }
     }
 
-    fn learn(&mut self, reading: &Reading, alarming: bool, level: f64) {
-        let weight = if alarming { 0.2 } else { 1.0 };
+    fn learn(&mut self, reading: &Reading, p: f64, level: f64) {
+        let weight = lesson_weight(p, level);
         let slow = self.lasting.learn(reading.lasting().abs(), weight);
         let fast = self.sudden.learn(reading.sudden().abs(), weight);
         if slow || fast {

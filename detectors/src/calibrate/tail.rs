@@ -122,7 +122,11 @@ impl Tail {
         true
     }
 
-    fn refit(&mut self) {
+    /// Takes everything learned so far into account at once; [`learn`](Self::learn) does so now and then.
+    pub(crate) fn refit(&mut self) {
+        if self.total <= 0.0 {
+            return;
+        }
         let fit = &mut self.fit;
         let mut above = 0.0;
         for bin in (0..BINS).rev() {

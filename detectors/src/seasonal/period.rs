@@ -6,6 +6,7 @@
 //! must fall against the local level by a margin that is larger the fewer cycles were seen. A second, longer
 //! season must do the same on what the first one leaves.
 
+use crate::dot::dot;
 use crate::robust::{median, median_and_sigma};
 
 const DAY_MS: i64 = 86_400_000;
@@ -181,8 +182,7 @@ fn autocorrelation_period(bins: Bins<'_>, values: &[f64]) -> Option<i64> {
         return None;
     }
     let at = |lag: usize| -> f64 {
-        let sum: f64 = centred[lag..].iter().zip(&centred).map(|(a, b)| a * b).sum();
-        sum / power * n as f64 / (n - lag) as f64
+        dot(&centred[lag..], &centred[..n - lag]) / power * n as f64 / (n - lag) as f64
     };
     let acf: Vec<f64> = (0..=lag_max).map(at).collect();
     let mut valley = 1.0f64;
