@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::config::IngestConfig;
-
 /// Caps on requests. [`IngestLimits::default`] takes the largest batches that Prometheus, vmagent and the
 /// OpenTelemetry collector are usually set to, several times over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,35 +41,6 @@ impl Default for IngestLimits {
     }
 }
 
-impl From<&IngestConfig> for IngestLimits {
-    /// The caps that the configuration sets; of the others, those that depend on them grow along.
-    fn from(config: &IngestConfig) -> Self {
-        let (body, decompressed) = (config.body_bytes_max, config.decompressed_bytes_max);
-        let (name, value) = (config.label_name_bytes_max, config.label_value_bytes_max);
-        let default = Self::default();
-        Self {
-            body_bytes_max: body,
-            decompressed_bytes_max: decompressed,
-            // Two requests of the largest size, and room for the small ones between them.
-            in_flight_bytes_max: default.in_flight_bytes_max.max(
-                body.saturating_add(decompressed)
-                    .saturating_mul(2)
-                    .saturating_add(1 << 20),
-            ),
-            labels: LabelLimits {
-                count_max: config.labels_per_series_max,
-                name_bytes_max: name,
-                value_bytes_max: value,
-                total_bytes_max: default
-                    .labels
-                    .total_bytes_max
-                    .max(name.saturating_add(value).saturating_mul(2)),
-            },
-            ..default
-        }
-    }
-}
-
 /// Caps on one series' labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LabelLimits {
@@ -89,7 +58,7 @@ impl Default for LabelLimits {
     fn default() -> Self {
         Self {
             count_max: 64,
-            name_bytes_max: 1024,
+            name_bytes_max: 512,
             value_bytes_max: 4096,
             total_bytes_max: 16 << 10,
         }
@@ -111,32 +80,8 @@ impl Default for MetadataLimits {
     fn default() -> Self {
         Self {
             metrics_max: 50_000,
-            name_bytes_max: 1024,
+            name_bytes_max: 512,
             text_bytes_max: 4096,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_configurations_defaults_are_these() {
-        let limits = IngestLimits::from(&IngestConfig::default());
-        assert_eq!(limits, IngestLimits::default());
-    }
-
-    #[test]
-    fn a_budget_grows_with_the_largest_request() {
-        let config = IngestConfig {
-            body_bytes_max: 200 << 20,
-            decompressed_bytes_max: 1 << 30,
-            label_value_bytes_max: 1 << 20,
-            ..IngestConfig::default()
-        };
-        let limits = IngestLimits::from(&config);
-        assert!(limits.in_flight_bytes_max > 2 * ((200 << 20) + (1 << 30)));
-        assert!(limits.labels.total_bytes_max > 1 << 20);
     }
 }
