@@ -34,7 +34,7 @@ use super::{statement, udf};
 /// Batches that wait for a slow reader.
 const BATCHES_WAITING_MAX: usize = 2;
 /// Planners descend their trees by recursion; pages of a stack that is never touched cost nothing.
-const STACK_BYTES: usize = 64 << 20;
+pub(crate) const STACK_BYTES: usize = 64 << 20;
 
 /// Where a query's view of the data comes from.
 pub trait SnapshotSource: Send + Sync {

@@ -15,7 +15,7 @@ mod limits;
 mod stream;
 mod error;
 mod system_table;
-pub mod format;
+mod format;
 
 mod statement;
 mod gate;
@@ -23,6 +23,7 @@ mod memory;
 mod catalog;
 mod samples;
 mod series_table;
+mod labels_column;
 mod anomalies;
 mod scan_exec;
 mod udf;
@@ -30,8 +31,9 @@ mod suggest;
 
 pub use engine::{SnapshotSource, SqlEngine};
 pub use error::{SqlError, SqlErrorCode};
+pub use format::{Format, SqlBytes, render_table};
+pub use labels_column::{labels_array, labels_type};
 pub use limits::SqlLimits;
-pub use series_table::{labels_array, labels_type};
 pub use stream::SqlStream;
 pub use system_table::SystemTable;
 

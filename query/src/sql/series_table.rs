@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int64Array, MapBuilder, RecordBatch, RecordBatchOptions, StringBuilder, StringViewArray};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringViewArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use barograph_engine::{SeriesRef, Snapshot};
@@ -14,6 +14,7 @@ use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
+use super::labels_column::{labels_array, labels_type};
 use super::samples::{Column, Outcome, Selection, matchers};
 use super::scan_exec::{Batches, ScanExec, Source};
 
@@ -30,11 +31,10 @@ pub(crate) struct SeriesTable {
 
 impl SeriesTable {
     pub(crate) fn new(snapshot: Snapshot) -> Self {
-        let labels = labels_type();
         let schema = Schema::new(vec![
             Field::new("series_id", DataType::Int64, false),
             Field::new("metric", DataType::Utf8View, false),
-            Field::new("labels", labels, false),
+            Field::new("labels", labels_type(), false),
         ]);
         let columns = [Column::SeriesId, Column::Label(METRIC_NAME.to_owned())];
         Self { snapshot, schema: Arc::new(schema), columns }
@@ -67,27 +67,6 @@ fn label_in_map(expr: &Expr) -> Option<String> {
         }
         _ => None,
     }
-}
-
-/// One map of texts per item.
-/// The type of a column of label sets: a map from name to value.
-#[must_use]
-pub fn labels_type() -> DataType {
-    labels_array(std::iter::empty::<std::iter::Empty<(&str, &str)>>()).data_type().clone()
-}
-
-/// Label sets as a column of maps, in the order given.
-pub fn labels_array<'a, P: Iterator<Item = (&'a str, &'a str)>>(maps: impl Iterator<Item = P>) -> ArrayRef {
-    let mut builder = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
-    for pairs in maps {
-        for (name, value) in pairs {
-            builder.keys().append_value(name);
-            builder.values().append_value(value);
-        }
-        // Both columns have just grown alike, which is all that could go wrong here.
-        let _ = builder.append(true);
-    }
-    Arc::new(builder.finish())
 }
 
 impl fmt::Debug for SeriesTable {

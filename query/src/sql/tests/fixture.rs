@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use barograph_engine::{Engine, SampleColumns, SeriesRef};
+use barograph_engine::vfs::SimVfs;
+use barograph_engine::{Engine, Options, SampleColumns};
 use barograph_model::{Labels, ManualClock, MatchOp, TimestampMs, stale_nan};
 
 use crate::parse_selector;
@@ -16,7 +17,7 @@ use crate::sql::{SqlEngine, SqlError, SqlLimits, SqlStream, SystemTable};
 pub(super) const START_MS: i64 = 1_767_225_600_000;
 pub(super) const HOUR_MS: i64 = 3_600_000;
 
-/// A store in a temporary directory, and SQL over it.
+/// A store on a simulated disk, and SQL over it.
 pub(super) struct Store {
     pub(super) engine: Arc<Engine>,
     clock: Arc<ManualClock>,
@@ -32,7 +33,8 @@ impl Store {
 
     pub(super) fn with_limits(limits: SqlLimits) -> Self {
         let clock = Arc::new(ManualClock::new(TimestampMs(START_MS + 48 * HOUR_MS)));
-        let engine = Engine::stub();
+        let options = Options { background: false, ..Options::default() };
+        let engine = Engine::open(Arc::new(SimVfs::new(0)), Arc::clone(&clock) as _, options).unwrap();
         let sql = SqlEngine::new(Arc::new(Arc::clone(&engine)), vec![alerts()], limits, Arc::clone(&clock) as _).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         Self { engine, clock, sql, runtime }
@@ -48,11 +50,7 @@ impl Store {
 
     /// Writes samples of one series, given as a selector of equalities.
     pub(super) fn write(&self, series: &str, samples: &[(i64, f64)]) {
-        let labels = labels(series);
-        let raw = labels.to_string();
-        let fingerprint = self.engine.fingerprint(raw.as_bytes());
-        let found = self.engine.resolve(&[fingerprint], &mut |_| Some(labels.clone())).unwrap();
-        let series: SeriesRef = found[0].unwrap();
+        let series = self.engine.series(&labels(series));
         let columns = SampleColumns {
             series: vec![series; samples.len()],
             ts: samples.iter().map(|(ts, _)| START_MS + ts).collect(),
