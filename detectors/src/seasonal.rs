@@ -221,7 +221,12 @@ impl Column {
         let weight = lesson_weight(p, level);
         let slow = self.lasting.learn(reading.lasting().abs(), weight);
         let fast = self.sudden.learn(reading.sudden().abs(), weight);
-        if slow || fast {
+        let relearned = self.track.take_relearned();
+        if relearned {
+            self.lasting.forget();
+            self.sudden.forget();
+        }
+        if slow || fast || relearned {
             self.find_edges(level);
         }
     }

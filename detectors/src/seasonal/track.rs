@@ -86,6 +86,8 @@ pub(crate) struct Track {
     change: f64,
     changes_seen: f64,
     nonnegative: bool,
+    /// The seasons changed after the last reading.
+    relearned: bool,
 }
 
 impl Track {
@@ -111,12 +113,18 @@ impl Track {
             change: 0.0,
             changes_seen: 0.0,
             nonnegative: true,
+            relearned: false,
         }
     }
 
     /// Whether every value so far was 0 or more.
     pub(crate) fn nonnegative(&self) -> bool {
         self.nonnegative
+    }
+
+    /// Whether the seasons changed since this was last asked.
+    pub(crate) fn take_relearned(&mut self) -> bool {
+        std::mem::take(&mut self.relearned)
     }
 
     /// Reads a value, then learns it. None while warming up or where the value is missing.
@@ -289,6 +297,7 @@ impl Track {
                     shrink,
                     season.offset,
                     season.cycles,
+                    season.spread,
                 )
             })
             .collect();
@@ -348,6 +357,7 @@ impl Track {
         writer.f64(self.change);
         writer.f64(self.changes_seen);
         writer.flag(self.nonnegative);
+        writer.flag(self.relearned);
     }
 
     pub(crate) fn restore(reader: &mut Reader<'_>) -> Result<Self, DetectorError> {
@@ -369,7 +379,7 @@ impl Track {
         let (moment_self, last_residual) = (reader.f64()?, reader.f64()?);
         let (last_ts, last_value) = (TimestampMs(reader.i64()?), reader.f64()?);
         let (change, changes_seen) = (reader.f64()?, reader.f64()?);
-        let nonnegative = reader.flag()?;
+        let (nonnegative, relearned) = (reader.flag()?, reader.flag()?);
         Ok(Self {
             step_ms,
             memory_ms,
@@ -390,6 +400,7 @@ impl Track {
             change,
             changes_seen,
             nonnegative,
+            relearned,
         })
     }
 }

@@ -213,3 +213,78 @@ fn a_clean_fleet_rings_about_as_often_as_asked() {
         );
     }
 }
+
+#[test]
+fn zz_debug() {
+    for fleet in [Fleet::new(SEED, NOW.saturating_add(-14 * DAY_MS), NOW)] {
+        let mut samples: Vec<Vec<(TimestampMs, f64)>> = vec![Vec::new(); fleet.series().len()];
+        for scrape in fleet.scrapes(fleet.start(), NOW, 60_000) {
+            for series in 0..samples.len() {
+                if let Some(value) = scrape.values[series] {
+                    samples[series].push((scrape.ts[series], value));
+                }
+            }
+        }
+        for w in WATCHES {
+            for (i, series) in fleet.series().iter().enumerate().filter(|s| w.matches(s.1)) {
+                let d = w.detections(series, &samples[i]);
+                let n = d
+                    .iter()
+                    .filter(|d| d.start.0 > fleet.start().0 + 2 * DAY_MS)
+                    .count();
+                let hours: Vec<String> = d
+                    .iter()
+                    .map(|d| {
+                        format!(
+                            "{:.1}+{:.1}",
+                            (d.start.0 - fleet.start().0) as f64 / 3.6e6,
+                            (d.end.0 - d.start.0) as f64 / 3.6e6
+                        )
+                    })
+                    .collect();
+                println!(
+                    "{} {} {}: {} alarms {}",
+                    w.metric,
+                    series.get("instance"),
+                    w.detector,
+                    n,
+                    hours.join(" ").chars().take(300).collect::<String>()
+                );
+                if w.step_ms == 300_000
+                    && (w.metric.starts_with("process") && series.get("instance").starts_with("orders-2")
+                        || w.metric.starts_with("login_s") && series.get("instance").starts_with("login-1"))
+                {
+                    let mut det = build(
+                        "seasonal",
+                        &Params::new().with("alarms_per_day", 0.1),
+                        &Context {
+                            width: 1,
+                            step_ms: 300_000,
+                        },
+                    )
+                    .expect("u");
+                    for (k, (ts, v)) in samples[i]
+                        .iter()
+                        .filter(|(ts, _)| ts.0.rem_euclid(w.step_ms) < 60_000)
+                        .enumerate()
+                    {
+                        let o = det.observe(*ts, &[*v]);
+                        if k % 24 == 0 && (k < 1000 || k > 2900) {
+                            if let Some(o) = o {
+                                println!(
+                                    "  DD h{} v {:.4} e {:.4} [{:.4}, {:.4}] s {:.2}",
+                                    k / 12,
+                                    v,
+                                    o.expected.unwrap(),
+                                    o.lower.unwrap(),
+                                    o.upper.unwrap(),
+                                    o.score
+                                );
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
