@@ -23,6 +23,9 @@ const PRIOR: f64 = 8.0;
 const MEMORY: f64 = 30_000.0;
 /// The share of departures that the Pareto tail describes, at most.
 const TAIL_SHARE: f64 = 0.1;
+/// The heaviest tail believed. Departures are correlated and incidents among them, both of which make quantiles
+/// look heavier than the tail is; believing them widens every band.
+const XI_MAX: f64 = 0.35;
 /// Quantiles nearer than this, relative to the threshold, are one and the same: less than a bin apart.
 const LUMP: f64 = 0.06;
 /// A departure below this is none: about one sigma.
@@ -151,14 +154,14 @@ impl Tail {
         fit.threshold = fit.quantile(share);
         let middle = fit.quantile(share * 0.5) - fit.threshold;
         let upper = fit.quantile(share * 0.25) - fit.threshold;
-        // The ratio of the two exceedances is 2^xi + 1; few of them are shrunk towards an exponential tail.
-        let trust = self.total * share / (self.total * share + 50.0);
+        // The ratio of the two exceedances is 2^xi + 1; few of them are shrunk towards a nearly exponential tail.
+        let trust = self.total * share / (self.total * share + 200.0);
         let ratio = if middle > 0.0 {
             (upper / middle - 1.0).max(1.0)
         } else {
             1.0
         };
-        fit.xi = (ratio.log2() * trust + 0.1 * (1.0 - trust)).clamp(0.02, 0.7);
+        fit.xi = (ratio.log2() * trust + 0.1 * (1.0 - trust)).clamp(0.02, XI_MAX);
         // Departures of counts come in lumps. Where the quantiles lie in one lump they say nothing of the next,
         // which is about as far again.
         let lump = middle < LUMP * (1.0 + fit.threshold);
