@@ -103,13 +103,13 @@ impl Profile {
     }
 
     /// Learns a residual that is already clipped; `z` is the residual in sigmas of its phase.
-    pub(crate) fn learn(&mut self, phase: Phase, clipped: f64, z: f64) {
+    pub(crate) fn learn(&mut self, phase: Phase, clipped: f64, z: f64, trust: f64) {
         let bin = if phase.between < 0.5 {
             phase.left
         } else {
             phase.right
         };
-        let gain = (1.0 / (self.cycles[bin] + 1.0)).max(GAIN_MIN) * self.row_share;
+        let gain = (1.0 / (self.cycles[bin] + 1.0)).max(GAIN_MIN) * self.row_share * trust;
         self.offset[bin] += gain * clipped;
         self.cycles[bin] = (self.cycles[bin] + self.row_share).min(1000.0);
         let above = z.abs() * MAD_TO_SIGMA > 1.0;

@@ -127,14 +127,14 @@ impl Track {
         std::mem::take(&mut self.relearned)
     }
 
-    /// Reads a value, then learns it. None while warming up or where the value is missing.
-    pub(crate) fn read(&mut self, ts: TimestampMs, value: f64) -> Option<Reading> {
+    /// Reads a value, then learns it as a lesson of weight `trust`, at most 1. None while warming up or where the value is missing.
+    pub(crate) fn read(&mut self, ts: TimestampMs, value: f64, trust: f64) -> Option<Reading> {
         if !value.is_finite() || value.abs() > HUGE {
             return None;
         }
         let ready = self.warmup.len() >= WARMUP;
         let reading = if ready {
-            Some(self.judge_and_learn(ts, value))
+            Some(self.judge_and_learn(ts, value, trust))
         } else {
             None
         };
@@ -168,7 +168,7 @@ impl Track {
         self.scale_sudden = Scale::new(sigma.min(sigma_moves), WARMUP as f64);
     }
 
-    fn judge_and_learn(&mut self, ts: TimestampMs, value: f64) -> Reading {
+    fn judge_and_learn(&mut self, ts: TimestampMs, value: f64, trust: f64) -> Reading {
         let (mut season, mut spread) = (0.0, 1.0);
         let mut phases = [None::<Phase>; 2];
         for (index, profile) in self.profiles.iter().enumerate() {
@@ -197,12 +197,13 @@ impl Track {
         let z = residual / sigma;
         for (profile, phase) in self.profiles.iter_mut().zip(phases) {
             if let Some(phase) = phase {
-                profile.learn(phase, clipped, z);
+                profile.learn(phase, clipped, z, trust);
             }
         }
         self.level.learn(ts, value - season);
-        self.scale.learn(residual / spread, floor);
-        self.scale_sudden.learn((residual - lingering) / spread, floor);
+        self.scale.learn(residual / spread, floor, trust);
+        self.scale_sudden
+            .learn((residual - lingering) / spread, floor, trust);
         let gain = 0.01;
         self.moment_lag += gain * (clipped * self.last_residual / (sigma * sigma) - self.moment_lag);
         self.moment_self += gain * ((self.last_residual / sigma).powi(2) - self.moment_self);
