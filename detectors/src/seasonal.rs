@@ -221,7 +221,7 @@ impl Column {
     }
 
     fn learn(&mut self, reading: &Reading, direction: Direction, p: f64, level: f64) {
-        let weight = lesson_weight(p, level) * self.suspicion.trust();
+        let weight = lesson_weight(p, level) * self.suspicion.trust().sqrt();
         self.suspicion.learn(p);
         let slow = self
             .lasting

@@ -10,7 +10,7 @@ use crate::state::{Reader, Writer};
 /// Rows the mean runs over.
 const ROWS: f64 = 24.0;
 /// As if every row were one in fifty.
-const SUSPECT: f64 = 4.0;
+const SUSPECT: f64 = 5.0;
 /// What a suspect row counts.
 const TRUST: f64 = 0.1;
 
