@@ -61,8 +61,7 @@ impl Bins<'_> {
     }
 }
 
-/// Finds up to two periods and their profiles. O(n^2 / 2) for n bins. `exclude_below_ms` are periods shorter
-/// than the history can show by now.
+/// Finds up to two periods and their profiles. O(n^2 / 2) for n bins.
 pub(crate) fn learn(bins: Bins<'_>) -> Lesson {
     let Some(mut rest) = winsorised(bins.means) else {
         return Lesson::default();
