@@ -77,6 +77,16 @@ pub enum StoreError {
         /// The newest this program knows.
         supported: u32,
     },
+    /// Another transaction was applied since this one was planned.
+    #[error(
+        "alert transaction {found} was planned on an older state, {applied} is applied already: plan it again"
+    )]
+    Stale {
+        /// The last one applied.
+        applied: u64,
+        /// The one that was to be applied.
+        found: u64,
+    },
     /// A transaction between the state and this one is missing.
     #[error("alert transaction {found} does not follow {applied}: transactions {} to {} are missing from the journal", applied + 1, found - 1)]
     MissingTransactions {

@@ -19,20 +19,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use barograph_model::{Labels, TimestampMs, format_duration_ms};
 
-use crate::alert::{Alert, AlertState, RuleKey, RuleState, RuleStatus};
-use crate::draft::{Draft, NewEvent};
-use crate::fingerprint::{alert_fingerprint, rule_fingerprint};
+use crate::alert::{Alert, AlertState, RuleState, RuleStatus};
+use crate::announcement::{alert_event, recovered, rule_event, rule_key};
+use crate::draft::Draft;
 use crate::number::Number;
 use crate::rule::cut;
-use crate::transaction::{Change, RuleChange};
+use crate::rule_edit::RuleEdit;
+use crate::rule_state::failed;
 use crate::{EventKind, Finding, Outcome, Rule};
 
 /// Longer evidence and error texts are cut.
 const LONGEST_EVIDENCE_BYTES: usize = 4 * 1024;
 /// An evaluation that brings a larger label set counts as failed.
 const LARGEST_LABELS_BYTES: usize = 16 * 1024;
-/// A rule evaluated this rarely announces its first failure: waiting for three would hide it too long.
-const RARE_INTERVAL_MS: i64 = 300_000;
 
 /// Adds what follows from the evaluation to the draft.
 pub(crate) fn evaluate(draft: &mut Draft<'_>, rule: &Rule, state: &RuleState, outcome: &Outcome) {
@@ -61,7 +60,7 @@ pub(crate) fn evaluate(draft: &mut Draft<'_>, rule: &Rule, state: &RuleState, ou
         now,
         back_ms,
         calm,
-        alerts: state.alerts.clone(),
+        edit: RuleEdit::new(state),
         active: state.active(),
         draft,
     }
@@ -76,8 +75,7 @@ struct Evaluation<'d, 's, 'r> {
     back_ms: i64,
     /// What is known not to hold; `None` where that is everything not found.
     calm: Option<BTreeSet<&'r Labels>>,
-    /// The alerts as they become.
-    alerts: BTreeMap<Labels, Alert>,
+    edit: RuleEdit<'r>,
     active: usize,
 }
 
@@ -136,7 +134,7 @@ impl Evaluation<'_, '_, '_> {
         };
         if self.rule.for_ms > 0 {
             self.announce(EventKind::Pending, identity, &alert, None);
-            self.alerts.insert(identity.clone(), alert);
+            self.edit.set(identity, alert);
         } else {
             self.fire(identity, alert);
         }
@@ -165,14 +163,14 @@ impl Evaluation<'_, '_, '_> {
         if relabelled && alert.state == AlertState::Firing {
             self.announce(EventKind::Firing, identity, &alert, None);
         }
-        self.alerts.insert(identity.clone(), alert);
+        self.edit.set(identity, alert);
     }
 
     fn fire(&mut self, identity: &Labels, mut alert: Alert) {
         alert.state = AlertState::Firing;
         alert.fired_at = Some(self.now);
         self.announce(EventKind::Firing, identity, &alert, None);
-        self.alerts.insert(identity.clone(), alert);
+        self.edit.set(identity, alert);
     }
 
     fn not_found(&mut self, identity: &Labels, mut alert: Alert) {
@@ -198,7 +196,7 @@ impl Evaluation<'_, '_, '_> {
         };
         let lasted_ms = self.now.since(since);
         if lasted_ms < keep_ms {
-            self.alerts.insert(identity.clone(), alert);
+            self.edit.set(identity, alert);
             return;
         }
         let why = if keep_ms > 0 {
@@ -215,12 +213,12 @@ impl Evaluation<'_, '_, '_> {
         alert.missing_since = None;
         if alert.state == AlertState::Pending {
             self.announce(EventKind::Cancelled, identity, &alert, Some(why));
-            self.alerts.remove(identity);
+            self.edit.forget(identity);
         } else {
             alert.state = AlertState::Resolved;
             alert.resolved_at = Some(self.now);
             self.announce(EventKind::Resolved, identity, &alert, Some(why));
-            self.alerts.insert(identity.clone(), alert);
+            self.edit.set(identity, alert);
         }
     }
 
@@ -273,10 +271,10 @@ impl Evaluation<'_, '_, '_> {
             status.last_error = None;
         }
         status.labels = self.labels_in_trouble(&status);
-        forget_resolved(&mut self.alerts, self.draft, self.now);
+        self.edit.forget_resolved(&self.draft.options().limits, self.now);
         status.evaluated_at = Some(self.now);
-        let waits = self.alerts.values().any(Alert::waits);
-        write_rule(self.draft, rule_key(self.rule), state, status, self.alerts, waits);
+        let waits = self.edit.waits();
+        self.edit.write(self.draft, rule_key(self.rule), status, waits);
     }
 
     fn labels_in_trouble(&self, status: &RuleStatus) -> Labels {
@@ -287,207 +285,4 @@ impl Evaluation<'_, '_, '_> {
             Labels::empty()
         }
     }
-}
-
-fn failed(draft: &mut Draft<'_>, rule: &Rule, state: &RuleState, error: &str) {
-    let error = cut(error.to_owned(), LONGEST_EVIDENCE_BYTES);
-    let mut status = state.status.clone();
-    let now = draft.now;
-    if !status.failing {
-        status.failures = status.failures.saturating_add(1);
-        let since = *status.failing_since.get_or_insert(now);
-        let rare = rule.interval_ms >= RARE_INTERVAL_MS;
-        let bearable = if rare {
-            1
-        } else {
-            draft.options().limits.failures_before_event.max(1)
-        };
-        if status.failures >= bearable {
-            status.failing = true;
-            status.labels = rule.render_labels(&Labels::empty());
-            let (labels, failures) = (status.labels.clone(), f64::from(status.failures));
-            draft.emit(rule_event(
-                EventKind::RuleFailing,
-                &rule_key(rule),
-                labels,
-                failures,
-                error.clone(),
-                since,
-            ));
-        }
-    }
-    status.last_error = Some(error);
-    write_rule(draft, rule_key(rule), state, status, state.alerts.clone(), false);
-}
-
-/// Ends everything of a rule that is no longer in any file. Its resolved alerts stay visible for their time.
-pub(crate) fn remove_rule(draft: &mut Draft<'_>, key: &RuleKey, state: &RuleState) {
-    let why = "the rule was removed";
-    let mut alerts = state.alerts.clone();
-    for (identity, alert) in &state.alerts {
-        match alert.state {
-            AlertState::Pending => {
-                draft.emit(alert_event(EventKind::Cancelled, key, identity, alert, Some(why)));
-                alerts.remove(identity);
-            }
-            AlertState::Firing => {
-                let resolved = Alert {
-                    state: AlertState::Resolved,
-                    resolved_at: Some(draft.now),
-                    calm_since: None,
-                    missing_since: None,
-                    ..alert.clone()
-                };
-                draft.emit(alert_event(
-                    EventKind::Resolved,
-                    key,
-                    identity,
-                    &resolved,
-                    Some(why),
-                ));
-                alerts.insert(identity.clone(), resolved);
-            }
-            AlertState::Resolved => {}
-        }
-    }
-    let labels = state.status.labels.clone();
-    if state.status.failing {
-        draft.emit(recovered(key, &state.status, labels.clone(), draft.now, why));
-    }
-    if state.status.over_limit {
-        let kind = EventKind::RuleWithinLimit;
-        draft.emit(rule_event(kind, key, labels, 0.0, why.to_owned(), draft.now));
-    }
-    write_rule(draft, key.clone(), state, RuleStatus::default(), alerts, false);
-}
-
-/// Drops resolved alerts that were visible long enough.
-pub(crate) fn expire_resolved(draft: &mut Draft<'_>, key: &RuleKey, state: &RuleState) {
-    let mut alerts = state.alerts.clone();
-    forget_resolved(&mut alerts, draft, draft.now);
-    write_rule(draft, key.clone(), state, state.status.clone(), alerts, false);
-}
-
-fn forget_resolved(alerts: &mut BTreeMap<Labels, Alert>, draft: &Draft<'_>, now: TimestampMs) {
-    let limits = &draft.options().limits;
-    alerts.retain(|_, alert| {
-        alert
-            .resolved_at
-            .is_none_or(|at| now.since(at) < limits.resolved_kept_ms)
-    });
-    let resolved = alerts
-        .iter()
-        .filter_map(|(identity, alert)| alert.resolved_at.map(|at| (at, identity.clone())));
-    let mut oldest_first: Vec<_> = resolved.collect();
-    oldest_first.sort();
-    let surplus = oldest_first.len().saturating_sub(limits.resolved_per_rule);
-    for (_, identity) in &oldest_first[..surplus] {
-        alerts.remove(identity);
-    }
-}
-
-/// Writes the difference between a rule's old and new state, if there is one or if time must be written down.
-fn write_rule(
-    draft: &mut Draft<'_>,
-    key: RuleKey,
-    old: &RuleState,
-    status: RuleStatus,
-    alerts: BTreeMap<Labels, Alert>,
-    waits: bool,
-) {
-    let healthy = RuleStatus {
-        evaluated_at: status.evaluated_at,
-        ..RuleStatus::default()
-    } == status;
-    let forgotten: Vec<_> = old
-        .alerts
-        .keys()
-        .filter(|identity| !alerts.contains_key(identity))
-        .cloned()
-        .collect();
-    let is_empty = alerts.is_empty();
-    let set: Vec<_> = alerts
-        .into_iter()
-        .filter(|(identity, alert)| old.alerts.get(identity) != Some(alert))
-        .collect();
-    let same_status = RuleStatus {
-        evaluated_at: old.status.evaluated_at,
-        ..status.clone()
-    } == old.status;
-    if is_empty && healthy {
-        if *old != RuleState::default() {
-            draft.change(Change::RuleForgotten(key));
-        }
-    } else if waits || !same_status || !set.is_empty() || !forgotten.is_empty() {
-        draft.change(Change::Rule(RuleChange {
-            key,
-            status,
-            set,
-            forgotten,
-        }));
-    }
-}
-
-pub(crate) fn rule_key(rule: &Rule) -> RuleKey {
-    RuleKey {
-        group: rule.group.clone(),
-        rule: rule.name.clone(),
-    }
-}
-
-fn alert_event(
-    kind: EventKind,
-    key: &RuleKey,
-    identity: &Labels,
-    alert: &Alert,
-    why: Option<&str>,
-) -> NewEvent {
-    NewEvent {
-        kind,
-        group: key.group.clone(),
-        rule: key.rule.clone(),
-        severity: alert.severity().to_owned(),
-        labels: alert.labels.clone(),
-        annotations: alert.annotations.clone(),
-        value: alert.value.get(),
-        evidence: why.map_or_else(|| alert.evidence.clone(), str::to_owned),
-        since: alert.since,
-        fingerprint: alert_fingerprint(&key.group, &key.rule, identity),
-    }
-}
-
-fn rule_event(
-    kind: EventKind,
-    key: &RuleKey,
-    labels: Labels,
-    value: f64,
-    evidence: String,
-    since: TimestampMs,
-) -> NewEvent {
-    NewEvent {
-        kind,
-        group: key.group.clone(),
-        rule: key.rule.clone(),
-        severity: labels.get("severity").to_owned(),
-        labels,
-        annotations: BTreeMap::new(),
-        value,
-        evidence,
-        since,
-        fingerprint: rule_fingerprint(&key.group, &key.rule),
-    }
-}
-
-fn recovered(key: &RuleKey, status: &RuleStatus, labels: Labels, now: TimestampMs, why: &str) -> NewEvent {
-    let since = status.failing_since.unwrap_or(now);
-    let lasted = format_duration_ms(now.since(since).max(0));
-    let failures = f64::from(status.failures);
-    rule_event(
-        EventKind::RuleRecovered,
-        key,
-        labels,
-        failures,
-        format!("{why}, after {lasted}"),
-        since,
-    )
 }

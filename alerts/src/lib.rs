@@ -22,7 +22,10 @@ mod detector_query;
 mod finding;
 
 mod alert;
+mod announcement;
 mod evaluator;
+mod rule_edit;
+mod rule_state;
 
 mod event;
 mod event_log;

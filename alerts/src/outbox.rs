@@ -58,7 +58,6 @@ pub struct Entry {
     /// When the event was routed here.
     pub queued_at: TimestampMs,
     /// How far it got.
-    #[serde(flatten)]
     pub progress: Progress,
 }
 

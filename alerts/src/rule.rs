@@ -9,9 +9,6 @@ use crate::source::{SourceFile, Step};
 use crate::template::Template;
 use crate::{DetectorQuery, RuleError};
 
-/// An annotation or label longer than this after filling in is cut.
-const LONGEST_TEXT_BYTES: usize = 16 * 1024;
-
 /// The rules of one file, or of several joined by [`RuleSet::join`].
 #[derive(Debug, Clone, Default)]
 pub struct RuleSet {
@@ -152,7 +149,7 @@ impl Rule {
     pub(crate) fn render_labels(&self, finding: &Labels) -> Labels {
         let mut builder: LabelsBuilder = finding.to_builder();
         for (name, template) in &self.label_templates {
-            builder.set(name, &cut(template.render(finding, f64::NAN), LONGEST_TEXT_BYTES));
+            builder.set(name, &template.render(finding, f64::NAN));
         }
         // Names come from a label set and from checked, non-empty names, each set once, so this cannot fail;
         // should it, the finding's own labels are the honest answer.
@@ -161,12 +158,7 @@ impl Rule {
 
     /// The annotations, filled in.
     pub(crate) fn render_annotations(&self, finding: &Labels, value: f64) -> BTreeMap<String, String> {
-        let fill = |(name, template): &(String, Template)| {
-            (
-                name.clone(),
-                cut(template.render(finding, value), LONGEST_TEXT_BYTES),
-            )
-        };
+        let fill = |(name, template): &(String, Template)| (name.clone(), template.render(finding, value));
         self.annotation_templates.iter().map(fill).collect()
     }
 }

@@ -35,7 +35,7 @@ impl SourceFile {
     pub(crate) fn error_at(&self, path: &[Step<'_>], message: String) -> RuleError {
         RuleError {
             file: self.name.clone(),
-            line: self.line(path),
+            line: self.place(path).0,
             message,
         }
     }
@@ -48,25 +48,34 @@ impl SourceFile {
         offset: usize,
         message: String,
     ) -> RuleError {
-        let mut error = self.error_at(path, message);
-        let first = self.text.lines().nth(error.line - 1).unwrap_or("");
+        let (mut line, column) = self.place(path);
+        let at_value = self
+            .text
+            .lines()
+            .nth(line - 1)
+            .unwrap_or("")
+            .chars()
+            .nth(column - 1);
         // A block scalar (`key: |`) begins on the line after its indicator and keeps its line ends.
-        let indicator = first
-            .rsplit_once([':', '-'])
-            .map_or(first, |(_, rest)| rest)
-            .trim_start();
-        if indicator.starts_with('|') {
-            error.line += 1 + value[..offset].matches('\n').count();
+        if at_value == Some('|') {
+            line += 1 + value[..offset].matches('\n').count();
         }
-        error
+        RuleError {
+            file: self.name.clone(),
+            line,
+            message,
+        }
     }
 
-    fn line(&self, path: &[Step<'_>]) -> usize {
+    /// Line and column, from 1.
+    fn place(&self, path: &[Step<'_>]) -> (usize, usize) {
         let deserializer = serde_yaml_ng::Deserializer::from_str(&self.text);
         let Err(error) = (Walk { path }).deserialize(deserializer) else {
-            return 1;
+            return (1, 1);
         };
-        error.location().map_or(1, |location| location.line())
+        error.location().map_or((1, 1), |location| {
+            (location.line().max(1), location.column().max(1))
+        })
     }
 }
 
@@ -206,7 +215,8 @@ mod tests {
             name: "f".to_owned(),
             text: text.to_owned(),
         }
-        .line(path)
+        .place(path)
+        .0
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! All alert state: rules and their alerts, the event log, the outbox. Planned on, changed only by `apply`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use barograph_model::{Labels, TimestampMs};
@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::{Alert, RuleKey, RuleState, RuleStatus};
 use crate::draft::Draft;
-use crate::evaluator;
 use crate::event_log::EventLog;
 use crate::fingerprint::alert_fingerprint;
 use crate::outbox::{Outbox, Progress};
@@ -16,6 +15,7 @@ use crate::transaction::{Change, Transaction};
 use crate::{
     ActiveAlert, Entry, Event, EventsAfter, Options, Outcome, Rule, RuleHealth, RuleSet, StoreError,
 };
+use crate::{announcement, evaluator, rule_state};
 
 /// The format of checkpoints this program writes.
 const FORMAT: u32 = 1;
@@ -77,7 +77,7 @@ impl AlertStore {
     pub fn plan(&self, now: TimestampMs, rule: &Rule, outcome: &Outcome) -> Transaction {
         let mut draft = Draft::new(self, now);
         let nothing = RuleState::default();
-        let state = self.rules.get(&evaluator::rule_key(rule)).unwrap_or(&nothing);
+        let state = self.rules.get(&announcement::rule_key(rule)).unwrap_or(&nothing);
         evaluator::evaluate(&mut draft, rule, state, outcome);
         draft.finish()
     }
@@ -85,9 +85,9 @@ impl AlertStore {
     /// Ends the alerts and troubles of rules that are not in the set.
     pub fn plan_removed_rules(&self, now: TimestampMs, rules: &RuleSet) -> Transaction {
         let mut draft = Draft::new(self, now);
-        let kept: std::collections::BTreeSet<RuleKey> = rules.rules().map(evaluator::rule_key).collect();
+        let kept: BTreeSet<RuleKey> = rules.rules().map(announcement::rule_key).collect();
         for (key, state) in self.rules.iter().filter(|(key, _)| !kept.contains(key)) {
-            evaluator::remove_rule(&mut draft, key, state);
+            rule_state::remove_rule(&mut draft, key, state);
         }
         draft.finish()
     }
@@ -96,23 +96,27 @@ impl AlertStore {
     pub fn plan_expiry(&self, now: TimestampMs) -> Transaction {
         let mut draft = Draft::new(self, now);
         for (key, state) in &self.rules {
-            evaluator::expire_resolved(&mut draft, key, state);
+            rule_state::expire_resolved(&mut draft, key, state);
         }
         draft.finish_with_limits()
     }
 
-    /// Makes a transaction part of the state. Deterministic, without regard to the options. An empty or an
-    /// already applied one changes nothing.
+    /// Makes a transaction part of the state. Deterministic, without regard to the options. An empty one
+    /// changes nothing.
     ///
     /// # Errors
+    /// [`StoreError::Stale`] for one that was planned before another was applied,
     /// [`StoreError::MissingTransactions`] or [`StoreError::Mismatch`] for one that does not follow; the state is
     /// then as before.
     pub fn apply(&mut self, transaction: &Transaction) -> Result<(), StoreError> {
-        if transaction.is_empty() || transaction.number <= self.applied {
+        if transaction.is_empty() {
             return Ok(());
         }
-        if transaction.number > self.applied + 1 {
-            let (applied, found) = (self.applied, transaction.number);
+        let (applied, found) = (self.applied, transaction.number);
+        if found <= applied {
+            return Err(StoreError::Stale { applied, found });
+        }
+        if found > applied + 1 {
             return Err(StoreError::MissingTransactions { applied, found });
         }
         self.check(transaction).map_err(|message| StoreError::Mismatch {
@@ -284,8 +288,12 @@ impl AlertStore {
             Some(bytes) => Self::from_checkpoint(bytes, options)?,
             None => Self::new(options),
         };
+        let in_checkpoint = store.applied;
         for record in records {
-            store.apply(&Transaction::from_record(record.as_ref())?)?;
+            let transaction = Transaction::from_record(record.as_ref())?;
+            if transaction.number > in_checkpoint {
+                store.apply(&transaction)?;
+            }
         }
         Ok(store)
     }

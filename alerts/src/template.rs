@@ -22,6 +22,11 @@ mod printf;
 
 use function::Function;
 
+use crate::rule::cut;
+
+/// A text filled in is not longer.
+const LONGEST_BYTES: usize = 16 * 1024;
+
 /// Why a template was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("template: {message}")]
@@ -91,17 +96,21 @@ impl Template {
     }
 
     /// Fills the places in. An absent label is empty; a function of numbers gives a text that is not a number
-    /// back unchanged.
+    /// back unchanged. Cut at 16 KiB.
     #[must_use]
     pub fn render(&self, labels: &Labels, value: f64) -> String {
         let mut text = String::new();
+        // The check stands inside the loop, because labels come from outside and may repeat many times over.
         for part in &self.parts {
+            if text.len() > LONGEST_BYTES {
+                break;
+            }
             match part {
                 Part::Text(part) => text.push_str(part),
                 Part::Expression(expression) => text.push_str(&expression.evaluate(labels, value).to_text()),
             }
         }
-        text
+        cut(text, LONGEST_BYTES)
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Changes carry what is, not what to do: the whole alert, the whole entry, the sequence number. Applying them
 //! needs no configuration and no clock, so a journal written under other limits or routes replays to the same
-//! state. The number counts transactions from 1; replaying one twice changes nothing, leaving one out is an
-//! error.
+//! state. The number counts transactions from 1: planning two on one state and applying both is an error, and so
+//! is leaving one out; recovery passes over those that the checkpoint holds already.
 
 use std::sync::Arc;
 

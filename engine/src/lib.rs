@@ -42,4 +42,6 @@ pub use snapshot::Snapshot;
 pub use stats::{Damage, EngineStats};
 
 #[cfg(test)]
+mod sim_tests;
+#[cfg(test)]
 mod tests;

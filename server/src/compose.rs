@@ -20,7 +20,7 @@ use crate::alerting::{AlertHub, DeliveryOptions, Evaluator, HubError, LoadError,
 use crate::api::{MetricsSource, Readiness, health_routes, metrics_routes, reload_routes, sql_routes};
 use crate::channels::{Channel, LogChannel, WebhookChannel, WebhookError, WebhookOptions};
 use crate::config::{ChannelKind, Config, Listen};
-use crate::detecting::{DetectorRunner, RunnerHandle, Watch, WatchError};
+use crate::detecting::{DetectorRunner, DetectorStats, RunnerHandle, Watch, WatchError};
 use crate::grpc;
 use crate::ingest::{self, IngestLimits, IngestSink, SetupError};
 
@@ -97,7 +97,12 @@ pub enum ServeError {
 pub struct Server {
     engine: Arc<Engine>,
     hub: Arc<AlertHub>,
-    detectors: RunnerHandle,
+    sql: Arc<SqlEngine>,
+    clock: Arc<dyn Clock>,
+    /// until [`Server::start_watching`]
+    watches: Vec<Watch>,
+    detectors: Option<RunnerHandle>,
+    detector_stats: Arc<DetectorStats>,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
     http: Option<SocketAddr>,
@@ -158,28 +163,58 @@ impl Server {
                 return Err(error);
             }
         };
-        let runner = DetectorRunner::new(Arc::clone(&engine), Arc::clone(&clock), parts.watches);
-        let detectors = runner.start().map_err(ServeError::Thread)?;
-        let evaluator =
-            Evaluator { engine: Arc::clone(&engine), sql: Arc::clone(&sql), hub: Arc::clone(&hub), clock: Arc::clone(&clock) };
-        tasks.push(tokio::spawn(evaluator.run(reload.rules.subscribe(), stop.clone())));
-        let delivery = deliver(Arc::clone(&hub), clock, parts.channels, DeliveryOptions::default(), stop.clone());
+        let delivery = deliver(Arc::clone(&hub), Arc::clone(&clock), parts.channels, DeliveryOptions::default(), stop.clone());
         tasks.push(tokio::spawn(delivery));
         if let Some(listener) = grpc {
             tasks.push(tokio::spawn(grpc::serve(listener, Arc::clone(&hub), stop.clone())));
         }
+        let detector_stats = Arc::new(DetectorStats::default());
         let metrics = MetricsSource {
             engine: Arc::clone(&engine),
             ingest: Arc::clone(&ingest),
-            detectors: Arc::clone(detectors.stats()),
+            detectors: Arc::clone(&detector_stats),
             hub: Arc::clone(&hub),
         };
         let routes = ingest::routes(ingest)
-            .merge(sql_routes(sql))
+            .merge(sql_routes(Arc::clone(&sql)))
             .merge(metrics_routes(metrics))
             .merge(reload_routes(Arc::clone(&reload)));
         readiness.open(routes);
-        Ok(Self { engine, hub, detectors, stop, tasks, http: http_address, grpc: grpc_address, reload })
+        Ok(Self {
+            engine,
+            hub,
+            sql,
+            clock,
+            watches: parts.watches,
+            detectors: None,
+            detector_stats,
+            stop,
+            tasks,
+            http: http_address,
+            grpc: grpc_address,
+            reload,
+        })
+    }
+
+    /// Starts detectors and rules. Apart from [`Server::start`] so that a back-fill can come first: a detector learns
+    /// from the history that is there when it first sees a series.
+    ///
+    /// # Errors
+    /// [`ServeError::Thread`].
+    pub fn start_watching(&mut self) -> Result<(), ServeError> {
+        let watches = std::mem::take(&mut self.watches);
+        let (engine, clock) = (Arc::clone(&self.engine), Arc::clone(&self.clock));
+        let runner = DetectorRunner::new(engine, clock, watches, Arc::clone(&self.detector_stats));
+        self.detectors = Some(runner.start().map_err(ServeError::Thread)?);
+        let evaluator = Evaluator {
+            engine: Arc::clone(&self.engine),
+            sql: Arc::clone(&self.sql),
+            hub: Arc::clone(&self.hub),
+            clock: Arc::clone(&self.clock),
+        };
+        let rules = self.reload.rules.subscribe();
+        self.tasks.push(tokio::spawn(evaluator.run(rules, self.stop.clone())));
+        Ok(())
     }
 
     /// Where HTTP is offered.
@@ -197,7 +232,7 @@ impl Server {
     /// Whether every detector has replayed its history.
     #[must_use]
     pub fn detectors_caught_up(&self) -> bool {
-        self.detectors.stats().caught_up.load(std::sync::atomic::Ordering::Relaxed)
+        self.detector_stats.caught_up.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Reads the rule files again.
@@ -219,8 +254,11 @@ impl Server {
             }
         }
         let (engine, hub, mut detectors) = (self.engine, self.hub, self.detectors);
+        drop(self.sql);
         let ended = tokio::task::spawn_blocking(move || {
-            detectors.stop();
+            if let Some(detectors) = &mut detectors {
+                detectors.stop();
+            }
             let closed = engine.close();
             hub.close().map_err(ServeError::from).and(closed.map_err(ServeError::from))
         });

@@ -1,8 +1,19 @@
 //! The rooms of the Barograph program: its edges, and what joins them to the store.
+//!
+//! Data flows one way: [`ingest`] -> the store -> [`detecting`] -> the store -> [`alerting`] -> [`channels`] and
+//! [`grpc`]. [`api`] and [`cli`] ask; [`compose`] puts everything together.
 
-pub mod channels;
 pub mod cli;
 pub mod config;
+pub mod compose;
+pub mod serve;
 pub mod demo;
+
 pub mod http;
 pub mod ingest;
+pub mod detecting;
+pub mod alerting;
+pub mod channels;
+pub mod grpc;
+pub mod api;
+pub mod logging;

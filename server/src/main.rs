@@ -2,7 +2,13 @@
 
 use std::process::ExitCode;
 
-use barograph::cli::{self, Command};
+use anyhow::Context;
+use barograph::cli::{self, AlertsCommand, Command};
+use barograph::{demo, logging, serve};
+
+/// Ingest frees on other threads than it allocates on; this allocator does not mind.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let command = match cli::parse(std::env::args_os()) {
@@ -12,7 +18,7 @@ fn main() -> ExitCode {
     match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            cli::say(&error.to_string());
+            cli::say(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -20,6 +26,17 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
+        Command::Serve(args) => {
+            logging::init("info")?;
+            runtime()?.block_on(serve::run(&args))
+        }
+        Command::Demo(args) => {
+            logging::init("warn")?;
+            runtime()?.block_on(demo::run(&args, cli::print))
+        }
+        Command::Alerts(args) => match args.command {
+            AlertsCommand::Watch(args) => runtime()?.block_on(cli::alerts_watch::run(args)),
+        },
         Command::Sql(args) => match cli::sql::run(&args) {
             Err(error) if error.is_broken_pipe() => Ok(()),
             result => Ok(result?),
@@ -31,13 +48,18 @@ fn run(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Check(args) => {
-            for line in cli::check::run(&args)? {
-                cli::say(&line);
-            }
+            let checked = cli::check::run(&args)?;
+            checked.notes.iter().for_each(|note| cli::say(note));
+            checked.passed.iter().for_each(|line| cli::print(line));
             Ok(())
         }
-        Command::Serve(_) | Command::Demo(_) | Command::Alerts(_) => {
-            anyhow::bail!("this command is not joined yet")
-        }
     }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("barograph-io")
+        .build()
+        .context("cannot start the I/O threads")
 }

@@ -16,7 +16,8 @@ use crate::compose::Server;
 pub async fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let config = args.to_config()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let server = Server::start(config, &args.data_dir, clock).await?;
+    let mut server = Server::start(config, &args.data_dir, clock).await?;
+    server.start_watching()?;
     tracing::info!(
         http = server.http_address().map(tracing::field::display),
         grpc = server.grpc_address().map(tracing::field::display),

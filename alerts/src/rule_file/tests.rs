@@ -164,7 +164,7 @@ fn refusals_say_where_and_what_instead() {
             "r.yml:8: \"if\" is not spoken",
         ),
         (
-            "    sql: SELECT 1\n    annotations:\n      b: |\n        one\n        {{ $vale }}",
+            "    sql: SELECT 1\n    annotations:\n      b: |-\n        one\n        {{ $vale }}",
             "r.yml:9: \"$vale\" is not known (did you mean \"$value\"?)",
         ),
         (

@@ -257,10 +257,10 @@ fn operand_word(word: &str) -> Result<Expression, String> {
     if let Ok(integer) = word.parse() {
         return Ok(Expression::Integer(integer));
     }
-    if word.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '+')) {
-        if let Ok(number) = word.parse::<f64>() {
-            return Ok(Expression::Number(number));
-        }
+    if word.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '+'))
+        && let Ok(number) = word.parse::<f64>()
+    {
+        return Ok(Expression::Number(number));
     }
     Err(unknown(word))
 }

@@ -4,6 +4,7 @@
 //! program. Without either, on a terminal, a prompt opens (see [`super::repl`]).
 
 mod error;
+mod local;
 mod remote;
 mod render;
 mod source;
@@ -15,6 +16,7 @@ use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use tokio::runtime::{Builder, Runtime};
 
 pub use error::SqlFailure;
 pub(super) use render::Rendered;
@@ -77,15 +79,11 @@ impl OutputFormat {
 /// # Errors
 /// [`SqlFailure`]: what the server or the store said, with its hint.
 pub fn run(args: &SqlArgs) -> Result<(), SqlFailure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(SqlFailure::io("start the runtime of", Path::new("barograph sql")))?;
+    let runtime = runtime()?;
     let text = match &args.query {
         Some(query) => query.clone(),
         None if io::stdin().is_terminal() => {
-            let source = Source::open(args)?;
+            let source = Source::of(&args.url, args.data_dir.as_deref())?;
             return repl::run(&runtime, &source, args.format);
         }
         None => {
@@ -110,11 +108,20 @@ pub fn run(args: &SqlArgs) -> Result<(), SqlFailure> {
     if args.format == OutputFormat::Parquet && args.output.is_none() && io::stdout().is_terminal() {
         return Err(SqlFailure::ParquetToTerminal);
     }
-    let source = Source::open(args)?;
+    let source = Source::of(&args.url, args.data_dir.as_deref())?;
     for query in statements {
         runtime.block_on(answer(&source, &query, args.format, args.output.as_deref()))?;
     }
     Ok(())
+}
+
+/// What the commands that ask with SQL run on.
+pub(super) fn runtime() -> Result<Runtime, SqlFailure> {
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|source| SqlFailure::Threads { source })
 }
 
 /// Runs one query and writes its answer. A file is created once the query is known to run, and removed again

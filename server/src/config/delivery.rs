@@ -2,21 +2,57 @@
 
 use std::collections::BTreeMap;
 
-use super::section::{Section, nearest};
+use barograph_alerts::{DeliveryPolicy, EventFilter, FilterError, Limits, Route};
 
-/// `[alerts]`: where the rules are.
+use super::section::{Section, nearest};
+use super::sections::parse_http_url;
+
+/// `[alerts]`: where the rules are, how much is remembered, and how long delivery is tried.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AlertsConfig {
     /// `rules`: rule files, relative to the configuration's folder; `*` and `?` in the last part of a path
     /// stand for any text and any character. Default: none.
     pub rules: Vec<String>,
+    /// `events` and `events_kept`: how many events the log holds, and for how long (20000, `30d`);
+    /// `resolved_kept`: how long a resolved alert stays visible (`1d`); `active_per_rule`: alerts of one rule at
+    /// once (10000); `waiting_per_channel`: undelivered events of one channel (10000). The rest is not set here.
+    pub limits: Limits,
+    /// `first_retry`, `longest_retry`, `give_up_after`: when a failed delivery is tried again (`1s`, doubling up
+    /// to `5m`), and when it is given up (`1d`).
+    pub delivery: DeliveryPolicy,
 }
 
 impl AlertsConfig {
     pub(super) fn read(section: Section<'_>) -> Self {
-        let rules = section.texts("rules", "rules/*.yml");
+        let limits = Limits::default();
+        let delivery = DeliveryPolicy::default();
+        let count = |key, default: usize| section.integer(key, 1, 10_000_000, default as u64) as usize;
+        let config = Self {
+            rules: section.texts("rules", "rules/*.yml"),
+            limits: Limits {
+                events: count("events", limits.events),
+                events_kept_ms: section.duration_ms("events_kept", "30d", limits.events_kept_ms),
+                resolved_kept_ms: section.duration_ms("resolved_kept", "1d", limits.resolved_kept_ms),
+                active_per_rule: count("active_per_rule", limits.active_per_rule),
+                waiting_per_channel: count("waiting_per_channel", limits.waiting_per_channel),
+                ..limits
+            },
+            delivery: DeliveryPolicy {
+                first_retry_ms: section.duration_ms("first_retry", "1s", delivery.first_retry_ms),
+                longest_retry_ms: section.duration_ms("longest_retry", "5m", delivery.longest_retry_ms),
+                give_up_after_ms: section.duration_ms("give_up_after", "1d", delivery.give_up_after_ms),
+            },
+        };
+        if config.delivery.longest_retry_ms < config.delivery.first_retry_ms {
+            let at = if section.has("longest_retry") {
+                "longest_retry"
+            } else {
+                "first_retry"
+            };
+            section.problem(at, "longest_retry must not be shorter than first_retry");
+        }
         section.finish();
-        Self { rules }
+        config
     }
 }
 
@@ -94,24 +130,15 @@ fn read_webhook(section: &Section<'_>) -> Option<ChannelKind> {
             headers.insert(name, value);
         }
     }
-    let example = "https://example.com/hook";
-    let url = section.required_text("url", example)?;
-    match url.parse::<axum::http::Uri>() {
-        Ok(uri)
-            if matches!(uri.scheme_str(), Some("http" | "https"))
-                && uri.host().is_some_and(|h| !h.is_empty()) =>
-        {
-            Some(ChannelKind::Webhook {
-                url: url.to_owned(),
-                timeout_ms,
-                headers,
-            })
-        }
-        _ => {
-            section.problem(
-                "url",
-                format!("url {url:?} is not an http:// or https:// address (try {example:?})"),
-            );
+    let url = section.required_text("url", "https://example.com/hook")?;
+    match parse_http_url(url) {
+        Ok(url) => Some(ChannelKind::Webhook {
+            url,
+            timeout_ms,
+            headers,
+        }),
+        Err(message) => {
+            section.problem("url", format!("url {message}"));
             None
         }
     }
@@ -122,8 +149,8 @@ fn read_webhook(section: &Section<'_>) -> Option<ChannelKind> {
 pub struct RouteConfig {
     /// `channel`: the name of a `[[channel]]`.
     pub channel: String,
-    /// `filter`: conditions on the event as in a PromQL selector, separated by commas, such as
-    /// `severity=~"P0|P1", service="orders"`. Default: empty, everything passes.
+    /// `filter`: conditions on the event with commas between them, such as
+    /// `severity=~"P0|P1",label.service=orders`; it parses. Default: empty, everything passes that is notified.
     pub filter: String,
     /// The line of the file on which it begins, for messages.
     pub line: usize,
@@ -132,10 +159,12 @@ pub struct RouteConfig {
 impl RouteConfig {
     /// `None` when it names no channel or one that does not exist; the problem is recorded.
     pub(super) fn read(section: Section<'_>, channels: &[&str]) -> Option<Self> {
-        let filter = section
-            .text("filter", "severity=~\"P0|P1\"")
-            .unwrap_or_default()
-            .to_owned();
+        let filter = section.parsed("filter", "severity=~\"P0|P1\"", String::new(), |text| {
+            let parsed = EventFilter::parse(text);
+            parsed
+                .map(|_| text.to_owned())
+                .map_err(|error| format!("cannot be used: {error}"))
+        });
         let channel = section.required_text("channel", "oncall");
         let line = section.line();
         if let Some(name) = channel.filter(|name| !channels.contains(name)) {
@@ -154,6 +183,17 @@ impl RouteConfig {
             channel: channel?.to_owned(),
             filter,
             line,
+        })
+    }
+
+    /// As the alert store wants it.
+    ///
+    /// # Errors
+    /// [`FilterError`] when the filter does not parse, which reading a file has excluded.
+    pub fn to_route(&self) -> Result<Route, FilterError> {
+        Ok(Route {
+            channel: self.channel.clone(),
+            filter: EventFilter::parse(&self.filter)?,
         })
     }
 }

@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use barograph_detectors::{Context, DetectorError, Params, build};
+
+use barograph_query::parse_selector;
+
 use super::section::{Section, nearest};
 
 /// What is done to a series before it is watched.
@@ -41,6 +45,9 @@ impl DetectorConfig {
         let name = section.required_text("name", "requests");
         let kind = section.required_text("kind", "seasonal");
         let selector = section.required_text("selector", "http_requests_total{job=\"gateway\"}");
+        if let Some(Err(error)) = selector.map(parse_selector) {
+            section.problem("selector", format!("selector cannot be used: {error}"));
+        }
         let transform = section.parsed("transform", "value", Transform::default(), parse_transform);
         let step_ms = section.duration_ms("step", "1m", 60_000);
         let history_ms = section.duration_ms("history", "14d", 14 * 86_400_000);
@@ -51,6 +58,18 @@ impl DetectorConfig {
         let placed = section.pairs("params");
         let params: BTreeMap<_, _> = placed.into_iter().map(|(key, (value, _))| (key, value)).collect();
         let line = section.line();
+        let as_params: Params = params
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
+        if let Some(Err(error)) = kind.map(|kind| build(kind, &as_params, &Context { width: 1, step_ms })) {
+            let at = if matches!(error, DetectorError::UnknownDetector { .. }) {
+                "kind"
+            } else {
+                "params"
+            };
+            section.problem(at, error.to_string());
+        }
         section.finish();
         Some(Self {
             name: name?.to_owned(),

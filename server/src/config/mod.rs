@@ -18,6 +18,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+use barograph_alerts::FilterError;
 use toml::de::{DeTable, DeValue};
 
 pub use delivery::{AlertsConfig, ChannelConfig, ChannelKind, RouteConfig};
@@ -102,6 +103,22 @@ impl Config {
         }
         problems.finish()?;
         Ok(config)
+    }
+
+    /// What the alert store is opened with.
+    ///
+    /// # Errors
+    /// [`FilterError`] when a route's filter does not parse, which reading a file has excluded.
+    pub fn alert_options(&self) -> Result<barograph_alerts::Options, FilterError> {
+        Ok(barograph_alerts::Options {
+            limits: self.alerts.limits.clone(),
+            delivery: self.alerts.delivery.clone(),
+            routes: self
+                .routes
+                .iter()
+                .map(RouteConfig::to_route)
+                .collect::<Result<_, _>>()?,
+        })
     }
 
     fn read(&mut self, document: &DeTable<'_>, problems: &Problems<'_>) {

@@ -15,12 +15,10 @@ fn check(text: &str, expected: &[&str]) {
 
 #[test]
 fn no_file_and_an_empty_file_are_the_same() {
-    assert_eq!(Config::parse("config.toml", "").unwrap(), Config::default());
-    assert_eq!(
-        Config::parse("config.toml", "[server]\n[storage]\n[sql]\n").unwrap(),
-        Config::default()
-    );
     let config = Config::default();
+    for text in ["", "[server]\n[storage]\n[ingest]\n[sql]\n[alerts]\n"] {
+        assert_eq!(Config::parse("config.toml", text).unwrap(), config);
+    }
     assert_eq!(config.server.http_listen.to_string(), "127.0.0.1:7117");
     assert_eq!(config.storage.retention_ms, Some(15 * 86_400_000));
     assert_eq!(config.sql.memory_bytes(&config.storage), 512 << 20);
@@ -223,6 +221,31 @@ fn references_are_checked() {
     check(
         &format!("{detector}{detector}"),
         &["config.toml:6: detector \"a\" exists already, on line 2 (names are unique)"],
+    );
+}
+
+#[test]
+fn detectors_are_checked() {
+    let detector =
+        |kind, rest| format!("[[detector]]\nname = \"a\"\nkind = \"{kind}\"\nselector = \"up\"\n{rest}");
+    let found = problems(&detector("seasonl", ""));
+    assert!(
+        found[0].starts_with("config.toml:3: detector \"seasonl\" does not exist (did you mean"),
+        "{found:?}"
+    );
+    let found = problems(&detector("seasonal", "params = { alarm_per_day = 1 }"));
+    assert!(
+        found[0].starts_with("config.toml:5: detector seasonal has no parameter \"alarm_per_day\""),
+        "{found:?}"
+    );
+    let found = problems(&detector("seasonal", "params = { alarms_per_day = -1 }"));
+    assert!(
+        found[0].starts_with("config.toml:5: ") && found[0].contains("alarms_per_day"),
+        "{found:?}"
+    );
+    check(
+        &detector("seasonal", "step = \"1h\"\nhistory = \"1m\""),
+        &["config.toml:6: history must not be shorter than step"],
     );
 }
 

@@ -11,6 +11,7 @@ mod catches;
 mod config;
 mod feeder;
 mod progress;
+mod run;
 mod sender;
 mod tour;
 
@@ -18,6 +19,7 @@ pub use body::{Body, BodyEncoder};
 pub use catches::TourError;
 pub use config::{DemoFiles, WriteError, write_files};
 pub use feeder::{Fed, Feeder};
+pub use run::run;
 pub use sender::FeedError;
 pub use tour::{QUERIES, Tour};
 

@@ -35,6 +35,7 @@ pub struct DetectorRunner {
     engine: Arc<Engine>,
     clock: Arc<dyn Clock>,
     watches: Vec<Watch>,
+    stats: Arc<DetectorStats>,
     /// verdicts that the store has not taken yet
     unwritten: SampleColumns,
 }
@@ -43,14 +44,18 @@ pub struct DetectorRunner {
 pub struct RunnerHandle {
     stop: Arc<(Mutex<bool>, Condvar)>,
     thread: Option<JoinHandle<()>>,
-    stats: Arc<DetectorStats>,
 }
 
 impl DetectorRunner {
     /// Detectors over a store.
     #[must_use]
-    pub fn new(engine: Arc<Engine>, clock: Arc<dyn Clock>, watches: Vec<Watch>) -> Self {
-        Self { engine, clock, watches, unwritten: SampleColumns::default() }
+    pub fn new(
+        engine: Arc<Engine>,
+        clock: Arc<dyn Clock>,
+        watches: Vec<Watch>,
+        stats: Arc<DetectorStats>,
+    ) -> Self {
+        Self { engine, clock, watches, stats, unwritten: SampleColumns::default() }
     }
 
     /// Starts the thread.
@@ -59,13 +64,12 @@ impl DetectorRunner {
     /// What the system says when it gives no thread.
     pub fn start(mut self) -> std::io::Result<RunnerHandle> {
         let stop = Arc::new((Mutex::new(false), Condvar::new()));
-        let stats = Arc::new(DetectorStats::default());
-        let (thread_stop, thread_stats) = (Arc::clone(&stop), Arc::clone(&stats));
+        let thread_stop = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("barograph-detect".to_owned()).spawn(move || {
             let shortest = self.watches.iter().map(Watch::step_ms).min().unwrap_or(PAUSE_MS_MAX);
             let pause_ms = (shortest / 4).clamp(PAUSE_MS_MIN, PAUSE_MS_MAX);
             loop {
-                self.round(&thread_stats, &thread_stop.0);
+                self.round(&thread_stop.0);
                 let stopped = thread_stop.0.lock().unwrap_or_else(PoisonError::into_inner);
                 let pause = Duration::from_millis(pause_ms.unsigned_abs());
                 let waited = thread_stop.1.wait_timeout_while(stopped, pause, |stopped| !*stopped);
@@ -74,10 +78,10 @@ impl DetectorRunner {
                 }
             }
         })?;
-        Ok(RunnerHandle { stop, thread: Some(thread), stats })
+        Ok(RunnerHandle { stop, thread: Some(thread) })
     }
 
-    fn round(&mut self, stats: &DetectorStats, stop: &Mutex<bool>) {
+    fn round(&mut self, stop: &Mutex<bool>) {
         let now: TimestampMs = self.clock.now();
         let mut failed = false;
         for watch in &mut self.watches {
@@ -93,7 +97,7 @@ impl DetectorRunner {
             match result {
                 Ok(samples) => {
                     self.unwritten = SampleColumns::default();
-                    stats.samples.fetch_add(samples as u64, Ordering::Relaxed);
+                    self.stats.samples.fetch_add(samples as u64, Ordering::Relaxed);
                 }
                 Err(error) => {
                     failed = true;
@@ -101,25 +105,19 @@ impl DetectorRunner {
                         tracing::warn!(samples = self.unwritten.len(), "verdicts were dropped: the store takes none");
                         self.unwritten = SampleColumns::default();
                     }
-                    stats.failures.fetch_add(1, Ordering::Relaxed);
+                    self.stats.failures.fetch_add(1, Ordering::Relaxed);
                     tracing::warn!(detector = watch.name(), %error, "a detector could not read or write the store");
                 }
             }
         }
-        stats.series.store(self.watches.iter().map(Watch::series_len).sum(), Ordering::Relaxed);
+        self.stats.series.store(self.watches.iter().map(Watch::series_len).sum(), Ordering::Relaxed);
         if !failed {
-            stats.caught_up.store(true, Ordering::Relaxed);
+            self.stats.caught_up.store(true, Ordering::Relaxed);
         }
     }
 }
 
 impl RunnerHandle {
-    /// Figures, live.
-    #[must_use]
-    pub fn stats(&self) -> &Arc<DetectorStats> {
-        &self.stats
-    }
-
     /// Ends the thread after the watch it is at.
     pub fn stop(&mut self) {
         *self.stop.0.lock().unwrap_or_else(PoisonError::into_inner) = true;

@@ -53,6 +53,17 @@ fn a_missing_record_is_an_error() {
 }
 
 #[test]
+fn a_number_that_comes_twice_is_an_error() {
+    let (_, mut records) = history();
+    records.push(records[3].clone());
+    let error = AlertStore::recover(None, &records, options()).unwrap_err();
+    assert!(
+        matches!(error, StoreError::Stale { applied: 4, found: 4 }),
+        "{error}"
+    );
+}
+
+#[test]
 fn unreadable_and_newer_state_says_so() {
     let error = AlertStore::recover(None, [b"{\"number\":1"], options()).unwrap_err();
     assert!(
@@ -113,4 +124,18 @@ fn a_transaction_that_does_not_fit_changes_nothing() {
     let transaction = Transaction::from_record(progress.as_bytes()).unwrap();
     let error = store.apply(&transaction).unwrap_err();
     assert!(error.to_string().contains("where it does not wait"), "{error}");
+}
+
+#[test]
+fn two_plans_on_one_state_do_not_both_apply() {
+    let (mut store, _) = history();
+    let set = rules("");
+    let one = store.plan(at(10), set.rule("g", "A").unwrap(), &found(&["a"]));
+    let two = store.plan(at(11), set.rule("g", "A").unwrap(), &found(&["b"]));
+    store.apply(&one).unwrap();
+    let error = store.apply(&two).unwrap_err();
+    assert!(
+        matches!(error, StoreError::Stale { applied: 5, found: 5 }),
+        "{error}"
+    );
 }

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use barograph_engine::EngineError;
+use barograph_query::sql::SqlError;
 use thiserror::Error;
 
 /// An error of `barograph sql`.
@@ -75,6 +77,21 @@ pub enum SqlFailure {
         /// What the system said.
         source: io::Error,
     },
+    /// There is no such data directory.
+    #[error("there is no data directory {}", path.display())]
+    NoDataDir {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The data directory could not be opened.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The system gave no threads.
+    #[error("cannot start threads: {source}")]
+    Threads {
+        /// What the system said.
+        source: io::Error,
+    },
     /// There is no query.
     #[error("there is no query; give one, such as: barograph sql 'SHOW TABLES'")]
     NoStatement,
@@ -98,11 +115,27 @@ pub enum SqlFailure {
     Cancelled,
 }
 
+impl From<SqlError> for SqlFailure {
+    fn from(error: SqlError) -> Self {
+        Self::Query {
+            code: error.code.as_str().to_owned(),
+            message: error.message,
+            hint: error.hint,
+        }
+    }
+}
+
 impl SqlFailure {
     /// Wraps what the operating system said, for `map_err`.
     pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }
+    }
+
+    /// Whether the query only names a table or column that is not there, or not yet.
+    #[must_use]
+    pub fn is_missing_name(&self) -> bool {
+        matches!(self, Self::Query { code, .. } if code == "unknown_table" || code == "unknown_column")
     }
 
     /// Whether whoever reads the output has gone away, which is no failure: `barograph sql ... | head`.

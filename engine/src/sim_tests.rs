@@ -1,0 +1,379 @@
+//! The whole store on the simulated disk, against a map: power cuts, kills, full disks, failing syncs.
+//!
+//! The promise: what was acknowledged is there, once, with the value written last; what was refused may be
+//! there or not; nothing else is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use barograph_model::{Clock, Labels, ManualClock, TimeRange, TimestampMs, stale_nan};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::vfs::{SimVfs, for_each_seed};
+use crate::{Engine, EngineError, Options, Result, SampleBlock, SampleColumns};
+
+const NOW: i64 = 1_700_000_000_000;
+const HOUR_MS: i64 = 3_600_000;
+const RETENTION_MS: i64 = 12 * HOUR_MS;
+const SERIES: usize = 12;
+
+type Key = (String, i64);
+type View = BTreeMap<Key, u64>;
+
+/// What may be read for one series and instant.
+#[derive(Debug, Clone, Default)]
+struct Cell {
+    /// The newest acknowledged value.
+    certain: Option<u64>,
+    /// Refused writes since then.
+    possible: Vec<u64>,
+    /// Every value ever written: what may show when newer files of an expired window are dropped first.
+    history: Vec<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Model {
+    cells: BTreeMap<Key, Cell>,
+}
+
+impl Model {
+    fn write(&mut self, rows: &[(Key, u64)], is_acknowledged: bool) {
+        for (key, bits) in rows {
+            let cell = self.cells.entry(key.clone()).or_default();
+            cell.history.push(*bits);
+            if is_acknowledged {
+                cell.certain = Some(*bits);
+                cell.possible.clear();
+            } else {
+                cell.possible.push(*bits);
+            }
+        }
+    }
+
+    /// Whether a view is one that the promise allows; instants before `oldest` may have been dropped.
+    fn check(&self, view: &View, oldest: i64) {
+        for (key, bits) in view {
+            let cell = self
+                .cells
+                .get(key)
+                .unwrap_or_else(|| panic!("{key:?} was never written"));
+            let allowed = match key.1 < oldest {
+                true => cell.history.contains(bits),
+                false => cell.certain == Some(*bits) || cell.possible.contains(bits),
+            };
+            assert!(allowed, "{key:?} is {bits:x}, which is not of {cell:x?}");
+        }
+        for (key, cell) in &self.cells {
+            let is_lost = cell.certain.is_some() && key.1 >= oldest && !view.contains_key(key);
+            assert!(!is_lost, "{key:?} was acknowledged and is gone: {cell:x?}");
+        }
+    }
+
+    /// After a restart what is there stays, and what is not there never comes.
+    fn settle(&mut self, view: &View) {
+        for (key, cell) in &mut self.cells {
+            cell.certain = view.get(key).copied();
+            cell.possible.clear();
+        }
+    }
+}
+
+fn options() -> Options {
+    Options {
+        retention_ms: Some(RETENTION_MS),
+        flush_rows: 90,
+        wal_file_bytes: 4096,
+        row_group_rows: 20,
+        background: false,
+        ..Options::default()
+    }
+}
+
+fn series(number: usize) -> Labels {
+    let instance = format!("i{number}");
+    let metric = if number.is_multiple_of(3) { "up" } else { "load" };
+    Labels::from_pairs([("__name__", metric), ("instance", &instance), ("job", "sim")]).unwrap()
+}
+
+fn read(engine: &Engine) -> View {
+    let snapshot = engine.snapshot();
+    let mut view = View::new();
+    for mut partition in snapshot
+        .scan(&snapshot.select(&[]), TimeRange::ALL)
+        .into_partitions()
+    {
+        let mut block = SampleBlock::default();
+        while partition.next_block(&mut block).unwrap() {
+            let mut row = 0;
+            for run in &block.runs {
+                let labels = snapshot.labels(run.series).to_string();
+                for row in row..run.end {
+                    let key = (labels.clone(), block.ts[row]);
+                    let earlier = view.insert(key, block.values[row].to_bits());
+                    assert_eq!(earlier, None, "{labels} at {} comes twice", block.ts[row]);
+                }
+                row = run.end;
+            }
+        }
+    }
+    view
+}
+
+/// One simulated store with everything that happens to it.
+struct Simulation {
+    vfs: SimVfs,
+    clock: Arc<ManualClock>,
+    rng: ChaCha8Rng,
+    model: Model,
+    values: u64,
+}
+
+impl Simulation {
+    fn new(seed: u64) -> Self {
+        Self {
+            vfs: SimVfs::new(seed),
+            clock: Arc::new(ManualClock::new(TimestampMs(NOW))),
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            model: Model::default(),
+            values: 0,
+        }
+    }
+
+    fn open(&self) -> Result<Arc<Engine>> {
+        self.open_with(options())
+    }
+
+    fn open_with(&self, options: Options) -> Result<Arc<Engine>> {
+        let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&self.clock);
+        Engine::open(Arc::new(self.vfs.clone()), clock, options)
+    }
+
+    fn oldest(&self) -> i64 {
+        self.clock.now().0 - RETENTION_MS
+    }
+
+    /// Opens the store on a disk that works, and checks that the promise was kept.
+    fn recover(&mut self, trusts_disk: bool) -> Arc<Engine> {
+        let engine = self.open().unwrap();
+        let view = read(&engine);
+        self.model.check(&view, self.oldest());
+        if trusts_disk {
+            self.model.settle(&view);
+        }
+        let damages = engine.stats().damages;
+        assert!(
+            damages.iter().all(|d| !d.path.contains("segments")),
+            "{damages:?}"
+        );
+        engine
+    }
+
+    /// Some rows: mostly in order, some late, some twice, all kinds of values.
+    fn batch(&mut self, engine: &Engine) -> (SampleColumns, Vec<(Key, u64)>) {
+        let (mut columns, mut rows) = (SampleColumns::default(), Vec::new());
+        let now = self.clock.now().0;
+        for _ in 0..self.rng.random_range(1..25) {
+            let labels = series(self.rng.random_range(0..SERIES));
+            let ts = match self.rng.random_range(0..10) {
+                0..7 => now - self.rng.random_range(0..20) * 1000,
+                7..9 => now - self.rng.random_range(0..RETENTION_MS / 60_000) * 60_000,
+                _ => now,
+            };
+            self.values += 1;
+            let value = match self.rng.random_range(0..12) {
+                0 => f64::NAN,
+                1 => stale_nan(),
+                2 => f64::INFINITY,
+                3 => -0.0,
+                4 => self.rng.random(),
+                _ => self.values as f64 / 4.0,
+            };
+            columns.push(engine.series(&labels), ts, value);
+            rows.push(((labels.to_string(), ts), value.to_bits()));
+        }
+        (columns, rows)
+    }
+
+    fn append(&mut self, engine: &Engine) -> Result<()> {
+        let (columns, rows) = self.batch(engine);
+        let result = engine.append_blocking(columns);
+        self.model.write(&rows, result.is_ok());
+        result
+    }
+
+    /// Uses the store until the power goes, writes are poisoned, or the steps are over. Gives whether the
+    /// disk can be trusted to hold what it shows.
+    fn live(&mut self, engine: &Engine, steps: usize) -> bool {
+        let mut trusts_disk = true;
+        for _ in 0..steps {
+            let result = match self.rng.random_range(0..20) {
+                0..13 => self.append(engine),
+                13..15 => engine.flush(),
+                15 => engine.apply_retention().map(drop),
+                16 => {
+                    self.clock.advance_ms(self.rng.random_range(0..4 * HOUR_MS));
+                    Ok(())
+                }
+                17 => {
+                    let spare = self.rng.random_range(0..20_000);
+                    self.vfs.set_capacity(Some(self.vfs.used_bytes() + spare));
+                    Ok(())
+                }
+                18 => {
+                    self.vfs.set_capacity(None);
+                    Ok(())
+                }
+                _ => {
+                    // The part of the view that is not expired is exact as long as nothing has failed.
+                    let view = read(engine);
+                    self.model.check(&view, self.oldest());
+                    Ok(())
+                }
+            };
+            match result {
+                Err(EngineError::Poisoned { .. }) => return false,
+                Err(_) if self.vfs.is_crashed() => return trusts_disk,
+                // A failed sync of a segment or a manifest: the store goes on, the disk has forgotten.
+                Err(EngineError::Io { source, .. }) if source.to_string().contains("failing sync") => {
+                    trusts_disk = false;
+                }
+                _ => self.clock.advance_ms(5000),
+            }
+        }
+        trusts_disk
+    }
+}
+
+#[test]
+fn lives_that_end_in_power_cuts_kills_and_failing_disks() {
+    for_each_seed(15, |seed| {
+        let mut sim = Simulation::new(seed);
+        let mut trusts_disk = true;
+        for _ in 0..6 {
+            let engine = sim.recover(trusts_disk);
+            match sim.rng.random_range(0..4) {
+                0 => sim.vfs.fail_sync_after(sim.rng.random_range(0..40)),
+                1..3 => sim.vfs.crash_after(sim.rng.random_range(0..200)),
+                _ => {}
+            }
+            trusts_disk = sim.live(&engine, 40);
+            if sim.rng.random_bool(0.2) && !sim.vfs.is_crashed() {
+                let _ = engine.close();
+            }
+            sim.vfs.set_capacity(None);
+            if sim.rng.random_bool(0.3) {
+                sim.vfs.restart_process();
+            } else {
+                sim.vfs.restart();
+                trusts_disk = true;
+            }
+            // Opening is work too, and may be cut short as often as the power likes.
+            while sim.rng.random_bool(0.4) {
+                sim.vfs.crash_after(sim.rng.random_range(0..12));
+                let _ = sim.open();
+                sim.vfs.restart();
+                trusts_disk = true;
+            }
+        }
+        drop(sim.recover(trusts_disk));
+    });
+}
+
+#[test]
+fn a_power_cut_after_each_operation_of_one_life() {
+    for_each_seed(1, |seed| {
+        let mut operations = 0;
+        loop {
+            let mut sim = Simulation::new(seed);
+            let engine = sim.recover(true);
+            sim.vfs.crash_after(operations);
+            sim.live(&engine, 25);
+            let is_whole_life = !sim.vfs.is_crashed();
+            sim.vfs.set_capacity(None);
+            sim.vfs.restart();
+            let engine = sim.recover(true);
+            // The store is as good as new.
+            sim.append(&engine).unwrap();
+            engine.flush().unwrap();
+            sim.vfs.restart();
+            drop(sim.recover(true));
+            if is_whole_life {
+                return;
+            }
+            operations += 1;
+        }
+    });
+}
+
+#[test]
+fn a_flipped_bit_is_served_by_nobody_and_reported() {
+    for_each_seed(60, |seed| {
+        let mut sim = Simulation::new(seed);
+        let engine = sim.recover(true);
+        for _ in 0..12 {
+            sim.append(&engine).unwrap();
+        }
+        drop(engine);
+        let mut files = sim.vfs.files();
+        files.retain(|(path, _)| path != "MANIFEST");
+        let (path, len) = &files[sim.rng.random_range(0..files.len())];
+        sim.vfs.flip_bit(path, sim.rng.random_range(0..len * 8));
+        let engine = sim.open().unwrap();
+        let view = read(&engine);
+        for (key, bits) in &view {
+            assert!(
+                sim.model.cells[key].history.contains(bits),
+                "{key:?} was never {bits:x}"
+            );
+        }
+        let is_whole = sim.model.cells.keys().all(|key| view.contains_key(key));
+        let is_reported = !engine.stats().damages.is_empty();
+        // The end of the log is where damage and an unfinished write look the same.
+        assert!(
+            is_whole || is_reported || path.starts_with("wal/"),
+            "{path} lost samples in silence"
+        );
+    });
+}
+
+#[test]
+fn a_flush_in_the_middle_of_a_replay_keeps_the_definitions_of_the_rest() {
+    let sim = Simulation::new(1);
+    let engine = sim
+        .open_with(Options {
+            flush_rows: 1000,
+            wal_file_bytes: 100,
+            ..options()
+        })
+        .unwrap();
+    let rows = |count: i64, ts: i64| {
+        let mut columns = SampleColumns::default();
+        (0..count).for_each(|i| columns.push(engine.series(&series(0)), ts + i, 1.0));
+        columns
+    };
+    engine
+        .append_blocking(rows(10, NOW - RETENTION_MS + HOUR_MS))
+        .unwrap();
+    engine.append_blocking(rows(5, NOW)).unwrap();
+    drop(engine);
+    // Memory is full after the first of the two records, which alone defines the series.
+    let engine = sim
+        .open_with(Options {
+            flush_rows: 10,
+            wal_file_bytes: 100,
+            ..options()
+        })
+        .unwrap();
+    sim.clock.advance_ms(2 * HOUR_MS);
+    engine.apply_retention().unwrap();
+    drop(engine);
+    sim.vfs.restart_process();
+    let engine = sim
+        .open_with(Options {
+            flush_rows: 1000,
+            ..options()
+        })
+        .unwrap();
+    assert_eq!((read(&engine).len(), engine.stats().damages), (5, vec![]));
+}

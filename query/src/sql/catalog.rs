@@ -1,0 +1,155 @@
+//! What names mean: catalog `barograph` with the schemas `public` and `metrics`, over one snapshot.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use barograph_engine::Snapshot;
+use barograph_model::{METRIC_NAME, Matcher};
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemTable, MemoryCatalogProviderList, SchemaProvider, TableProvider,
+};
+use datafusion::common::{DataFusionError, Result};
+use datafusion::logical_expr::TableType;
+
+use super::anomalies::AnomaliesTable;
+use super::samples::SamplesTable;
+use super::series_table::SeriesTable;
+use super::system_table::SystemTable;
+
+/// The catalog's name.
+pub(crate) const CATALOG: &str = "barograph";
+/// The schema of a bare name.
+pub(crate) const PUBLIC: &str = "public";
+/// The schema with a table for each metric.
+pub(crate) const METRICS: &str = "metrics";
+
+/// The tables of one query.
+#[derive(Debug, Clone)]
+pub(crate) struct Catalog {
+    public: Arc<PublicSchema>,
+    metrics: Arc<MetricsSchema>,
+}
+
+impl Catalog {
+    pub(crate) fn new(snapshot: Snapshot, system: Arc<[SystemTable]>) -> Self {
+        let metrics = Arc::new(MetricsSchema { snapshot, tables: Mutex::default() });
+        Self { public: Arc::new(PublicSchema { metrics: Arc::clone(&metrics), system }), metrics }
+    }
+
+    /// The catalog as the only one of a session.
+    pub(crate) fn as_list(&self) -> Arc<dyn CatalogProviderList> {
+        let list = MemoryCatalogProviderList::new();
+        list.register_catalog(CATALOG.to_owned(), Arc::new(self.clone()));
+        Arc::new(list)
+    }
+
+    /// Every table's bare name: the fixed ones, then the metrics.
+    pub(crate) fn table_names(&self) -> Vec<String> {
+        let mut names = self.public.table_names();
+        names.extend(self.metrics.table_names());
+        names
+    }
+}
+
+impl CatalogProvider for Catalog {
+    fn schema_names(&self) -> Vec<String> {
+        vec![METRICS.to_owned(), PUBLIC.to_owned()]
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        match name {
+            PUBLIC => Some(Arc::clone(&self.public) as _),
+            METRICS => Some(Arc::clone(&self.metrics) as _),
+            _ => None,
+        }
+    }
+}
+
+/// A table for each metric.
+struct MetricsSchema {
+    snapshot: Snapshot,
+    /// Tables that were asked for, so that a name asked for twice is looked up once.
+    tables: Mutex<HashMap<String, Option<Arc<SamplesTable>>>>,
+}
+
+impl MetricsSchema {
+    fn get(&self, name: &str) -> Option<Arc<SamplesTable>> {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let find = || SamplesTable::of_metric(self.snapshot.clone(), name).map(Arc::new);
+        tables.entry(name.to_owned()).or_insert_with(find).clone()
+    }
+}
+
+impl fmt::Debug for MetricsSchema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MetricsSchema")
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for MetricsSchema {
+    fn table_names(&self) -> Vec<String> {
+        self.snapshot.metric_names()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        Ok(self.get(name).map(|table| table as _))
+    }
+
+    async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
+        Ok(self.table_exist(name).then_some(TableType::Base))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        !self.snapshot.select(&[Matcher::equal(METRIC_NAME, name)]).is_empty()
+    }
+}
+
+/// The fixed tables; any other name is looked for among the metrics.
+#[derive(Debug)]
+struct PublicSchema {
+    metrics: Arc<MetricsSchema>,
+    system: Arc<[SystemTable]>,
+}
+
+impl PublicSchema {
+    fn fixed(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let snapshot = || self.metrics.snapshot.clone();
+        if let Some(table) = self.system.iter().find(|table| table.name == name) {
+            let batch = (table.rows)();
+            if batch.schema() != table.schema {
+                let message = format!("the rows of table {name} are not of its schema");
+                return Err(DataFusionError::Internal(message));
+            }
+            return Ok(Some(Arc::new(MemTable::try_new(Arc::clone(&table.schema), vec![vec![batch]])?)));
+        }
+        Ok(match name {
+            "anomalies" => Some(Arc::new(AnomaliesTable::new(snapshot()))),
+            "samples" => Some(Arc::new(SamplesTable::of_all(snapshot()))),
+            "series" => Some(Arc::new(SeriesTable::new(snapshot()))),
+            _ => None,
+        })
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for PublicSchema {
+    fn table_names(&self) -> Vec<String> {
+        let names = self.system.iter().map(|table| (table.name.clone(), ()));
+        let own = ["anomalies", "samples", "series"].map(|name| (name.to_owned(), ()));
+        names.chain(own).collect::<BTreeMap<_, _>>().into_keys().collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        match self.fixed(name)? {
+            Some(table) => Ok(Some(table)),
+            None => self.metrics.table(name).await,
+        }
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.table_names().iter().any(|table| table == name) || self.metrics.table_exist(name)
+    }
+}

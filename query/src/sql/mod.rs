@@ -1,0 +1,39 @@
+//! SQL over the store, by DataFusion.
+//!
+//! Catalog `barograph` has schema `metrics` with a table per metric, and schema `public`, the default, with
+//! `samples`, `series`, `anomalies` and the server's own tables; a bare name that is none of these is a metric.
+//! `docs/sql.md` is the reference for users.
+//!
+//! Invariants:
+//! - a query only reads: what changes anything, and what would open a file, is refused before it is planned;
+//! - planning and running happen on threads of this module, never on the caller's;
+//! - a query ends at its timeout, at its memory limit, or when its [`SqlStream`] is dropped;
+//! - no text of a query can make the process fail.
+
+mod engine;
+mod limits;
+mod stream;
+mod error;
+mod system_table;
+pub mod format;
+
+mod statement;
+mod gate;
+mod memory;
+mod catalog;
+mod samples;
+mod series_table;
+mod anomalies;
+mod scan_exec;
+mod udf;
+mod suggest;
+
+pub use engine::{SnapshotSource, SqlEngine};
+pub use error::{SqlError, SqlErrorCode};
+pub use limits::SqlLimits;
+pub use series_table::{labels_array, labels_type};
+pub use stream::SqlStream;
+pub use system_table::SystemTable;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! The columns that a sample can be shown with.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, StringViewBuilder};
+use arrow::datatypes::{DataType, Field, TimeUnit};
+use barograph_engine::{SeriesRef, Snapshot};
+use barograph_model::METRIC_NAME;
+
+/// The type of every `ts`: milliseconds since the epoch, UTC.
+pub(crate) fn timestamp_type() -> DataType {
+    DataType::Timestamp(TimeUnit::Millisecond, Some(Arc::from("UTC")))
+}
+
+/// What a column shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Column {
+    /// The instant.
+    Ts,
+    /// The value, bit for bit.
+    Value,
+    /// Whether the value is a staleness marker.
+    Stale,
+    /// The series' stable number.
+    SeriesId,
+    /// A label, NULL where the series has none; `__name__` for the metric.
+    Label(String),
+}
+
+impl Column {
+    /// Whether all rows of a series show the same.
+    pub(crate) fn is_of_series(&self) -> bool {
+        matches!(self, Self::SeriesId | Self::Label(_))
+    }
+
+    /// The column as a field of a table.
+    pub(crate) fn field(&self, name: &str) -> Field {
+        match self {
+            Self::Ts => Field::new(name, timestamp_type(), false),
+            Self::Value => Field::new(name, DataType::Float64, false),
+            Self::Stale => Field::new(name, DataType::Boolean, false),
+            Self::SeriesId => Field::new(name, DataType::Int64, false),
+            Self::Label(label) => Field::new(name, DataType::Utf8View, label != METRIC_NAME),
+        }
+    }
+}
+
+
+/// One row per given series, one array per column. Columns that differ from row to row have none to show.
+pub(crate) fn series_arrays(snapshot: &Snapshot, columns: &[&Column], series: &[SeriesRef]) -> Vec<Option<ArrayRef>> {
+    let mut labels: Vec<_> = columns
+        .iter()
+        .map(|column| match column {
+            Column::Label(name) => Some((name.as_str(), StringViewBuilder::with_capacity(series.len()))),
+            _ => None,
+        })
+        .collect();
+    if labels.iter().any(Option::is_some) {
+        for series in series {
+            let set = snapshot.labels(*series);
+            for (name, builder) in labels.iter_mut().flatten() {
+                match set.get(name) {
+                    // The metric's column is not nullable, and a series without a name is not worth a failure.
+                    "" if *name != METRIC_NAME => builder.append_null(),
+                    value => builder.append_value(value),
+                }
+            }
+        }
+    }
+    let arrays = labels.into_iter().zip(columns).map(|(labels, column)| match (labels, column) {
+        (Some((_, mut builder)), _) => Some(Arc::new(builder.finish()) as ArrayRef),
+        (None, Column::SeriesId) => {
+            let ids: Int64Array = series.iter().map(|series| snapshot.series_id(*series).0).collect();
+            Some(Arc::new(ids) as ArrayRef)
+        }
+        _ => None,
+    });
+    arrays.collect()
+}

@@ -1,0 +1,240 @@
+//! The part of a query's conditions that decides which series and which instants are read at all.
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Schema, SchemaRef};
+use barograph_engine::{SeriesRef, Snapshot};
+use barograph_model::{Matcher, TimeRange, TimestampMs};
+use datafusion::catalog::Session;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Cast, Expr, Operator, TableProviderFilterPushDown, TryCast};
+
+use super::column::{Column, series_arrays};
+use super::matchers::matchers;
+use super::time_bounds::time_bounds;
+use crate::sql::format::rfc3339;
+
+/// Series are read in groups of so many where a condition is evaluated on them.
+const SERIES_PER_BATCH: usize = 8_192;
+
+/// Which part of a condition the scan takes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All of it.
+    Exact,
+    /// It reads less because of it, but the condition must be checked again.
+    Inexact,
+    /// Nothing.
+    Unsupported,
+}
+
+impl From<Outcome> for TableProviderFilterPushDown {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Exact => Self::Exact,
+            Outcome::Inexact => Self::Inexact,
+            Outcome::Unsupported => Self::Unsupported,
+        }
+    }
+}
+
+/// Conditions taken over from a query.
+#[derive(Debug)]
+pub(crate) struct Selection {
+    /// Instants that are read.
+    pub(crate) range: TimeRange,
+    /// Conditions for the index.
+    pub(crate) matchers: Vec<Matcher>,
+    /// Conditions that are evaluated once per series, after the matchers.
+    pub(crate) residual: Vec<Expr>,
+}
+
+impl Selection {
+    /// Everything that passes the given matchers.
+    pub(crate) fn of(matchers: Vec<Matcher>) -> Self {
+        Self { range: TimeRange::ALL, matchers, residual: Vec::new() }
+    }
+
+    /// Takes over as much of a condition as keeps SQL's meaning. `column_of` finds a column by its name.
+    pub(crate) fn add<'a>(&mut self, expr: &Expr, column_of: &dyn Fn(&str) -> Option<&'a Column>) -> Outcome {
+        if let Some(bounds) = time_bounds(expr, "ts") {
+            self.range = self.range.intersect(&bounds.range);
+            return if bounds.exact { Outcome::Exact } else { Outcome::Inexact };
+        }
+        if !is_about(expr, &|name| column_of(name).is_some_and(Column::is_of_series)) {
+            return Outcome::Unsupported;
+        }
+        let label_of = |expr: &Expr| match expr {
+            Expr::Column(column) => match column_of(&column.name) {
+                Some(Column::Label(label)) => Some(label.clone()),
+                _ => None,
+            },
+            _ => None,
+        };
+        let narrowed = matchers(expr, &label_of);
+        let exact = narrowed.as_ref().is_some_and(|narrowed| narrowed.exact);
+        self.matchers.extend(narrowed.into_iter().flat_map(|narrowed| narrowed.matchers));
+        if !exact {
+            self.residual.push(expr.clone());
+        }
+        Outcome::Exact
+    }
+
+    /// What EXPLAIN shows of it.
+    pub(crate) fn describe(&self) -> Vec<(&'static str, String)> {
+        let matchers: Vec<_> = self.matchers.iter().map(ToString::to_string).collect();
+        let mut facts = vec![("matchers", format!("{{{}}}", matchers.join(", ")))];
+        if let Some(condition) = conjunction(self.residual.iter().cloned()) {
+            facts.push(("series_filter", condition.to_string()));
+        }
+        facts.push(("range", shown_range(&self.range)));
+        facts
+    }
+
+    /// The series that pass, in storage order. Fields of `schema` are the table's, in the order of `columns`.
+    pub(crate) fn series(
+        &self,
+        snapshot: &Snapshot,
+        state: &dyn Session,
+        schema: &SchemaRef,
+        columns: &[Column],
+    ) -> Result<Vec<SeriesRef>> {
+        if self.range.is_empty() {
+            return Ok(Vec::new());
+        }
+        let selected = snapshot.select(&self.matchers);
+        let Some(condition) = conjunction(self.residual.iter().cloned()) else { return Ok(selected) };
+        let names = condition.column_refs();
+        let read: Vec<usize> =
+            (0..columns.len()).filter(|i| names.iter().any(|n| n.name == *schema.field(*i).name())).collect();
+        let schema = schema.project(&read)?;
+        let columns: Vec<&Column> = read.iter().map(|i| &columns[*i]).collect();
+        let mut passed = Vec::new();
+        for series in selected.chunks(SERIES_PER_BATCH) {
+            let arrays = series_arrays(snapshot, &columns, series).into_iter().flatten().collect();
+            let passes = evaluate_on(state, &condition, &schema, arrays, series.len())?;
+            passed.extend(series.iter().zip(passes).filter(|(_, passes)| *passes).map(|(series, _)| *series));
+        }
+        Ok(passed)
+    }
+}
+
+/// `[2026-01-01T00:00:00.000Z..]`: both ends inside, an end that is open left out.
+pub(crate) fn shown_range(range: &TimeRange) -> String {
+    if range.is_empty() {
+        return "empty".to_owned();
+    }
+    let shown = |ts: TimestampMs, open: TimestampMs| if ts == open { String::new() } else { rfc3339(ts.0) };
+    format!("[{}..{}]", shown(range.start, TimestampMs::MIN), shown(range.end, TimestampMs::MAX))
+}
+
+/// Evaluates a condition on rows; NULL counts as false, as in WHERE.
+pub(crate) fn evaluate_on(
+    state: &dyn Session,
+    condition: &Expr,
+    schema: &Schema,
+    arrays: Vec<ArrayRef>,
+    rows: usize,
+) -> Result<Vec<bool>> {
+    let df_schema = DFSchema::try_from(schema.clone())?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    let batch = RecordBatch::try_new_with_options(SchemaRef::new(schema.clone()), arrays, &options)?;
+    let value = state.create_physical_expr(condition.clone(), &df_schema)?.evaluate(&batch)?;
+    let array = value.into_array(rows)?;
+    let Some(passes) = array.as_boolean_opt() else { return Ok(vec![false; rows]) };
+    Ok((0..rows).map(|row| passes.is_valid(row) && passes.value(row)).collect())
+}
+
+/// Whether a condition reads columns, all of which pass `is_column`, and consists of nothing that could fail,
+/// change from call to call, or need the rest of the query.
+pub(crate) fn is_about(expr: &Expr, is_column: &dyn Fn(&str) -> bool) -> bool {
+    let mut columns = 0;
+    let mut fine = true;
+    let visited = expr.apply(|node| {
+        fine &= match node {
+            Expr::Column(column) => {
+                columns += 1;
+                is_column(&column.name)
+            }
+            Expr::BinaryExpr(binary) => is_total(binary.op),
+            Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => field.data_type().is_string(),
+            Expr::ScalarFunction(call) => is_total_function(call.name()),
+            Expr::Alias(_)
+            | Expr::Literal(..)
+            | Expr::Like(_)
+            | Expr::SimilarTo(_)
+            | Expr::Not(_)
+            | Expr::IsNotNull(_)
+            | Expr::IsNull(_)
+            | Expr::IsTrue(_)
+            | Expr::IsFalse(_)
+            | Expr::IsUnknown(_)
+            | Expr::IsNotTrue(_)
+            | Expr::IsNotFalse(_)
+            | Expr::IsNotUnknown(_)
+            | Expr::Between(_)
+            | Expr::Case(_)
+            | Expr::InList(_) => true,
+            _ => false,
+        };
+        Ok(if fine { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+    });
+    visited.is_ok() && fine && columns > 0
+}
+
+/// Operators that have a result for all values of their types.
+fn is_total(op: Operator) -> bool {
+    use Operator::{
+        And, Eq, Gt, GtEq, ILikeMatch, IsDistinctFrom, IsNotDistinctFrom, LikeMatch, Lt, LtEq, NotEq, NotILikeMatch,
+        NotLikeMatch, Or, RegexIMatch, RegexMatch, RegexNotIMatch, RegexNotMatch, StringConcat,
+    };
+    matches!(
+        op,
+        Eq | NotEq
+            | Lt
+            | LtEq
+            | Gt
+            | GtEq
+            | And
+            | Or
+            | IsDistinctFrom
+            | IsNotDistinctFrom
+            | RegexMatch
+            | RegexIMatch
+            | RegexNotMatch
+            | RegexNotIMatch
+            | LikeMatch
+            | ILikeMatch
+            | NotLikeMatch
+            | NotILikeMatch
+            | StringConcat
+    )
+}
+
+/// Functions of text that have a result for every text, and always the same one.
+fn is_total_function(name: &str) -> bool {
+    matches!(
+        name,
+        "regexp_like"
+            | "lower"
+            | "upper"
+            | "starts_with"
+            | "ends_with"
+            | "contains"
+            | "character_length"
+            | "octet_length"
+            | "coalesce"
+            | "concat"
+            | "concat_ws"
+            | "btrim"
+            | "ltrim"
+            | "rtrim"
+            | "left"
+            | "right"
+            | "strpos"
+            | "replace"
+            | "reverse"
+            | "split_part"
+    )
+}
