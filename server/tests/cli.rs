@@ -171,7 +171,10 @@ fn the_example_configuration_passes() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/barograph.toml");
     let (code, stdout, stderr) = outcome(&mut barograph(&["check", "config", file]));
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
-    assert!(stdout.ends_with(": ok (2 detectors, 2 channels, 2 routes, 2 rules)\n"), "{stdout}");
+    assert!(
+        stdout.ends_with(": ok (2 detectors, 2 channels, 2 routes, 2 rules)\n"),
+        "{stdout}"
+    );
 }
 
 #[test]
@@ -179,11 +182,28 @@ fn rules_are_planned_over_a_data_directory() {
     let dir = tempfile::tempdir().unwrap();
     let data_dir = dir.path().to_str().unwrap();
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/rules/example.yml");
-    let (code, stdout, stderr) = outcome(&mut barograph(&["check", "rules", example, "--data-dir", data_dir]));
-    assert_eq!((code, stdout.as_str()), (Some(0), "2 rule(s) in 1 file(s): ok\n"), "{stderr}");
-    assert!(stderr.contains("example.yml:") && stderr.contains("once the metric arrives"), "{stderr}");
+    let (code, stdout, stderr) = outcome(&mut barograph(&[
+        "check",
+        "rules",
+        example,
+        "--data-dir",
+        data_dir,
+    ]));
+    assert_eq!(
+        (code, stdout.as_str()),
+        (Some(0), "2 rule(s) in 1 file(s): ok\n"),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains("example.yml:") && stderr.contains("once the metric arrives"),
+        "{stderr}"
+    );
     let rules = dir.path().join("rules.yml");
-    std::fs::write(&rules, "groups:\n- name: g\n  rules:\n  - alert: A\n    sql: SELEC 1 AS value\n").unwrap();
+    std::fs::write(
+        &rules,
+        "groups:\n- name: g\n  rules:\n  - alert: A\n    sql: SELEC 1 AS value\n",
+    )
+    .unwrap();
     let rules = rules.to_str().unwrap();
     let (code, _, stderr) = outcome(&mut barograph(&["check", "rules", rules, "--data-dir", data_dir]));
     assert_eq!(code, Some(1));

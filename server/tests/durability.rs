@@ -14,18 +14,26 @@ const KILLS: usize = 20;
 const WRITERS: i64 = 3;
 
 fn series(i: i64) -> Pairs {
-    pairs(&[("__name__", "written_total"), ("instance", &format!("i{i}")), ("job", "kill")])
+    pairs(&[
+        ("__name__", "written_total"),
+        ("instance", &format!("i{i}")),
+        ("job", "kill"),
+    ])
 }
 
 /// One batch: the next instants of some series, so that no two batches share a sample.
 fn batch(writer: i64, number: i64, start: i64) -> Vec<(Pairs, Vec<(i64, f64)>)> {
-    let instants = move |i: i64| (0..3).map(move |k| (start + (number * 3 + k) * 10, (number * 7 + k + i) as f64 / 4.0));
-    (0..20).map(|i| (series(writer * 100 + i), instants(i).collect())).collect()
+    let instants =
+        move |i: i64| (0..3).map(move |k| (start + (number * 3 + k) * 10, (number * 7 + k + i) as f64 / 4.0));
+    (0..20)
+        .map(|i| (series(writer * 100 + i), instants(i).collect()))
+        .collect()
 }
 
 #[tokio::test]
 async fn each_acknowledged_sample_survives_twenty_kills_once() {
-    let seed: u64 = std::env::var("BAROGRAPH_KILL_SEED").map_or_else(|_| rand::rng().random(), |s| s.parse().unwrap());
+    let seed: u64 =
+        std::env::var("BAROGRAPH_KILL_SEED").map_or_else(|_| rand::rng().random(), |s| s.parse().unwrap());
     println!("BAROGRAPH_KILL_SEED={seed}");
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let root = tempfile::tempdir().unwrap();
@@ -42,11 +50,15 @@ async fn each_acknowledged_sample_survives_twenty_kills_once() {
                     loop {
                         let number = numbers[writer as usize].fetch_add(1, Ordering::Relaxed);
                         let rows = batch(writer, number, start);
-                        let Some((status, text)) = barograph.write(body(&rows)).await else { return };
+                        let Some((status, text)) = barograph.write(body(&rows)).await else {
+                            return;
+                        };
                         assert_eq!(status, 204, "{text}");
                         let mut acknowledged = acknowledged.lock().await;
                         for (pairs, samples) in rows {
-                            let samples = samples.into_iter().map(|(ts, v)| ((pairs.clone(), ts), v.to_bits()));
+                            let samples = samples
+                                .into_iter()
+                                .map(|(ts, v)| ((pairs.clone(), ts), v.to_bits()));
                             acknowledged.extend(samples);
                         }
                     }
@@ -63,9 +75,20 @@ async fn each_acknowledged_sample_survives_twenty_kills_once() {
     // `samples` fails where one is there twice.
     let found = barograph.samples(start, now_ms()).await;
     let acknowledged = acknowledged.lock().await;
-    assert!(acknowledged.len() > 1_000, "{} samples were acknowledged", acknowledged.len());
-    let lost: Vec<_> = acknowledged.iter().filter(|(key, bits)| found.get(*key) != Some(bits)).take(5).collect();
-    assert!(lost.is_empty(), "seed {seed}: acknowledged and not there: {lost:?}");
+    assert!(
+        acknowledged.len() > 1_000,
+        "{} samples were acknowledged",
+        acknowledged.len()
+    );
+    let lost: Vec<_> = acknowledged
+        .iter()
+        .filter(|(key, bits)| found.get(*key) != Some(bits))
+        .take(5)
+        .collect();
+    assert!(
+        lost.is_empty(),
+        "seed {seed}: acknowledged and not there: {lost:?}"
+    );
 }
 
 #[tokio::test]
@@ -73,7 +96,13 @@ async fn a_full_disk_refuses_writes_serves_reads_and_loses_nothing() {
     let root = tempfile::tempdir().unwrap();
     let mut barograph = Barograph::new(root.path());
     // No file may grow beyond 2 MiB: to the program it is a disk that takes no more.
-    let limit = ["bash", "-c", "trap '' XFSZ; ulimit -f 2048; exec \"$@\"", "limited"].map(str::to_owned);
+    let limit = [
+        "bash",
+        "-c",
+        "trap '' XFSZ; ulimit -f 2048; exec \"$@\"",
+        "limited",
+    ]
+    .map(str::to_owned);
     barograph.start_under(&limit).await;
     let start = now_ms() - 3_600_000;
     let mut acknowledged = Samples::new();
@@ -81,7 +110,15 @@ async fn a_full_disk_refuses_writes_serves_reads_and_loses_nothing() {
     for number in 0..4_000 {
         // Noise does not compress.
         let rows: Vec<(Pairs, Vec<(i64, f64)>)> = (0..200)
-            .map(|i| (series(i), vec![(start + number, (number * 7919 + i * 104_729) as f64 * std::f64::consts::PI)]))
+            .map(|i| {
+                (
+                    series(i),
+                    vec![(
+                        start + number,
+                        (number * 7919 + i * 104_729) as f64 * std::f64::consts::PI,
+                    )],
+                )
+            })
             .collect();
         let (status, text) = barograph.write(body(&rows)).await.expect("an answer");
         if status != 204 {
@@ -95,10 +132,22 @@ async fn a_full_disk_refuses_writes_serves_reads_and_loses_nothing() {
     let (status, text) = refused.expect("the disk is full at some time");
     assert_eq!(status, 503, "{text}");
     assert!(!acknowledged.is_empty());
-    assert_eq!(barograph.samples(start, now_ms()).await, acknowledged, "reads go on");
+    assert_eq!(
+        barograph.samples(start, now_ms()).await,
+        acknowledged,
+        "reads go on"
+    );
     barograph.kill();
     barograph.start().await;
-    assert_eq!(barograph.samples(start, now_ms()).await, acknowledged, "nothing acknowledged is lost");
+    assert_eq!(
+        barograph.samples(start, now_ms()).await,
+        acknowledged,
+        "nothing acknowledged is lost"
+    );
     let rows = vec![(series(0), vec![(start - 1, 1.0)])];
-    assert_eq!(barograph.write(body(&rows)).await.map(|(status, _)| status), Some(204), "with room it goes on");
+    assert_eq!(
+        barograph.write(body(&rows)).await.map(|(status, _)| status),
+        Some(204),
+        "with room it goes on"
+    );
 }

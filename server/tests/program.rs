@@ -34,7 +34,11 @@ impl Drop for Process {
 
 /// A port that was free a moment ago.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// Asks again and again until there is an answer.
@@ -98,13 +102,23 @@ impl Barograph {
     /// Starts the program, under `wrapper` where one is given, and waits until it is ready.
     pub async fn start_under(&mut self, wrapper: &[String]) {
         let program = env!("CARGO_BIN_EXE_barograph").to_owned();
-        let words: Vec<String> = wrapper.iter().cloned().chain([program]).chain(self.arguments()).collect();
+        let words: Vec<String> = wrapper
+            .iter()
+            .cloned()
+            .chain([program])
+            .chain(self.arguments())
+            .collect();
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(self.data_dir.with_extension("log"))
             .unwrap();
-        let child = Command::new(&words[0]).args(&words[1..]).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let child = Command::new(&words[0])
+            .args(&words[1..])
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
         self.process = Some(Process(child));
         let url = self.url("/-/ready");
         eventually("Barograph is ready", || async {
@@ -126,7 +140,11 @@ impl Barograph {
     /// SIGTERM, and how it ended.
     pub fn terminate(&mut self) -> ExitStatus {
         let mut process = self.process.take().expect("it runs");
-        let status = Command::new("kill").arg("-TERM").arg(process.0.id().to_string()).status().unwrap();
+        let status = Command::new("kill")
+            .arg("-TERM")
+            .arg(process.0.id().to_string())
+            .status()
+            .unwrap();
         assert!(status.success());
         process.0.wait().unwrap()
     }
@@ -160,17 +178,36 @@ impl Barograph {
     /// SQL, as Arrow.
     pub async fn sql(&self, query: &str) -> Vec<RecordBatch> {
         let body = json!({ "query": query, "format": "arrow" });
-        let answer = self.client.post(self.url("/api/v1/sql")).json(&body).send().await.unwrap();
+        let answer = self
+            .client
+            .post(self.url("/api/v1/sql"))
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
         let status = answer.status();
         let bytes = answer.bytes().await.unwrap();
-        assert!(status.is_success(), "{query}: {status} {}", String::from_utf8_lossy(&bytes));
-        StreamReader::try_new(Cursor::new(bytes), None).unwrap().map(Result::unwrap).collect()
+        assert!(
+            status.is_success(),
+            "{query}: {status} {}",
+            String::from_utf8_lossy(&bytes)
+        );
+        StreamReader::try_new(Cursor::new(bytes), None)
+            .unwrap()
+            .map(Result::unwrap)
+            .collect()
     }
 
     /// SQL, as the JSON contract says: the rows.
     pub async fn rows(&self, query: &str) -> Vec<Vec<serde_json::Value>> {
         let body = json!({ "query": query });
-        let answer = self.client.post(self.url("/api/v1/sql")).json(&body).send().await.unwrap();
+        let answer = self
+            .client
+            .post(self.url("/api/v1/sql"))
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
         let mut answer: serde_json::Value = answer.json().await.unwrap();
         serde_json::from_value(answer["rows"].take()).unwrap_or_else(|e| panic!("{query}: {e}: {answer}"))
     }
@@ -198,16 +235,26 @@ impl Barograph {
 
     async fn series(&self) -> BTreeMap<i64, Pairs> {
         let mut series = BTreeMap::new();
-        for batch in self.sql("SELECT series_id, CAST(metric AS VARCHAR) AS metric, labels FROM series").await {
+        for batch in self
+            .sql("SELECT series_id, CAST(metric AS VARCHAR) AS metric, labels FROM series")
+            .await
+        {
             let ids = batch.column(0).as_primitive::<arrow::datatypes::Int64Type>();
             let metrics = arrow::compute::cast(batch.column(1), &arrow::datatypes::DataType::Utf8).unwrap();
             let maps = batch.column(2).as_map();
             for row in 0..batch.num_rows() {
                 let entry = maps.value(row);
-                let (keys, values) = (entry.column(0).as_string::<i32>(), entry.column(1).as_string::<i32>());
-                let mut pairs: Pairs =
-                    (0..entry.len()).map(|i| (keys.value(i).to_owned(), values.value(i).to_owned())).collect();
-                pairs.push(("__name__".to_owned(), metrics.as_string::<i32>().value(row).to_owned()));
+                let (keys, values) = (
+                    entry.column(0).as_string::<i32>(),
+                    entry.column(1).as_string::<i32>(),
+                );
+                let mut pairs: Pairs = (0..entry.len())
+                    .map(|i| (keys.value(i).to_owned(), values.value(i).to_owned()))
+                    .collect();
+                pairs.push((
+                    "__name__".to_owned(),
+                    metrics.as_string::<i32>().value(row).to_owned(),
+                ));
                 pairs.sort();
                 series.insert(ids.value(row), pairs);
             }
@@ -219,17 +266,37 @@ impl Barograph {
 /// A remote write body.
 pub fn body(series: &[(Pairs, Vec<(i64, f64)>)]) -> Vec<u8> {
     let timeseries = series.iter().map(|(pairs, samples)| TimeSeries {
-        labels: pairs.iter().map(|(name, value)| Label { name: name.clone(), value: value.clone() }).collect(),
-        samples: samples.iter().map(|(ts, value)| Sample { value: *value, timestamp: *ts }).collect(),
+        labels: pairs
+            .iter()
+            .map(|(name, value)| Label {
+                name: name.clone(),
+                value: value.clone(),
+            })
+            .collect(),
+        samples: samples
+            .iter()
+            .map(|(ts, value)| Sample {
+                value: *value,
+                timestamp: *ts,
+            })
+            .collect(),
         ..TimeSeries::default()
     });
-    let request = WriteRequest { timeseries: timeseries.collect(), ..WriteRequest::default() };
-    snap::raw::Encoder::new().compress_vec(&request.encode_to_vec()).unwrap()
+    let request = WriteRequest {
+        timeseries: timeseries.collect(),
+        ..WriteRequest::default()
+    };
+    snap::raw::Encoder::new()
+        .compress_vec(&request.encode_to_vec())
+        .unwrap()
 }
 
 /// A series of these tests.
 pub fn pairs(pairs: &[(&str, &str)]) -> Pairs {
-    let mut pairs: Pairs = pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+    let mut pairs: Pairs = pairs
+        .iter()
+        .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+        .collect();
     pairs.sort();
     pairs
 }

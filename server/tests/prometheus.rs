@@ -77,7 +77,8 @@ async fn every_sample_survives_a_kill() {
     let (from, to) = (started + SETTLE_MS, now_ms());
 
     // What Prometheus still has in its queue arrives within its backoff: `up` is scraped to the end.
-    let arrived = format!("SELECT count(*) FROM samples WHERE metric = 'up' AND ts > to_timestamp_millis({to})");
+    let arrived =
+        format!("SELECT count(*) FROM samples WHERE metric = 'up' AND ts > to_timestamp_millis({to})");
     eventually("the queue of Prometheus is empty", || async {
         let rows = barograph.rows(&arrived).await;
         (rows[0][0].as_i64() > Some(0)).then_some(())
@@ -86,13 +87,32 @@ async fn every_sample_survives_a_kill() {
 
     let expected = read_from_prometheus(prometheus_port, from, to).await;
     let found = barograph.samples(from, to).await;
-    let series = expected.keys().map(|(pairs, _)| pairs).collect::<std::collections::BTreeSet<_>>().len();
+    let series = expected
+        .keys()
+        .map(|(pairs, _)| pairs)
+        .collect::<std::collections::BTreeSet<_>>()
+        .len();
     let stale = expected.values().filter(|bits| **bits == STALE_NAN_BITS).count();
-    assert!(series > 200 && expected.len() > series * 30, "{series} series, {} samples", expected.len());
+    assert!(
+        series > 200 && expected.len() > series * 30,
+        "{series} series, {} samples",
+        expected.len()
+    );
     assert!(stale > 100, "{stale} staleness markers");
-    let missing: Vec<_> = expected.iter().filter(|(key, bits)| found.get(*key) != Some(bits)).take(5).collect();
-    assert!(missing.is_empty(), "not in Barograph, or other bits there: {missing:?}");
-    let extra: Vec<_> = found.keys().filter(|key| !expected.contains_key(*key)).take(5).collect();
+    let missing: Vec<_> = expected
+        .iter()
+        .filter(|(key, bits)| found.get(*key) != Some(bits))
+        .take(5)
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "not in Barograph, or other bits there: {missing:?}"
+    );
+    let extra: Vec<_> = found
+        .keys()
+        .filter(|key| !expected.contains_key(*key))
+        .take(5)
+        .collect();
     assert!(extra.is_empty(), "not in Prometheus: {extra:?}");
 }
 
@@ -121,7 +141,10 @@ fn start_prometheus(root: &Path, barograph: &Barograph, exporter: u16) -> (u16, 
     std::fs::write(&config, text).unwrap();
     let child = Command::new("prometheus")
         .arg(format!("--config.file={}", config.display()))
-        .arg(format!("--storage.tsdb.path={}", root.join("prometheus").display()))
+        .arg(format!(
+            "--storage.tsdb.path={}",
+            root.join("prometheus").display()
+        ))
         .arg(format!("--web.listen-address=127.0.0.1:{port}"))
         .stdout(Stdio::null())
         .stderr(std::fs::File::create(root.join("prometheus.log")).unwrap())
@@ -132,8 +155,16 @@ fn start_prometheus(root: &Path, barograph: &Barograph, exporter: u16) -> (u16, 
 
 /// Remote read gives raw samples, staleness markers among them, which queries hide.
 async fn read_from_prometheus(port: u16, from_ms: i64, to_ms: i64) -> Samples {
-    let matcher = ReadMatcher { kind: 2, name: "__name__".to_owned(), value: ".+".to_owned() };
-    let query = ReadQuery { start_timestamp_ms: from_ms, end_timestamp_ms: to_ms, matchers: vec![matcher] };
+    let matcher = ReadMatcher {
+        kind: 2,
+        name: "__name__".to_owned(),
+        value: ".+".to_owned(),
+    };
+    let query = ReadQuery {
+        start_timestamp_ms: from_ms,
+        end_timestamp_ms: to_ms,
+        matchers: vec![matcher],
+    };
     let request = ReadRequest { queries: vec![query] }.encode_to_vec();
     let body = snap::raw::Encoder::new().compress_vec(&request).unwrap();
     let answer = reqwest::Client::new()
@@ -148,7 +179,9 @@ async fn read_from_prometheus(port: u16, from_ms: i64, to_ms: i64) -> Samples {
     assert!(answer.status().is_success(), "{}", answer.status());
     let compressed = answer.bytes().await.unwrap();
     let mut bytes = vec![0; snap::raw::decompress_len(&compressed).unwrap()];
-    snap::raw::Decoder::new().decompress(&compressed, &mut bytes).unwrap();
+    snap::raw::Decoder::new()
+        .decompress(&compressed, &mut bytes)
+        .unwrap();
     let response = ReadResponse::decode(bytes.as_slice()).unwrap();
     let mut samples: Samples = BTreeMap::new();
     for series in response.results.into_iter().flat_map(|result| result.timeseries) {

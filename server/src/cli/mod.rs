@@ -140,8 +140,14 @@ mod tests {
     #[test]
     fn causes_are_told_once() {
         let io = || std::io::Error::other("no space");
-        assert_eq!(told(&anyhow::Error::new(io()).context("cannot start")), "cannot start: no space");
-        assert_eq!(told(&anyhow::Error::new(io()).context("cannot write x: no space")), "cannot write x: no space");
+        assert_eq!(
+            told(&anyhow::Error::new(io()).context("cannot start")),
+            "cannot start: no space"
+        );
+        assert_eq!(
+            told(&anyhow::Error::new(io()).context("cannot write x: no space")),
+            "cannot write x: no space"
+        );
     }
 
     #[test]
