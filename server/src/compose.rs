@@ -182,11 +182,12 @@ impl Server {
         );
         tasks.push(tokio::spawn(delivery));
         if let Some(listener) = grpc {
-            tasks.push(tokio::spawn(grpc::serve(
-                listener,
-                Arc::clone(&hub),
-                stop.clone(),
-            )));
+            let serving = grpc::serve(listener, Arc::clone(&hub), stop.clone());
+            tasks.push(tokio::spawn(async move {
+                if let Err(error) = serving.await {
+                    tracing::error!(%error, "gRPC has ended");
+                }
+            }));
         }
         let detector_stats = Arc::new(DetectorStats::default());
         let metrics = MetricsSource {
