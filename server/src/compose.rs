@@ -166,12 +166,7 @@ impl Server {
         let delivery = deliver(Arc::clone(&hub), Arc::clone(&clock), parts.channels, DeliveryOptions::default(), stop.clone());
         tasks.push(tokio::spawn(delivery));
         if let Some(listener) = grpc {
-            let serving = grpc::serve(listener, Arc::clone(&hub), stop.clone());
-            tasks.push(tokio::spawn(async move {
-                if let Err(error) = serving.await {
-                    tracing::error!(%error, "gRPC has ended");
-                }
-            }));
+            tasks.push(tokio::spawn(grpc::serve(listener, Arc::clone(&hub), stop.clone())));
         }
         let detector_stats = Arc::new(DetectorStats::default());
         let metrics = MetricsSource {

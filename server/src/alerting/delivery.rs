@@ -74,6 +74,11 @@ pub async fn deliver(
             store.plan_restart(now)
         })
         .await;
+    worker
+        .record("channels that are gone", move |store| {
+            store.plan_removed_channels(now)
+        })
+        .await;
     let mut tasks = JoinSet::new();
     for channel in channels {
         tasks.spawn(Arc::clone(&worker).serve(channel));

@@ -26,7 +26,11 @@ impl TestHub {
         let yaml = "groups:\n- name: g\n  interval: 15s\n  rules:\n  - alert: Down\n    sql: SELECT 1\n    labels:\n      \
                     severity: P1\n";
         let rules = RuleSet::parse("test.yml", yaml).unwrap();
-        Ok(Self { hub: AlertHub::open(Arc::new(vfs.clone()), DIR, options)?, vfs, rules })
+        Ok(Self {
+            hub: AlertHub::open(Arc::new(vfs.clone()), DIR, options)?,
+            vfs,
+            rules,
+        })
     }
 
     /// Evaluates the rule at a second with these hosts found, all others not; gives the number of the last event.
@@ -38,7 +42,8 @@ impl TestHub {
         };
         let outcome = Outcome::Findings(hosts.iter().map(finding).collect());
         let (rule, now) = (self.rules.rule("g", "Down").unwrap(), TimestampMs(second * 1_000));
-        self.hub.commit_blocking(|store| (store.plan(now, rule, &outcome), ()))?;
+        self.hub
+            .commit_blocking(|store| (store.plan(now, rule, &outcome), ()))?;
         self.hub.commit_blocking(|store| (store.plan_expiry(now), ()))?;
         Ok(self.hub.read(|store| store.last_seq()))
     }
@@ -56,6 +61,12 @@ impl TestHub {
 
 /// Options with a route for everything that is notified to each of these channels.
 pub(crate) fn routed_to(channels: &[&str]) -> Options {
-    let route = |channel: &&str| Route { channel: (*channel).to_owned(), filter: EventFilter::default() };
-    Options { routes: channels.iter().map(route).collect(), ..Options::default() }
+    let route = |channel: &&str| Route {
+        channel: (*channel).to_owned(),
+        filter: EventFilter::default(),
+    };
+    Options {
+        routes: channels.iter().map(route).collect(),
+        ..Options::default()
+    }
 }

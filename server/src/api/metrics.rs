@@ -102,7 +102,7 @@ impl MetricsSource {
     fn alerting(&self, out: &mut Figures<'_, '_>) -> fmt::Result {
         let (active, last_seq, (delivered, given_up), waiting) = self.hub.read(|store| {
             let active = store.active().filter(|alert| alert.state.is_active()).count();
-            let waiting = store.deliveries().filter(|entry| !entry.state.is_finished()).count();
+            let waiting = store.deliveries().filter(|entry| !entry.progress.state.is_finished()).count();
             (active, store.last_seq(), store.delivery_totals(), waiting)
         });
         out.gauge("alerts_active", "Pending and firing alerts", active as i64)?;

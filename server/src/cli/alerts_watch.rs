@@ -91,7 +91,13 @@ struct Watcher<'a, P> {
 impl<'a, P: FnMut(&str) -> io::Result<()>> Watcher<'a, P> {
     fn new(args: &'a WatchArgs, print: P) -> Self {
         let cursor = args.cursor.clone().unwrap_or_default();
-        Self { args, cursor, wants_snapshot: args.cursor.is_none(), print, wait: FIRST_WAIT }
+        Self {
+            args,
+            cursor,
+            wants_snapshot: args.cursor.is_none(),
+            print,
+            wait: FIRST_WAIT,
+        }
     }
 
     /// Connects again and again. `Ok` when nobody reads what is printed any more.
@@ -100,7 +106,9 @@ impl<'a, P: FnMut(&str) -> io::Result<()>> Watcher<'a, P> {
         let endpoint = Endpoint::from_shared(url.clone())
             .ok()
             .filter(|endpoint| endpoint.uri().scheme_str() == Some("http"))
-            .with_context(|| format!("--url {url:?} is not the address of a server (try \"http://127.0.0.1:7118\")"))?
+            .with_context(|| {
+                format!("--url {url:?} is not the address of a server (try \"http://127.0.0.1:7118\")")
+            })?
             .connect_timeout(CONNECT_TIMEOUT);
         loop {
             let lost = match self.connect(&endpoint).await {
@@ -114,14 +122,21 @@ impl<'a, P: FnMut(&str) -> io::Result<()>> Watcher<'a, P> {
             if lost.code() == Code::InvalidArgument || lost.code() == Code::Unimplemented {
                 bail!("{url}: {}", lost.message());
             }
-            super::say(&format!("{url}: {}; trying again in {:?}", reason(&lost), self.wait));
+            super::say(&format!(
+                "{url}: {}; trying again in {:?}",
+                reason(&lost),
+                self.wait
+            ));
             tokio::time::sleep(self.wait).await;
             self.wait = (self.wait * 2).min(LONGEST_WAIT);
         }
     }
 
     async fn connect(&self, endpoint: &Endpoint) -> Result<Streaming<v1::SubscribeResponse>, Status> {
-        let channel: Channel = endpoint.connect().await.map_err(|error| Status::from_error(error.into()))?;
+        let channel: Channel = endpoint
+            .connect()
+            .await
+            .map_err(|error| Status::from_error(error.into()))?;
         let request = v1::SubscribeRequest {
             cursor: self.cursor.clone(),
             snapshot: self.wants_snapshot,
@@ -139,7 +154,11 @@ impl<'a, P: FnMut(&str) -> io::Result<()>> Watcher<'a, P> {
                 Ok(Ok(Some(response))) => response.message,
                 Ok(Ok(None)) => return Ok(Status::unavailable("the server ended the stream")),
                 Ok(Err(status)) => return Ok(status),
-                Err(_) => return Ok(Status::unavailable(format!("the server was silent for {SILENCE_MAX:?}"))),
+                Err(_) => {
+                    return Ok(Status::unavailable(format!(
+                        "the server was silent for {SILENCE_MAX:?}"
+                    )));
+                }
             };
             self.wait = FIRST_WAIT;
             if let Some(message) = message {

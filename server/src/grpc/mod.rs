@@ -6,5 +6,5 @@ mod serve;
 mod subscribe;
 
 pub use cursor::{Cursor, CursorError, Start};
-pub use serve::serve;
+pub use serve::{ServeError, serve};
 pub use subscribe::AlertsService;

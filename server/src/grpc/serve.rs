@@ -1,9 +1,12 @@
 //! The gRPC listener.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use barograph_proto::v1::alerts_server::AlertsServer;
+use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
@@ -18,18 +21,39 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// Requests hold a cursor and a filter.
 const REQUEST_BYTES_MAX: usize = 64 << 10;
 
-/// Serves subscriptions until told to stop; open streams then end with `UNAVAILABLE`, and this returns. A listener
-/// that breaks before is logged: the rest of the program goes on.
-pub async fn serve(listener: TcpListener, hub: Arc<AlertHub>, stop: CancellationToken) {
-    let address = listener.local_addr().ok();
+/// Why the edge ended.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The listener's own address is unknown.
+    #[error("gRPC listener: {0}")]
+    Address(#[from] io::Error),
+    /// The server ended before it was told to.
+    #[error("gRPC on {address}: {source}")]
+    Transport {
+        /// Where it listened.
+        address: SocketAddr,
+        /// What went wrong.
+        source: tonic::transport::Error,
+    },
+}
+
+/// Serves subscriptions until told to stop; open streams then end with `UNAVAILABLE`, and this returns.
+///
+/// # Errors
+/// [`ServeError`] when the listener breaks.
+pub async fn serve(
+    listener: TcpListener,
+    hub: Arc<AlertHub>,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
+    let address = listener.local_addr()?;
     let service = AlertsServer::new(AlertsService::new(hub, stop.clone()));
-    let served = Server::builder()
+    Server::builder()
         .http2_keepalive_interval(Some(PING_TIMEOUT))
         .http2_keepalive_timeout(Some(PING_TIMEOUT))
         .add_service(service.max_decoding_message_size(REQUEST_BYTES_MAX))
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.cancelled_owned())
-        .await;
-    if let Err(error) = served {
-        tracing::error!(?address, %error, "gRPC has ended; alerts cannot be subscribed to until a restart");
-    }
+        .await
+        .map_err(|source| ServeError::Transport { address, source })
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::config::IngestConfig;
 
 /// Caps on requests. [`IngestLimits::default`] takes the largest batches that Prometheus, vmagent and the
 /// OpenTelemetry collector are usually set to, several times over.
@@ -39,35 +38,6 @@ impl Default for IngestLimits {
             workers: std::thread::available_parallelism().map_or(2, usize::from),
             labels: LabelLimits::default(),
             metadata: MetadataLimits::default(),
-        }
-    }
-}
-
-impl From<&IngestConfig> for IngestLimits {
-    /// The caps that the configuration sets; of the others, those that depend on them grow along.
-    fn from(config: &IngestConfig) -> Self {
-        let (body, decompressed) = (config.body_bytes_max, config.decompressed_bytes_max);
-        let (name, value) = (config.label_name_bytes_max, config.label_value_bytes_max);
-        let default = Self::default();
-        Self {
-            body_bytes_max: body,
-            decompressed_bytes_max: decompressed,
-            // Two requests of the largest size, and room for the small ones between them.
-            in_flight_bytes_max: default.in_flight_bytes_max.max(
-                body.saturating_add(decompressed)
-                    .saturating_mul(2)
-                    .saturating_add(1 << 20),
-            ),
-            labels: LabelLimits {
-                count_max: config.labels_per_series_max,
-                name_bytes_max: name,
-                value_bytes_max: value,
-                total_bytes_max: default
-                    .labels
-                    .total_bytes_max
-                    .max(name.saturating_add(value).saturating_mul(2)),
-            },
-            ..default
         }
     }
 }

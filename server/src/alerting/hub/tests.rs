@@ -25,7 +25,12 @@ fn state_and_identity_survive_a_kill() {
 
 #[test]
 fn another_data_directory_is_another_log() {
-    let log_id = |seed| TestHub::open(SimVfs::new(seed), Options::default()).unwrap().hub.log_id();
+    let log_id = |seed| {
+        TestHub::open(SimVfs::new(seed), Options::default())
+            .unwrap()
+            .hub
+            .log_id()
+    };
     assert_ne!(log_id(1), log_id(2));
 }
 
@@ -102,27 +107,36 @@ async fn a_caller_that_goes_away_leaves_a_whole_commit() {
     drop(commit);
     go_on.send(()).unwrap();
     // The writer's lock is free when the commit has ended, so this plan sees it whole.
-    test.hub.commit(|store| store.plan_restart(barograph_model::TimestampMs(0))).await.unwrap();
+    test.hub
+        .commit(|store| store.plan_restart(barograph_model::TimestampMs(0)))
+        .await
+        .unwrap();
     let kept = events(&test.hub);
     let vfs = test.vfs.clone();
     drop(test);
     assert_eq!(events(&TestHub::open(vfs, Options::default()).unwrap().hub), kept);
 }
 
-/// Commits, checkpoints and restarts until the power goes at a random operation; what was acknowledged is there.
+/// Commits and checkpoints until the process is killed or the power goes at a random operation. What was
+/// acknowledged is there, and so is what a start has shown: a subscriber may have seen it.
 #[test]
-fn sim_acknowledged_changes_survive_power_cuts() {
+fn sim_acknowledged_changes_survive_kills_and_power_cuts() {
     for_each_seed(40, |seed| {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let vfs = SimVfs::new(seed);
         let mut acknowledged: Vec<Arc<Event>> = Vec::new();
         let mut log_id = None;
         let mut second = 0;
-        for _ in 0..4 {
+        for _ in 0..6 {
             vfs.crash_after(random.random_range(0..60));
             if let Ok(test) = TestHub::open(vfs.clone(), Options::default()) {
                 let found = events(&test.hub);
-                assert!(found.starts_with(&acknowledged), "{} of {}", found.len(), acknowledged.len());
+                assert!(
+                    found.starts_with(&acknowledged),
+                    "{} of {}",
+                    found.len(),
+                    acknowledged.len()
+                );
                 assert_eq!(*log_id.get_or_insert(test.hub.log_id()), test.hub.log_id());
                 acknowledged = found;
                 for _ in 0..40 {
@@ -135,8 +149,13 @@ fn sim_acknowledged_changes_survive_power_cuts() {
                     }
                 }
             }
-            vfs.restart();
+            if random.random_bool(0.5) {
+                vfs.restart()
+            } else {
+                vfs.restart_process()
+            }
         }
+        vfs.restart();
         let test = TestHub::open(vfs, Options::default()).unwrap();
         assert!(events(&test.hub).starts_with(&acknowledged));
     });

@@ -20,7 +20,9 @@ pub(super) fn lines(message: &Message, format: WatchFormat) -> Vec<String> {
 
 /// Text without the characters that move a cursor, colour a screen or break a line.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 fn texts(message: &Message) -> Vec<String> {
@@ -33,16 +35,38 @@ fn texts(message: &Message) -> Vec<String> {
 }
 
 fn active_text(alert: &v1::Alert) -> String {
-    let v1::Alert { group, rule, severity, value, .. } = alert;
-    let (since, state, labels) = (time(alert.since_ms), alert_state(alert.state), selector(&alert.labels));
+    let v1::Alert {
+        group,
+        rule,
+        severity,
+        value,
+        ..
+    } = alert;
+    let (since, state, labels) = (
+        time(alert.since_ms),
+        alert_state(alert.state),
+        selector(&alert.labels),
+    );
     format!("{since} still {state} {severity} {group}/{rule}{labels} value {value}")
 }
 
 /// `2023-11-14T22:13:20.000Z firing P1 orders/Slow{service="orders"} value 1.5: p99 over 1 s [cursor]`
 fn event_text(event: &v1::Event) -> String {
-    let v1::Event { group, rule, severity, value, evidence, cursor, .. } = event;
+    let v1::Event {
+        group,
+        rule,
+        severity,
+        value,
+        evidence,
+        cursor,
+        ..
+    } = event;
     let (ts, kind, labels) = (time(event.ts_ms), event_kind(event.kind), selector(&event.labels));
-    let why = if evidence.is_empty() { String::new() } else { format!(": {evidence}") };
+    let why = if evidence.is_empty() {
+        String::new()
+    } else {
+        format!(": {evidence}")
+    };
     format!("{ts} {kind} {severity} {group}/{rule}{labels} value {value}{why} [{cursor}]")
 }
 
@@ -99,13 +123,17 @@ fn event_object(event: &v1::Event) -> Value {
 
 /// As SQL and filters name it; a kind of a newer server by its number.
 fn event_kind(kind: i32) -> String {
-    v1::EventKind::try_from(kind)
-        .map_or_else(|_| format!("kind_{kind}"), |kind| short_name(kind.as_str_name(), "EVENT_KIND_"))
+    v1::EventKind::try_from(kind).map_or_else(
+        |_| format!("kind_{kind}"),
+        |kind| short_name(kind.as_str_name(), "EVENT_KIND_"),
+    )
 }
 
 fn alert_state(state: i32) -> String {
-    v1::AlertState::try_from(state)
-        .map_or_else(|_| format!("state_{state}"), |state| short_name(state.as_str_name(), "ALERT_STATE_"))
+    v1::AlertState::try_from(state).map_or_else(
+        |_| format!("state_{state}"),
+        |state| short_name(state.as_str_name(), "ALERT_STATE_"),
+    )
 }
 
 fn short_name(name: &str, prefix: &str) -> String {
@@ -119,8 +147,10 @@ fn selector(labels: &BTreeMap<String, String>) -> String {
 
 /// An instant, or the bare milliseconds where no calendar reaches.
 fn time(ms: i64) -> String {
-    DateTime::<Utc>::from_timestamp_millis(ms)
-        .map_or_else(|| ms.to_string(), |time| time.to_rfc3339_opts(SecondsFormat::Millis, true))
+    DateTime::<Utc>::from_timestamp_millis(ms).map_or_else(
+        || ms.to_string(),
+        |time| time.to_rfc3339_opts(SecondsFormat::Millis, true),
+    )
 }
 
 #[cfg(test)]
@@ -153,7 +183,11 @@ mod tests {
 
     #[test]
     fn json_is_one_object_a_line() {
-        let event = v1::Event { value: f64::NAN, kind: 99, ..event() };
+        let event = v1::Event {
+            value: f64::NAN,
+            kind: 99,
+            ..event()
+        };
         let lines = lines(&Message::Event(event), WatchFormat::Json);
         let object: Value = serde_json::from_str(&lines[0]).unwrap();
         assert_eq!((lines.len(), lines[0].contains('\n')), (1, false));
@@ -164,8 +198,16 @@ mod tests {
 
     #[test]
     fn a_gap_is_shown_and_a_heartbeat_is_not() {
-        let gap = v1::Gap { first_missing: 3, last_missing: 5, reason: "too slow".to_owned(), cursor: "c".to_owned() };
-        assert_eq!(lines(&Message::Gap(gap), WatchFormat::Text), ["--- GAP: too slow [c]"]);
+        let gap = v1::Gap {
+            first_missing: 3,
+            last_missing: 5,
+            reason: "too slow".to_owned(),
+            cursor: "c".to_owned(),
+        };
+        assert_eq!(
+            lines(&Message::Gap(gap), WatchFormat::Text),
+            ["--- GAP: too slow [c]"]
+        );
         assert!(lines(&Message::Heartbeat(v1::Heartbeat::default()), WatchFormat::Text).is_empty());
     }
 }

@@ -11,7 +11,12 @@ use crate::grpc::serve;
 
 fn arguments(url: &str, cursor: Option<&str>) -> WatchArgs {
     let cursor = cursor.map(str::to_owned);
-    WatchArgs { url: url.to_owned(), cursor, filter: String::new(), format: WatchFormat::Text }
+    WatchArgs {
+        url: url.to_owned(),
+        cursor,
+        filter: String::new(),
+        format: WatchFormat::Text,
+    }
 }
 
 #[tokio::test]
@@ -26,7 +31,9 @@ async fn goes_on_where_it_was_when_the_server_comes_back() {
     let watching = tokio::spawn(async move {
         let args = arguments(&format!("http://{address}"), None);
         let mut watcher = Watcher::new(&args, |line: &str| {
-            lines.send(line.to_owned()).map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
+            lines
+                .send(line.to_owned())
+                .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
         });
         watcher.follow().await
     });
@@ -35,7 +42,7 @@ async fn goes_on_where_it_was_when_the_server_comes_back() {
     test.grow_to(2);
     assert!(printed.recv().await.unwrap().contains(" resolved P1 g/Down"));
     stop.cancel();
-    server.await.unwrap();
+    server.await.unwrap().unwrap();
     test.grow_to(5);
     let listener = TcpListener::bind(address).await.unwrap();
     let stop = CancellationToken::new();
@@ -58,7 +65,10 @@ async fn what_the_server_refuses_is_an_error() {
     tokio::spawn(serve(listener, Arc::clone(&test.hub), CancellationToken::new()));
     let args = arguments(&url, Some("yesterday"));
     let error = Watcher::new(&args, |_: &str| Ok(())).follow().await.unwrap_err();
-    assert!(error.to_string().contains("\"yesterday\" is not a cursor"), "{error}");
+    assert!(
+        error.to_string().contains("\"yesterday\" is not a cursor"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -66,6 +76,9 @@ async fn an_address_that_is_none_is_refused() {
     for url in ["", "127.0.0.1", "https://a:1", "not a url"] {
         let args = arguments(url, None);
         let error = Watcher::new(&args, |_: &str| Ok(())).follow().await.unwrap_err();
-        assert!(error.to_string().contains("(try \"http://127.0.0.1:7118\")"), "{error}");
+        assert!(
+            error.to_string().contains("(try \"http://127.0.0.1:7118\")"),
+            "{error}"
+        );
     }
 }

@@ -11,13 +11,13 @@ use tonic::{Code, Streaming};
 
 use super::*;
 use crate::alerting::test_hub::TestHub;
-use crate::grpc::serve;
+use crate::grpc::{ServeError, serve};
 
 /// The edge on a free port.
 struct Running {
     address: SocketAddr,
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    task: JoinHandle<Result<(), ServeError>>,
 }
 
 impl Running {
@@ -34,19 +34,24 @@ impl Running {
     ) -> Result<Streaming<v1::SubscribeResponse>, Status> {
         // Small windows, so that a client which does not read is felt after a few hundred events.
         let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).unwrap();
-        let endpoint = endpoint.initial_stream_window_size(65_535).initial_connection_window_size(65_535);
+        let endpoint = endpoint
+            .initial_stream_window_size(65_535)
+            .initial_connection_window_size(65_535);
         let mut client = AlertsClient::new(endpoint.connect().await.unwrap());
         Ok(client.subscribe(request).await?.into_inner())
     }
 
     async fn stop(self) {
         self.stop.cancel();
-        self.task.await.unwrap();
+        self.task.await.unwrap().unwrap();
     }
 }
 
 fn from(cursor: &str) -> v1::SubscribeRequest {
-    v1::SubscribeRequest { cursor: cursor.to_owned(), ..Default::default() }
+    v1::SubscribeRequest {
+        cursor: cursor.to_owned(),
+        ..Default::default()
+    }
 }
 
 async fn next(stream: &mut Streaming<v1::SubscribeResponse>) -> Message {
@@ -105,7 +110,10 @@ async fn a_client_that_resumes_sees_each_event_once_and_in_order() {
             test = TestHub::open(vfs, Options::default()).unwrap();
         }
     }
-    assert!(seen.iter().copied().eq(1..=seen.len() as u64), "seed {seed}: {seen:?}");
+    assert!(
+        seen.iter().copied().eq(1..=seen.len() as u64),
+        "seed {seed}: {seen:?}"
+    );
     assert!(seen.len() > 100, "seed {seed}");
 }
 
@@ -116,7 +124,13 @@ async fn a_snapshot_comes_first_and_agrees_with_its_cursor() {
     let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
     let last_seq = test.evaluate(1, &hosts).unwrap();
     let server = Running::start(&test.hub).await;
-    let mut stream = server.subscribe(v1::SubscribeRequest { snapshot: true, ..from("") }).await.unwrap();
+    let mut stream = server
+        .subscribe(v1::SubscribeRequest {
+            snapshot: true,
+            ..from("")
+        })
+        .await
+        .unwrap();
     let mut parts = Vec::new();
     for more in [true, true, false] {
         let part = next_snapshot(&mut stream).await;
@@ -125,10 +139,17 @@ async fn a_snapshot_comes_first_and_agrees_with_its_cursor() {
     }
     let alerts: Vec<&v1::Alert> = parts.iter().flat_map(|part| &part.alerts).collect();
     assert_eq!(alerts.len(), 450);
-    assert!(alerts.iter().all(|alert| alert.state() == v1::AlertState::Firing && alert.severity == "P1"));
+    assert!(
+        alerts
+            .iter()
+            .all(|alert| alert.state() == v1::AlertState::Firing && alert.severity == "P1")
+    );
     test.evaluate(2, &hosts[1..]).unwrap();
     let event = next_event(&mut stream).await;
-    assert_eq!((event.seq, event.kind(), event.labels["host"].as_str()), (last_seq + 1, v1::EventKind::Resolved, "h0"));
+    assert_eq!(
+        (event.seq, event.kind(), event.labels["host"].as_str()),
+        (last_seq + 1, v1::EventKind::Resolved, "h0")
+    );
     let named = alerts.iter().find(|alert| alert.labels["host"] == "h0").unwrap();
     assert_eq!(named.fingerprint, event.fingerprint);
 
@@ -154,7 +175,11 @@ async fn a_filter_holds_for_snapshot_and_events_and_heartbeats_pass_it() {
     assert_eq!(snapshot.alerts[0].labels["host"], "b");
     let last_seq = test.evaluate(2, &["b"]).unwrap();
     // An event that is held back shows only in the cursor of a heartbeat.
-    let held_back = Cursor { log_id: test.hub.log_id(), seq: last_seq }.to_string();
+    let held_back = Cursor {
+        log_id: test.hub.log_id(),
+        seq: last_seq,
+    }
+    .to_string();
     while next_heartbeat(&mut stream).await != held_back {}
     test.evaluate(3, &[]).unwrap();
     let event = loop {
@@ -164,7 +189,10 @@ async fn a_filter_holds_for_snapshot_and_events_and_heartbeats_pass_it() {
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!((event.kind(), event.labels["host"].as_str()), (v1::EventKind::Resolved, "b"));
+    assert_eq!(
+        (event.kind(), event.labels["host"].as_str()),
+        (v1::EventKind::Resolved, "b")
+    );
 }
 
 #[tokio::test]
@@ -181,10 +209,15 @@ async fn what_is_no_longer_kept_is_a_gap() {
     let first_seq = test.hub.read(AlertStore::first_seq);
     assert!(first_seq > 30, "{first_seq}");
 
-    let request = v1::SubscribeRequest { snapshot: true, ..from(&cursor) };
+    let request = v1::SubscribeRequest {
+        snapshot: true,
+        ..from(&cursor)
+    };
     let mut stream = server.subscribe(request).await.unwrap();
     next_snapshot(&mut stream).await;
-    let Message::Gap(gap) = next(&mut stream).await else { panic!() };
+    let Message::Gap(gap) = next(&mut stream).await else {
+        panic!()
+    };
     assert_eq!((gap.first_missing, gap.last_missing), (2, first_seq - 1));
     assert!(gap.reason.contains("no longer kept"), "{}", gap.reason);
     next_snapshot(&mut stream).await;
@@ -202,9 +235,17 @@ async fn a_cursor_of_another_log_is_a_gap_of_unknown_size() {
     test.grow_to(3);
     let server = Running::start(&test.hub).await;
     let log_id = test.hub.log_id();
-    for cursor in [Cursor { log_id: log_id ^ 1, seq: 2 }, Cursor { log_id, seq: 4 }] {
+    for cursor in [
+        Cursor {
+            log_id: log_id ^ 1,
+            seq: 2,
+        },
+        Cursor { log_id, seq: 4 },
+    ] {
         let mut stream = server.subscribe(from(&cursor.to_string())).await.unwrap();
-        let Message::Gap(gap) = next(&mut stream).await else { panic!() };
+        let Message::Gap(gap) = next(&mut stream).await else {
+            panic!()
+        };
         assert_eq!((gap.first_missing, gap.last_missing), (1, 0));
         next_heartbeat(&mut stream).await;
         assert_eq!(next_event(&mut stream).await.seq, 1);
@@ -244,7 +285,10 @@ async fn a_slow_client_costs_the_others_nothing_and_is_told_what_it_missed() {
             other => panic!("{other:?}"),
         }
     }
-    assert!(missed > 0, "the windows of HTTP/2 held all {LAST} events; the test must send more");
+    assert!(
+        missed > 0,
+        "the windows of HTTP/2 held all {LAST} events; the test must send more"
+    );
 }
 
 #[tokio::test]
@@ -254,9 +298,27 @@ async fn requests_that_make_no_sense_are_refused_with_the_reason() {
     let good = from("");
     for (request, expected) in [
         (from("yesterday"), "\"beginning\""),
-        (v1::SubscribeRequest { filter: "sevrity=P1".to_owned(), ..good.clone() }, "severity"),
-        (v1::SubscribeRequest { filter: "rule=~\"(\"".to_owned(), ..good.clone() }, "("),
-        (v1::SubscribeRequest { heartbeat_interval_ms: 5, ..good.clone() }, "from 100 to 3600000"),
+        (
+            v1::SubscribeRequest {
+                filter: "sevrity=P1".to_owned(),
+                ..good.clone()
+            },
+            "severity",
+        ),
+        (
+            v1::SubscribeRequest {
+                filter: "rule=~\"(\"".to_owned(),
+                ..good.clone()
+            },
+            "(",
+        ),
+        (
+            v1::SubscribeRequest {
+                heartbeat_interval_ms: 5,
+                ..good.clone()
+            },
+            "from 100 to 3600000",
+        ),
     ] {
         let status = server.subscribe(request).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument);
