@@ -19,7 +19,7 @@ pub(crate) const ROW_MS: i64 = 60_000;
 /// Judges every row of a table; one entry a row, in the order of the rows, None where there is no opinion.
 ///
 /// `detector` is a name that [`build`] knows, or `auto`. The first `train_rows` rows are history without known
-/// faults. Rows without time are taken to be a minute apart; this matters for `alarms_per_day` only.
+/// faults: they are scored and learned like all others, but never an anomaly. Rows without time are taken to be a minute apart; this matters for `alarms_per_day` only.
 ///
 /// # Errors
 /// A table without columns or with columns of different length, an unknown detector or parameter.
@@ -31,7 +31,6 @@ pub fn detect(
     params: &Params,
 ) -> Result<Vec<Option<Verdict>>, DetectorError> {
     table.check()?;
-    let _ = train_rows;
     let step_ms = table.step_ms().unwrap_or(ROW_MS);
     let context = Context {
         width: table.columns.len(),
@@ -44,6 +43,10 @@ pub fn detect(
     let mut verdicts = feed(table, step_ms, model.as_mut());
     if mode == Mode::Offline {
         stretch(&mut verdicts, Alarm::new(params, step_ms)?);
+    }
+    // What is known to be clean is no anomaly, however rare it looks.
+    for verdict in verdicts.iter_mut().take(train_rows).flatten() {
+        verdict.is_anomaly = false;
     }
     Ok(verdicts)
 }

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            cli::say(&format!("{error:#}"));
+            cli::say(&cli::told(&error));
             ExitCode::FAILURE
         }
     }

@@ -167,6 +167,50 @@ fn check_follows_the_configuration_to_its_rules() {
 }
 
 #[test]
+fn the_example_configuration_passes() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/barograph.toml");
+    let (code, stdout, stderr) = outcome(&mut barograph(&["check", "config", file]));
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    assert!(
+        stdout.ends_with(": ok (2 detectors, 2 channels, 2 routes, 2 rules)\n"),
+        "{stdout}"
+    );
+}
+
+#[test]
+fn rules_are_planned_over_a_data_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let data_dir = dir.path().to_str().unwrap();
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/rules/example.yml");
+    let (code, stdout, stderr) = outcome(&mut barograph(&[
+        "check",
+        "rules",
+        example,
+        "--data-dir",
+        data_dir,
+    ]));
+    assert_eq!(
+        (code, stdout.as_str()),
+        (Some(0), "2 rule(s) in 1 file(s): ok\n"),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains("example.yml:") && stderr.contains("once the metric arrives"),
+        "{stderr}"
+    );
+    let rules = dir.path().join("rules.yml");
+    std::fs::write(
+        &rules,
+        "groups:\n- name: g\n  rules:\n  - alert: A\n    sql: SELEC 1 AS value\n",
+    )
+    .unwrap();
+    let rules = rules.to_str().unwrap();
+    let (code, _, stderr) = outcome(&mut barograph(&["check", "rules", rules, "--data-dir", data_dir]));
+    assert_eq!(code, Some(1));
+    assert!(stderr.starts_with(&format!("barograph: {rules}:5: ")), "{stderr}");
+}
+
+#[test]
 fn sql_without_a_server_says_what_to_do() {
     // A port that was free a moment ago and that nothing listens on.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

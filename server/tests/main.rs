@@ -1,3 +1,13 @@
 //! Tests of the program from outside. One binary for all of them, because each links everything.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "these tests wait for other processes, by the wall clock"
+)]
+
+mod alerting;
 mod cli;
+mod durability;
+mod lifecycle;
+mod program;
+mod prometheus;

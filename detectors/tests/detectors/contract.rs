@@ -36,7 +36,7 @@ fn value() -> impl Strategy<Value = f64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
 
     #[test]
     fn a_restored_detector_goes_on_with_the_same_bits(seed in 0u64..1000, cut in 1usize..1500, width in 1usize..4) {

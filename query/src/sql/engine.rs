@@ -34,7 +34,7 @@ use super::{statement, udf};
 /// Batches that wait for a slow reader.
 const BATCHES_WAITING_MAX: usize = 2;
 /// Planners descend their trees by recursion; pages of a stack that is never touched cost nothing.
-const STACK_BYTES: usize = 64 << 20;
+pub(crate) const STACK_BYTES: usize = 64 << 20;
 
 /// Where a query's view of the data comes from.
 pub trait SnapshotSource: Send + Sync {
@@ -83,7 +83,12 @@ impl SqlEngine {
             .thread_stack_size(STACK_BYTES)
             .enable_time()
             .build()
-            .map_err(|error| SqlError::new(SqlErrorCode::Execution, format!("starting the threads for SQL: {error}")))?;
+            .map_err(|error| {
+                SqlError::new(
+                    SqlErrorCode::Execution,
+                    format!("starting the threads for SQL: {error}"),
+                )
+            })?;
         let shared = Shared {
             source,
             system: system.into(),
@@ -93,7 +98,10 @@ impl SqlEngine {
             template: template(&limits),
             limits,
         };
-        Ok(Self { shared: Arc::new(shared), runtime: Some(runtime) })
+        Ok(Self {
+            shared: Arc::new(shared),
+            runtime: Some(runtime),
+        })
     }
 
     /// Plans a query and starts to run it. Rows follow in the stream; dropping either ends the work.
@@ -129,7 +137,10 @@ impl SqlEngine {
         let sql = sql.to_owned();
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         let work = async move {
-            let planned = shared.plan(&sql).await.map(|(state, plan)| (state.optimize(&plan), plan));
+            let planned = shared
+                .plan(&sql)
+                .await
+                .map(|(state, plan)| (state.optimize(&plan), plan));
             let schema = planned.and_then(|(optimized, plan)| {
                 optimized.map_err(|error| SqlError::from_datafusion(&error))?;
                 Ok(plan.schema().as_arrow().clone())
@@ -154,7 +165,11 @@ impl SqlEngine {
         &self,
         work: impl Future<Output = Result<(), SqlError>> + Send + 'static,
     ) -> Result<(Handle, oneshot::Receiver<Result<(), SqlError>>, AbortHandle), SqlError> {
-        let runtime = self.runtime.as_ref().map(Runtime::handle).ok_or_else(SqlError::from_panic)?;
+        let runtime = self
+            .runtime
+            .as_ref()
+            .map(Runtime::handle)
+            .ok_or_else(SqlError::from_panic)?;
         let mut work = runtime.spawn(work);
         let abort = work.abort_handle();
         let (sender, outcome) = oneshot::channel();
@@ -219,14 +234,19 @@ impl Shared {
     async fn plan(&self, sql: &str) -> Result<(SessionState, LogicalPlan), SqlError> {
         let statement = statement::parse(sql, self.limits.text_bytes_max)?;
         let catalog = Catalog::new(self.source.snapshot(), Arc::clone(&self.system));
-        let state = self.session(catalog.as_list()).map_err(|error| SqlError::from_datafusion(&error))?;
+        let state = self
+            .session(catalog.as_list())
+            .map_err(|error| SqlError::from_datafusion(&error))?;
         let wrong = |error: DataFusionError| SqlError::from_datafusion(&error);
         for reference in state.resolve_table_references(&statement).map_err(wrong)? {
             self.find(&state, &catalog, &reference)?;
         }
         let plan = state.statement_to_plan(statement).await.map_err(wrong)?;
         // The statement was found to read only; this looks at what the planner made of it.
-        let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        let options = SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false);
         options.verify_plan(&plan).map_err(|error| {
             SqlError::new(SqlErrorCode::ReadOnly, SqlError::from_datafusion(&error).message)
         })?;
@@ -251,7 +271,12 @@ impl Shared {
     }
 
     /// Whether a table exists, with the nearest name where it does not.
-    fn find(&self, state: &SessionState, catalog: &Catalog, reference: &TableReference) -> Result<(), SqlError> {
+    fn find(
+        &self,
+        state: &SessionState,
+        catalog: &Catalog,
+        reference: &TableReference,
+    ) -> Result<(), SqlError> {
         let wrong = || {
             let written = written(reference);
             SqlError::new(SqlErrorCode::UnknownTable, format!("there is no table {written}"))
@@ -266,17 +291,26 @@ impl Shared {
             Some("information_schema") => schema.table_names(),
             _ => catalog.table_names(),
         };
-        Err(match nearest(reference.table(), names.iter().map(String::as_str)) {
-            Some(name) => wrong().with_hint(format!("did you mean {}?", quoted(name))),
-            None if names.len() > 3 => wrong().with_hint("SELECT DISTINCT metric FROM series lists the metrics"),
-            None => wrong(),
-        })
+        Err(
+            match nearest(reference.table(), names.iter().map(String::as_str)) {
+                Some(name) => wrong().with_hint(format!("did you mean {}?", quoted(name))),
+                None if names.len() > 3 => {
+                    wrong().with_hint("SELECT DISTINCT metric FROM series lists the metrics")
+                }
+                None => wrong(),
+            },
+        )
     }
 }
 
 fn written(reference: &TableReference) -> String {
     let parts = [reference.catalog(), reference.schema(), Some(reference.table())];
-    parts.into_iter().flatten().map(quoted).collect::<Vec<_>>().join(".")
+    parts
+        .into_iter()
+        .flatten()
+        .map(quoted)
+        .collect::<Vec<_>>()
+        .join(".")
 }
 
 fn template(limits: &SqlLimits) -> SessionState {
@@ -287,6 +321,9 @@ fn template(limits: &SqlLimits) -> SessionState {
         .with_target_partitions(limits.target_partitions.max(1));
     config.options_mut().execution.time_zone = Some("UTC".to_owned());
     let mut state = SessionStateBuilder::new_with_default_features().with_config(config);
-    state.scalar_functions().get_or_insert_default().extend(udf::all());
+    state
+        .scalar_functions()
+        .get_or_insert_default()
+        .extend(udf::all());
     state.build()
 }

@@ -11,27 +11,29 @@
 //! - no text of a query can make the process fail.
 
 mod engine;
+mod error;
+mod format;
 mod limits;
 mod stream;
-mod error;
 mod system_table;
-pub mod format;
 
-mod statement;
-mod gate;
-mod memory;
-mod catalog;
-mod samples;
-mod series_table;
 mod anomalies;
+mod catalog;
+mod gate;
+mod labels_column;
+mod memory;
+mod samples;
 mod scan_exec;
-mod udf;
+mod series_table;
+mod statement;
 mod suggest;
+mod udf;
 
 pub use engine::{SnapshotSource, SqlEngine};
 pub use error::{SqlError, SqlErrorCode};
+pub use format::{Format, SqlBytes, render_table};
+pub use labels_column::{labels_array, labels_type};
 pub use limits::SqlLimits;
-pub use series_table::{labels_array, labels_type};
 pub use stream::SqlStream;
 pub use system_table::SystemTable;
 

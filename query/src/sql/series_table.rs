@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int64Array, MapBuilder, RecordBatch, RecordBatchOptions, StringBuilder, StringViewArray};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringViewArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use barograph_engine::{SeriesRef, Snapshot};
@@ -14,6 +14,7 @@ use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
+use super::labels_column::{labels_array, labels_type};
 use super::samples::{Column, Outcome, Selection, matchers};
 use super::scan_exec::{Batches, ScanExec, Source};
 
@@ -30,18 +31,27 @@ pub(crate) struct SeriesTable {
 
 impl SeriesTable {
     pub(crate) fn new(snapshot: Snapshot) -> Self {
-        let labels = labels_type();
         let schema = Schema::new(vec![
             Field::new("series_id", DataType::Int64, false),
             Field::new("metric", DataType::Utf8View, false),
-            Field::new("labels", labels, false),
+            Field::new("labels", labels_type(), false),
         ]);
         let columns = [Column::SeriesId, Column::Label(METRIC_NAME.to_owned())];
-        Self { snapshot, schema: Arc::new(schema), columns }
+        Self {
+            snapshot,
+            schema: Arc::new(schema),
+            columns,
+        }
     }
 
     fn add(&self, selection: &mut Selection, filter: &Expr) -> Outcome {
-        let column_of = |name: &str| self.columns.iter().zip(self.schema.fields()).find(|(_, f)| f.name() == name).map(|(c, _)| c);
+        let column_of = |name: &str| {
+            self.columns
+                .iter()
+                .zip(self.schema.fields())
+                .find(|(_, f)| f.name() == name)
+                .map(|(c, _)| c)
+        };
         let outcome = selection.add(filter, &column_of);
         if outcome != Outcome::Unsupported {
             return outcome;
@@ -58,36 +68,19 @@ impl SeriesTable {
 
 /// The label behind `labels['job']`. The metric's name is not in the map.
 fn label_in_map(expr: &Expr) -> Option<String> {
-    let Expr::ScalarFunction(call) = expr else { return None };
+    let Expr::ScalarFunction(call) = expr else {
+        return None;
+    };
     match (call.name(), call.args.as_slice()) {
-        ("get_field", [Expr::Column(column), Expr::Literal(ScalarValue::Utf8(key) | ScalarValue::Utf8View(key), _)])
-            if column.name == "labels" =>
-        {
-            key.clone().filter(|key| key != METRIC_NAME)
-        }
+        (
+            "get_field",
+            [
+                Expr::Column(column),
+                Expr::Literal(ScalarValue::Utf8(key) | ScalarValue::Utf8View(key), _),
+            ],
+        ) if column.name == "labels" => key.clone().filter(|key| key != METRIC_NAME),
         _ => None,
     }
-}
-
-/// One map of texts per item.
-/// The type of a column of label sets: a map from name to value.
-#[must_use]
-pub fn labels_type() -> DataType {
-    labels_array(std::iter::empty::<std::iter::Empty<(&str, &str)>>()).data_type().clone()
-}
-
-/// Label sets as a column of maps, in the order given.
-pub fn labels_array<'a, P: Iterator<Item = (&'a str, &'a str)>>(maps: impl Iterator<Item = P>) -> ArrayRef {
-    let mut builder = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
-    for pairs in maps {
-        for (name, value) in pairs {
-            builder.keys().append_value(name);
-            builder.values().append_value(value);
-        }
-        // Both columns have just grown alike, which is all that could go wrong here.
-        let _ = builder.append(true);
-    }
-    Arc::new(builder.finish())
 }
 
 impl fmt::Debug for SeriesTable {
@@ -107,7 +100,10 @@ impl TableProvider for SeriesTable {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(filters.iter().map(|filter| self.add(&mut Selection::of(Vec::new()), filter).into()).collect())
+        Ok(filters
+            .iter()
+            .map(|filter| self.add(&mut Selection::of(Vec::new()), filter).into())
+            .collect())
     }
 
     async fn scan(
@@ -123,10 +119,17 @@ impl TableProvider for SeriesTable {
         }
         let mut series = selection.series(&self.snapshot, state, &self.schema, &self.columns)?;
         series.truncate(limit.unwrap_or(usize::MAX));
-        let projection = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
+        let projection = projection
+            .cloned()
+            .unwrap_or_else(|| (0..self.schema.fields().len()).collect());
         let schema = Arc::new(self.schema.project(&projection)?);
         let snapshot = self.snapshot.clone();
-        let rows = Arc::new(SeriesRows { snapshot, series: series.into(), projection: projection.into(), schema });
+        let rows = Arc::new(SeriesRows {
+            snapshot,
+            series: series.into(),
+            projection: projection.into(),
+            schema,
+        });
         Ok(Arc::new(ScanExec::new(Arc::new(SeriesScan { rows, selection }))))
     }
 }
@@ -176,7 +179,10 @@ impl Source for SeriesScan {
     }
 
     fn counters(&self) -> Vec<(&'static str, usize)> {
-        vec![("series_total", self.rows.snapshot.series_len()), ("series_matched", self.rows.series.len())]
+        vec![
+            ("series_total", self.rows.snapshot.series_len()),
+            ("series_matched", self.rows.series.len()),
+        ]
     }
 
     fn rows(&self) -> Option<usize> {
@@ -186,15 +192,33 @@ impl Source for SeriesScan {
 
 impl SeriesRows {
     fn batch(&self, series: &[SeriesRef]) -> Result<RecordBatch> {
-        let labels: Vec<_> = series.iter().map(|series| self.snapshot.labels(*series)).collect();
+        let labels: Vec<_> = series
+            .iter()
+            .map(|series| self.snapshot.labels(*series))
+            .collect();
         let arrays = self.projection.iter().map(|column| -> ArrayRef {
             match column {
-                0 => Arc::new(series.iter().map(|s| self.snapshot.series_id(*s).0).collect::<Int64Array>()),
-                1 => Arc::new(StringViewArray::from_iter_values(labels.iter().map(|labels| labels.metric()))),
-                _ => labels_array(labels.iter().map(|set| set.iter().filter(|(name, _)| *name != METRIC_NAME))),
+                0 => Arc::new(
+                    series
+                        .iter()
+                        .map(|s| self.snapshot.series_id(*s).0)
+                        .collect::<Int64Array>(),
+                ),
+                1 => Arc::new(StringViewArray::from_iter_values(
+                    labels.iter().map(|labels| labels.metric()),
+                )),
+                _ => labels_array(
+                    labels
+                        .iter()
+                        .map(|set| set.iter().filter(|(name, _)| *name != METRIC_NAME)),
+                ),
             }
         });
         let options = RecordBatchOptions::new().with_row_count(Some(series.len()));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays.collect(), &options)?)
+        Ok(RecordBatch::try_new_with_options(
+            Arc::clone(&self.schema),
+            arrays.collect(),
+            &options,
+        )?)
     }
 }

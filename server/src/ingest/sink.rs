@@ -26,8 +26,8 @@ use super::stats::IngestStats;
 use super::write_request::{DecodeError, DecodeRules, WriteRequest};
 use crate::http::Refusal;
 
-/// What a request costs the budget beside its bytes, so that small ones are bounded in number too.
-const REQUEST_BYTES: usize = 16 << 10;
+/// What a decoded request costs the budget at least, so that small ones are bounded in number too.
+const REQUEST_BYTES_MIN: usize = 16 << 10;
 /// What a thread's buffers keep between requests.
 const KEPT_BYTES: usize = 8 << 20;
 const KEPT_ENTRIES: usize = 1 << 18;
@@ -101,10 +101,8 @@ impl IngestSink {
                 bytes: limits.decompressed_bytes_max,
             });
         }
-        let needed = limits
-            .decompressed_bytes_max
-            .saturating_add(limits.body_bytes_max)
-            .saturating_add(REQUEST_BYTES);
+        let decompressed = limits.decompressed_bytes_max.max(REQUEST_BYTES_MIN);
+        let needed = decompressed.saturating_add(limits.body_bytes_max);
         if limits.in_flight_bytes_max < needed {
             return Err(SetupError::BudgetTooSmall {
                 bytes: limits.in_flight_bytes_max,
@@ -165,7 +163,7 @@ impl IngestSink {
     /// other, nothing is, or nobody knows: sending again is safe, since a sample that is sent twice is kept once.
     pub(super) async fn store(self: &Arc<Self>, block: Bytes, mut charge: Charge) -> Result<(), Refusal> {
         let declared = checked_len(&block, self.limits.decompressed_bytes_max).map_err(refuse_snappy)?;
-        if !charge.grow(declared.saturating_add(REQUEST_BYTES)) {
+        if !charge.grow(declared.max(REQUEST_BYTES_MIN)) {
             return Err(refuse_overload());
         }
         let (reply, answer) = oneshot::channel();

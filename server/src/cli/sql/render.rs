@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 
 use arrow::array::RecordBatch;
-use barograph_query::sql::format::render_table;
+use barograph_query::sql::render_table;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};

@@ -85,7 +85,7 @@ impl Answer {
 #[derive(Debug)]
 pub(in crate::cli) enum AnswerBytes {
     Remote(reqwest::Response),
-    Local(barograph_query::sql::format::SqlBytes),
+    Local(barograph_query::sql::SqlBytes),
 }
 
 impl AnswerBytes {
