@@ -7,7 +7,7 @@ use barograph_datasets::{Fleet, IncidentKind};
 use barograph_engine::vfs::SimVfs;
 use barograph_engine::{Engine, Options, SampleColumns, SeriesRef};
 use barograph_model::{Clock, ManualClock, TimestampMs};
-use barograph_query::sql::format::Format;
+use barograph_query::sql::Format;
 use barograph_query::sql::{SqlEngine, SqlLimits};
 use futures::TryStreamExt;
 

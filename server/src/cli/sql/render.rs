@@ -85,7 +85,7 @@ impl Rendered {
                 let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
                 let table = render_table(&answer.schema(), &batches);
                 let unit = if rows == 1 { "row" } else { "rows" };
-                write!(out, "{table}({rows} {unit})\n").map_err(failed)?;
+                writeln!(out, "{table}({rows} {unit})").map_err(failed)?;
             }
         }
         out.flush().map_err(failed)
