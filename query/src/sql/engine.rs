@@ -36,6 +36,9 @@ const BATCHES_WAITING_MAX: usize = 2;
 /// Planners descend their trees by recursion; pages of a stack that is never touched cost nothing.
 pub(crate) const STACK_BYTES: usize = 64 << 20;
 
+/// Where work runs, how it ends, and what ends it before its time.
+type Supervised = (Handle, oneshot::Receiver<Result<(), SqlError>>, AbortHandle);
+
 /// Where a query's view of the data comes from.
 pub trait SnapshotSource: Send + Sync {
     /// All that is stored now.
@@ -164,7 +167,7 @@ impl SqlEngine {
     fn supervise(
         &self,
         work: impl Future<Output = Result<(), SqlError>> + Send + 'static,
-    ) -> Result<(Handle, oneshot::Receiver<Result<(), SqlError>>, AbortHandle), SqlError> {
+    ) -> Result<Supervised, SqlError> {
         let runtime = self
             .runtime
             .as_ref()
