@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use barograph_alerts::{EventFilter, FilterError, Options as AlertOptions, Route, RuleSet};
+use barograph_alerts::{FilterError, Options as AlertOptions, RuleSet};
 use barograph_engine::vfs::{DiskVfs, Vfs};
 use barograph_engine::{Engine, EngineError};
 use barograph_model::Clock;
@@ -80,15 +80,8 @@ pub enum ServeError {
     #[error(transparent)]
     Channel(#[from] WebhookError),
     /// A `[[route]]`.
-    #[error("the route to {channel:?}, on line {line} of the configuration: {source}")]
-    Route {
-        /// The channel.
-        channel: String,
-        /// The line.
-        line: usize,
-        /// What is wrong with its filter.
-        source: FilterError,
-    },
+    #[error("a route of the configuration: {0}")]
+    Route(#[from] FilterError),
     /// The system gave no thread.
     #[error("cannot start the detectors' thread: {0}")]
     Thread(std::io::Error),
@@ -300,12 +293,7 @@ impl Parts {
             .cloned()
             .map(Watch::new)
             .collect::<Result<_, _>>()?;
-        let external_url = config
-            .server
-            .http_listen
-            .address()
-            .map(|a| format!("http://{a}"))
-            .unwrap_or_default();
+        let external_url = config.server.external_url();
         let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
         for channel in &config.channels {
             channels.push(match &channel.kind {
@@ -325,18 +313,7 @@ impl Parts {
                 }
             });
         }
-        let mut alerts = AlertOptions::default();
-        for route in &config.routes {
-            let filter = EventFilter::parse(&route.filter).map_err(|source| ServeError::Route {
-                channel: route.channel.clone(),
-                line: route.line,
-                source,
-            })?;
-            alerts.routes.push(Route {
-                channel: route.channel.clone(),
-                filter,
-            });
-        }
+        let alerts = config.alert_options()?;
         Ok(Self {
             watches,
             channels,

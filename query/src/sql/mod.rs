@@ -11,23 +11,23 @@
 //! - no text of a query can make the process fail.
 
 mod engine;
-mod error;
-mod format;
 mod limits;
 mod stream;
+mod error;
 mod system_table;
+mod format;
 
-mod anomalies;
-mod catalog;
-mod gate;
-mod labels_column;
-mod memory;
-mod samples;
-mod scan_exec;
-mod series_table;
 mod statement;
-mod suggest;
+mod gate;
+mod memory;
+mod catalog;
+mod samples;
+mod series_table;
+mod labels_column;
+mod anomalies;
+mod scan_exec;
 mod udf;
+mod suggest;
 
 pub use engine::{SnapshotSource, SqlEngine};
 pub use error::{SqlError, SqlErrorCode};

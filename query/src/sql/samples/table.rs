@@ -14,7 +14,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::column::Column;
 use super::scan::{SamplesScan, SamplesView};
-use super::selection::Selection;
+use super::selection::{Outcome, Selection, unrecognised};
 use crate::sql::scan_exec::ScanExec;
 
 /// Samples of one metric with a column per label, or of all metrics.
@@ -61,12 +61,7 @@ impl SamplesTable {
     fn new(snapshot: Snapshot, metric: Option<String>, columns: Vec<(String, Column)>) -> Self {
         let fields: Vec<_> = columns.iter().map(|(name, column)| column.field(name)).collect();
         let columns = columns.into_iter().map(|(_, column)| column).collect();
-        Self {
-            snapshot,
-            metric,
-            columns,
-            schema: Arc::new(Schema::new(fields)),
-        }
+        Self { snapshot, metric, columns, schema: Arc::new(Schema::new(fields)) }
     }
 
     fn column(&self, name: &str) -> Option<&Column> {
@@ -74,20 +69,13 @@ impl SamplesTable {
     }
 
     fn selection(&self) -> Selection {
-        Selection::of(
-            self.metric
-                .iter()
-                .map(|metric| Matcher::equal(METRIC_NAME, metric))
-                .collect(),
-        )
+        Selection::of(self.metric.iter().map(|metric| Matcher::equal(METRIC_NAME, metric)).collect())
     }
 }
 
 impl fmt::Debug for SamplesTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SamplesTable")
-            .field("metric", &self.metric)
-            .finish_non_exhaustive()
+        f.debug_struct("SamplesTable").field("metric", &self.metric).finish_non_exhaustive()
     }
 }
 
@@ -103,10 +91,7 @@ impl TableProvider for SamplesTable {
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         let column_of = |name: &str| self.column(name);
-        Ok(filters
-            .iter()
-            .map(|filter| self.selection().add(filter, &column_of).into())
-            .collect())
+        Ok(filters.iter().map(|filter| self.selection().add(filter, &column_of).into()).collect())
     }
 
     async fn scan(
@@ -118,7 +103,9 @@ impl TableProvider for SamplesTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut selection = self.selection();
         for filter in filters {
-            selection.add(filter, &|name| self.column(name));
+            if selection.add(filter, &|name| self.column(name)) == Outcome::Unsupported {
+                return Err(unrecognised(filter));
+            }
         }
         let series = selection.series(&self.snapshot, state, &self.schema, &self.columns)?;
         let all = (0..self.columns.len()).collect();
@@ -132,9 +119,6 @@ impl TableProvider for SamplesTable {
             with_stale: self.metric.is_none(),
             limit,
         };
-        Ok(Arc::new(ScanExec::new(Arc::new(SamplesScan::new(
-            view,
-            state.config().target_partitions(),
-        )))))
+        Ok(Arc::new(ScanExec::new(Arc::new(SamplesScan::new(view, state.config().target_partitions())))))
     }
 }
