@@ -52,11 +52,21 @@ pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, SelectorError> {
     }
     // The parser descends by recursion; a selector holds no brackets of depth but its one pair of braces.
     if brackets_outside_quotes(text) > 2 {
-        return Err(SelectorError::NotASelector { text: text.to_owned(), found: "an expression" });
+        return Err(SelectorError::NotASelector {
+            text: text.to_owned(),
+            found: "an expression",
+        });
     }
-    let expression = parser::parse(text)
-        .map_err(|reason| SelectorError::Syntax { text: text.to_owned(), reason: reason.to_string() })?;
-    let not_a_selector = |found| Err(SelectorError::NotASelector { text: text.to_owned(), found });
+    let expression = parser::parse(text).map_err(|reason| SelectorError::Syntax {
+        text: text.to_owned(),
+        reason: reason.to_string(),
+    })?;
+    let not_a_selector = |found| {
+        Err(SelectorError::NotASelector {
+            text: text.to_owned(),
+            found,
+        })
+    };
     let selector = match expression {
         Expr::VectorSelector(selector) => selector,
         Expr::MatrixSelector(_) => return not_a_selector("a range"),
@@ -110,7 +120,11 @@ mod tests {
 
     fn shown(text: &str) -> String {
         match parse_selector(text) {
-            Ok(matchers) => matchers.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+            Ok(matchers) => matchers
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(","),
             Err(error) => format!("error: {error}"),
         }
     }
@@ -118,10 +132,19 @@ mod tests {
     #[test]
     fn reads_names_and_matchers() {
         assert_eq!(shown("up"), r#"__name__="up""#);
-        assert_eq!(shown(r#"up{job=~"a.*", zone!="x"}"#), r#"__name__="up",job=~"a.*",zone!="x""#);
-        assert_eq!(shown(r#"{__name__=~"http_.+", code!~"5.."}"#), r#"__name__=~"http_.+",code!~"5..""#);
+        assert_eq!(
+            shown(r#"up{job=~"a.*", zone!="x"}"#),
+            r#"__name__="up",job=~"a.*",zone!="x""#
+        );
+        assert_eq!(
+            shown(r#"{__name__=~"http_.+", code!~"5.."}"#),
+            r#"__name__=~"http_.+",code!~"5..""#
+        );
         assert_eq!(shown("job:rate:5m"), r#"__name__="job:rate:5m""#);
-        assert_eq!(shown(r#"{"odd.name", path="({["}"#), r#"__name__="odd.name",path="({[""#);
+        assert_eq!(
+            shown(r#"{"odd.name", path="({["}"#),
+            r#"__name__="odd.name",path="({[""#
+        );
     }
 
     #[test]

@@ -34,8 +34,17 @@ pub(crate) struct Catalog {
 
 impl Catalog {
     pub(crate) fn new(snapshot: Snapshot, system: Arc<[SystemTable]>) -> Self {
-        let metrics = Arc::new(MetricsSchema { snapshot, tables: Mutex::default() });
-        Self { public: Arc::new(PublicSchema { metrics: Arc::clone(&metrics), system }), metrics }
+        let metrics = Arc::new(MetricsSchema {
+            snapshot,
+            tables: Mutex::default(),
+        });
+        Self {
+            public: Arc::new(PublicSchema {
+                metrics: Arc::clone(&metrics),
+                system,
+            }),
+            metrics,
+        }
     }
 
     /// The catalog as the only one of a session.
@@ -103,7 +112,10 @@ impl SchemaProvider for MetricsSchema {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        !self.snapshot.select(&[Matcher::equal(METRIC_NAME, name)]).is_empty()
+        !self
+            .snapshot
+            .select(&[Matcher::equal(METRIC_NAME, name)])
+            .is_empty()
     }
 }
 
@@ -123,7 +135,10 @@ impl PublicSchema {
                 let message = format!("the rows of table {name} are not of its schema");
                 return Err(DataFusionError::Internal(message));
             }
-            return Ok(Some(Arc::new(MemTable::try_new(Arc::clone(&table.schema), vec![vec![batch]])?)));
+            return Ok(Some(Arc::new(MemTable::try_new(
+                Arc::clone(&table.schema),
+                vec![vec![batch]],
+            )?)));
         }
         Ok(match name {
             "anomalies" => Some(Arc::new(AnomaliesTable::new(snapshot()))),

@@ -87,7 +87,12 @@ impl SqlEngine {
             .thread_stack_size(STACK_BYTES)
             .enable_time()
             .build()
-            .map_err(|error| SqlError::new(SqlErrorCode::Execution, format!("starting the threads for SQL: {error}")))?;
+            .map_err(|error| {
+                SqlError::new(
+                    SqlErrorCode::Execution,
+                    format!("starting the threads for SQL: {error}"),
+                )
+            })?;
         let shared = Shared {
             source,
             system: system.into(),
@@ -97,7 +102,10 @@ impl SqlEngine {
             template: template(&limits),
             limits,
         };
-        Ok(Self { shared: Arc::new(shared), runtime: Some(runtime) })
+        Ok(Self {
+            shared: Arc::new(shared),
+            runtime: Some(runtime),
+        })
     }
 
     /// Plans a query and starts to run it. Rows follow in the stream; dropping either ends the work.
@@ -133,7 +141,10 @@ impl SqlEngine {
         let sql = sql.to_owned();
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         let work = async move {
-            let planned = shared.plan(&sql).await.map(|(state, plan)| (state.optimize(&plan), plan));
+            let planned = shared
+                .plan(&sql)
+                .await
+                .map(|(state, plan)| (state.optimize(&plan), plan));
             let schema = planned.and_then(|(optimized, plan)| {
                 optimized.map_err(|error| SqlError::from_datafusion(&error))?;
                 Ok(plan.schema().as_arrow().clone())
@@ -158,7 +169,11 @@ impl SqlEngine {
         &self,
         work: impl Future<Output = Result<(), SqlError>> + Send + 'static,
     ) -> Result<Supervised, SqlError> {
-        let runtime = self.runtime.as_ref().map(Runtime::handle).ok_or_else(SqlError::from_panic)?;
+        let runtime = self
+            .runtime
+            .as_ref()
+            .map(Runtime::handle)
+            .ok_or_else(SqlError::from_panic)?;
         let mut work = runtime.spawn(work);
         let abort = work.abort_handle();
         let (sender, outcome) = oneshot::channel();
@@ -223,17 +238,24 @@ impl Shared {
     async fn plan(&self, sql: &str) -> Result<(SessionState, LogicalPlan), SqlError> {
         let statement = statement::parse(sql, self.limits.text_bytes_max)?;
         let catalog = Catalog::new(self.source.snapshot(), Arc::clone(&self.system));
-        let state = self.session(catalog.as_list()).map_err(|error| SqlError::from_datafusion(&error))?;
+        let state = self
+            .session(catalog.as_list())
+            .map_err(|error| SqlError::from_datafusion(&error))?;
         let wrong = |error: DataFusionError| SqlError::from_datafusion(&error);
         for reference in state.resolve_table_references(&statement).map_err(wrong)? {
             self.find(&state, &catalog, &reference)?;
         }
-        let plan = state.statement_to_plan(statement).await.map_err(|error| match unknown_function(&state, &error) {
-            Some(error) => error,
-            None => wrong(error),
+        let plan = state.statement_to_plan(statement).await.map_err(|error| {
+            match unknown_function(&state, &error) {
+                Some(error) => error,
+                None => wrong(error),
+            }
         })?;
         // The statement was found to read only; this looks at what the planner made of it.
-        let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        let options = SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false);
         options.verify_plan(&plan).map_err(|error| {
             SqlError::new(SqlErrorCode::ReadOnly, SqlError::from_datafusion(&error).message)
         })?;
@@ -258,7 +280,12 @@ impl Shared {
     }
 
     /// Whether a table exists, with the nearest name where it does not.
-    fn find(&self, state: &SessionState, catalog: &Catalog, reference: &TableReference) -> Result<(), SqlError> {
+    fn find(
+        &self,
+        state: &SessionState,
+        catalog: &Catalog,
+        reference: &TableReference,
+    ) -> Result<(), SqlError> {
         let wrong = || {
             let written = written(reference);
             SqlError::new(SqlErrorCode::UnknownTable, format!("there is no table {written}"))
@@ -267,7 +294,8 @@ impl Shared {
             wrong().with_hint(format!("schemas are {PUBLIC}, {METRICS} and information_schema"))
         })?;
         // A function that gives rows is written where a table is.
-        let is_function = reference.schema().is_none() && state.table_functions().contains_key(reference.table());
+        let is_function =
+            reference.schema().is_none() && state.table_functions().contains_key(reference.table());
         if is_function || schema.table_exist(reference.table()) {
             return Ok(());
         }
@@ -275,21 +303,36 @@ impl Shared {
             Some("information_schema") => schema.table_names(),
             _ => catalog.table_names(),
         };
-        Err(match nearest(reference.table(), names.iter().map(String::as_str)) {
-            Some(name) => wrong().with_hint(format!("did you mean {}?", quoted(name))),
-            None if names.len() > 3 => wrong().with_hint("SELECT DISTINCT metric FROM series lists the metrics"),
-            None => wrong(),
-        })
+        Err(
+            match nearest(reference.table(), names.iter().map(String::as_str)) {
+                Some(name) => wrong().with_hint(format!("did you mean {}?", quoted(name))),
+                None if names.len() > 3 => {
+                    wrong().with_hint("SELECT DISTINCT metric FROM series lists the metrics")
+                }
+                None => wrong(),
+            },
+        )
     }
 }
 
 /// A function that does not exist, with the nearest that does.
 fn unknown_function(state: &SessionState, error: &DataFusionError) -> Option<SqlError> {
-    let DataFusionError::Plan(text) = error.find_root() else { return None };
+    let DataFusionError::Plan(text) = error.find_root() else {
+        return None;
+    };
     let written = text.strip_prefix("Invalid function '")?.split('\'').next()?;
-    let error = SqlError::new(SqlErrorCode::Unsupported, format!("there is no function {written}"));
-    let names = state.scalar_functions().keys().chain(state.aggregate_functions().keys());
-    let mut names: Vec<_> = names.chain(state.window_functions().keys()).map(String::as_str).collect();
+    let error = SqlError::new(
+        SqlErrorCode::Unsupported,
+        format!("there is no function {written}"),
+    );
+    let names = state
+        .scalar_functions()
+        .keys()
+        .chain(state.aggregate_functions().keys());
+    let mut names: Vec<_> = names
+        .chain(state.window_functions().keys())
+        .map(String::as_str)
+        .collect();
     names.sort_unstable();
     Some(match nearest(written, names.into_iter()) {
         Some(name) => error.with_hint(format!("did you mean {name}?")),
@@ -299,7 +342,12 @@ fn unknown_function(state: &SessionState, error: &DataFusionError) -> Option<Sql
 
 fn written(reference: &TableReference) -> String {
     let parts = [reference.catalog(), reference.schema(), Some(reference.table())];
-    parts.into_iter().flatten().map(quoted).collect::<Vec<_>>().join(".")
+    parts
+        .into_iter()
+        .flatten()
+        .map(quoted)
+        .collect::<Vec<_>>()
+        .join(".")
 }
 
 fn template(limits: &SqlLimits) -> SessionState {
@@ -310,7 +358,10 @@ fn template(limits: &SqlLimits) -> SessionState {
         .with_target_partitions(limits.target_partitions.max(1));
     config.options_mut().execution.time_zone = Some("UTC".to_owned());
     let mut builder = SessionStateBuilder::new_with_default_features().with_config(config);
-    builder.scalar_functions().get_or_insert_default().extend(udf::all());
+    builder
+        .scalar_functions()
+        .get_or_insert_default()
+        .extend(udf::all());
     let mut state = builder.build();
     for name in udf::UNBOUNDED {
         // Those that this build of DataFusion lacks are as good as removed.

@@ -56,7 +56,10 @@ impl SqlErrorCode {
     /// Whether the one who asked can mend it by asking differently (an HTTP 4xx rather than a 5xx).
     #[must_use]
     pub fn is_callers_fault(self) -> bool {
-        !matches!(self, Self::Timeout | Self::MemoryLimit | Self::Execution | Self::Overloaded)
+        !matches!(
+            self,
+            Self::Timeout | Self::MemoryLimit | Self::Execution | Self::Overloaded
+        )
     }
 }
 
@@ -91,7 +94,11 @@ impl std::error::Error for SqlError {}
 
 impl SqlError {
     pub(crate) fn new(code: SqlErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None }
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     #[must_use]
@@ -104,7 +111,10 @@ impl SqlError {
     /// not arrived so far fails in this way.
     #[must_use]
     pub fn is_missing_name(&self) -> bool {
-        matches!(self.code, SqlErrorCode::UnknownTable | SqlErrorCode::UnknownColumn)
+        matches!(
+            self.code,
+            SqlErrorCode::UnknownTable | SqlErrorCode::UnknownColumn
+        )
     }
 
     /// Reads DataFusion's error.
@@ -142,8 +152,11 @@ impl SqlError {
 
 /// For failures that are this program's own and say nothing to the one who asked.
 fn internal() -> SqlError {
-    SqlError::new(SqlErrorCode::Execution, "the query failed inside the query engine; the server's log has the details")
-        .with_hint("write the query in another way, and report this one")
+    SqlError::new(
+        SqlErrorCode::Execution,
+        "the query failed inside the query engine; the server's log has the details",
+    )
+    .with_hint("write the query in another way, and report this one")
 }
 
 fn from_parser(text: &str) -> SqlError {
@@ -168,13 +181,19 @@ fn from_schema(error: &SchemaError) -> SqlError {
             match nearest(&field.name, names) {
                 Some(name) => error.with_hint(format!("did you mean {}?", quoted(name))),
                 None if valid_fields.is_empty() => error,
-                None => error.with_hint(format!("columns: {}", listed(valid_fields.iter().map(|f| &f.name)))),
+                None => error.with_hint(format!(
+                    "columns: {}",
+                    listed(valid_fields.iter().map(|f| &f.name))
+                )),
             }
         }
         SchemaError::AmbiguousReference { field } => {
             let name = quoted(&field.name);
-            SqlError::new(SqlErrorCode::Unsupported, format!("column {name} is in more than one of the tables"))
-                .with_hint(format!("write table.{name}"))
+            SqlError::new(
+                SqlErrorCode::Unsupported,
+                format!("column {name} is in more than one of the tables"),
+            )
+            .with_hint(format!("write table.{name}"))
         }
         other => SqlError::new(SqlErrorCode::Unsupported, tidy(&other.to_string())),
     }
@@ -183,8 +202,14 @@ fn from_schema(error: &SchemaError) -> SqlError {
 /// A name as it must be written in SQL.
 pub(crate) fn quoted(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if plain {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    }
 }
 
 /// The first dozen names.
@@ -193,15 +218,23 @@ fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
     names.dedup();
     let more = names.len() > 12;
     names.truncate(12);
-    if more { format!("{}, ...", names.join(", ")) } else { names.join(", ") }
+    if more {
+        format!("{}, ...", names.join(", "))
+    } else {
+        names.join(", ")
+    }
 }
 
 fn from_plan(text: &str) -> SqlError {
     if let Some((column, _)) = text.split_once(" must appear in the GROUP BY clause")
         && let Some((_, column)) = column.rsplit_once("column ")
     {
-        let message = format!("column {} is neither grouped by nor inside an aggregate", column.replace('"', ""));
-        return SqlError::new(SqlErrorCode::Unsupported, message).with_hint("add it to GROUP BY, or write max(...) around it");
+        let message = format!(
+            "column {} is neither grouped by nor inside an aggregate",
+            column.replace('"', "")
+        );
+        return SqlError::new(SqlErrorCode::Unsupported, message)
+            .with_hint("add it to GROUP BY, or write max(...) around it");
     }
     SqlError::new(SqlErrorCode::Unsupported, tidy(text))
 }
@@ -244,14 +277,29 @@ fn from_execution(text: &str) -> SqlError {
 /// One paragraph without DataFusion's own prefixes, traces and requests.
 fn tidy(text: &str) -> String {
     let text = text.split(DataFusionError::BACK_TRACE_SEP).next().unwrap_or(text);
-    let text = text.split("This issue was likely caused by a bug").next().unwrap_or(text);
-    let mut text = text.split("This was likely caused by a bug").next().unwrap_or(text).trim();
-    for prefix in ["Error during planning: ", "Execution error: ", "Arrow error: ", "External error: "] {
+    let text = text
+        .split("This issue was likely caused by a bug")
+        .next()
+        .unwrap_or(text);
+    let mut text = text
+        .split("This was likely caused by a bug")
+        .next()
+        .unwrap_or(text)
+        .trim();
+    for prefix in [
+        "Error during planning: ",
+        "Execution error: ",
+        "Arrow error: ",
+        "External error: ",
+    ] {
         text = text.strip_prefix(prefix).unwrap_or(text);
     }
     let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.len() > 1_000 {
-        let end = (0..=1_000).rev().find(|end| line.is_char_boundary(*end)).unwrap_or(0);
+        let end = (0..=1_000)
+            .rev()
+            .find(|end| line.is_char_boundary(*end))
+            .unwrap_or(0);
         line.truncate(end);
         line.push_str(" ...");
     }
@@ -270,7 +318,9 @@ mod tests {
 
     #[test]
     fn says_nothing_of_datafusion() {
-        let internal = DataFusionError::Internal("something.\nThis issue was likely caused by a bug in DataFusion's code.".into());
+        let internal = DataFusionError::Internal(
+            "something.\nThis issue was likely caused by a bug in DataFusion's code.".into(),
+        );
         let error = SqlError::from_datafusion(&internal);
         assert_eq!(error.code, SqlErrorCode::Execution);
         assert!(!error.to_string().contains("bug"), "{error}");
@@ -281,7 +331,10 @@ mod tests {
     #[test]
     fn serialises_for_the_answer() {
         let error = SqlError::new(SqlErrorCode::UnknownTable, "m").with_hint("h");
-        assert_eq!(serde_json::to_string(&error).unwrap(), r#"{"code":"unknown_table","message":"m","hint":"h"}"#);
+        assert_eq!(
+            serde_json::to_string(&error).unwrap(),
+            r#"{"code":"unknown_table","message":"m","hint":"h"}"#
+        );
     }
 
     #[test]

@@ -39,8 +39,14 @@ impl Gate {
     /// # Errors
     /// `overloaded` where the queue is full.
     pub(crate) fn enter(&self) -> Result<Ticket, SqlError> {
-        let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| self.refusal())?;
-        Ok(Ticket { admitted, running: Arc::clone(&self.running), places: self.places })
+        let admitted = Arc::clone(&self.admitted)
+            .try_acquire_owned()
+            .map_err(|_| self.refusal())?;
+        Ok(Ticket {
+            admitted,
+            running: Arc::clone(&self.running),
+            places: self.places,
+        })
     }
 
     fn refusal(&self) -> SqlError {
@@ -49,8 +55,11 @@ impl Gate {
 }
 
 fn overloaded(places: usize) -> SqlError {
-    SqlError::new(SqlErrorCode::Overloaded, format!("{places} queries run already and the queue is full"))
-        .with_hint("send the query again later")
+    SqlError::new(
+        SqlErrorCode::Overloaded,
+        format!("{places} queries run already and the queue is full"),
+    )
+    .with_hint("send the query again later")
 }
 
 /// A right to wait.
@@ -65,8 +74,15 @@ impl Ticket {
     /// Waits for a place, first come first served.
     pub(crate) async fn wait(self) -> Result<Place, SqlError> {
         // The semaphore is never closed, so that a failure can only mean that the gate has gone.
-        let running = self.running.acquire_owned().await.map_err(|_| overloaded(self.places))?;
-        Ok(Place { _running: running, _admitted: self.admitted })
+        let running = self
+            .running
+            .acquire_owned()
+            .await
+            .map_err(|_| overloaded(self.places))?;
+        Ok(Place {
+            _running: running,
+            _admitted: self.admitted,
+        })
     }
 }
 

@@ -26,5 +26,7 @@ where
 /// The type of [`labels_array`].
 #[must_use]
 pub fn labels_type() -> DataType {
-    labels_array(std::iter::empty::<std::iter::Empty<(&str, &str)>>()).data_type().clone()
+    labels_array(std::iter::empty::<std::iter::Empty<(&str, &str)>>())
+        .data_type()
+        .clone()
 }

@@ -22,7 +22,10 @@ pub(crate) struct TotalMemory {
 
 impl TotalMemory {
     pub(crate) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { used: AtomicUsize::new(0), limit })
+        Arc::new(Self {
+            used: AtomicUsize::new(0),
+            limit,
+        })
     }
 }
 
@@ -36,13 +39,18 @@ pub(crate) struct QueryMemory {
 
 impl QueryMemory {
     pub(crate) fn new(limit: usize, total: Arc<TotalMemory>) -> Self {
-        Self { used: AtomicUsize::new(0), limit, total }
+        Self {
+            used: AtomicUsize::new(0),
+            limit,
+            total,
+        }
     }
 }
 
 fn try_add(used: &AtomicUsize, bytes: usize, limit: usize) -> bool {
     let add = |now: usize| now.checked_add(bytes).filter(|sum| *sum <= limit);
-    used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).is_ok()
+    used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add)
+        .is_ok()
 }
 
 impl MemoryPool for QueryMemory {
@@ -62,15 +70,25 @@ impl MemoryPool for QueryMemory {
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         let refuse = |whose: &str, limit: usize| {
-            tracing::debug!(operator = reservation.consumer().name(), additional, "memory refused to a query");
-            Err(DataFusionError::ResourcesExhausted(format!("{REFUSAL}{whose} {} MiB of memory", limit >> 20)))
+            tracing::debug!(
+                operator = reservation.consumer().name(),
+                additional,
+                "memory refused to a query"
+            );
+            Err(DataFusionError::ResourcesExhausted(format!(
+                "{REFUSAL}{whose} {} MiB of memory",
+                limit >> 20
+            )))
         };
         if !try_add(&self.used, additional, self.limit) {
             return refuse("the query needs more than its", self.limit);
         }
         if !try_add(&self.total.used, additional, self.total.limit) {
             self.used.fetch_sub(additional, Ordering::Relaxed);
-            return refuse("all running queries together need more than their", self.total.limit);
+            return refuse(
+                "all running queries together need more than their",
+                self.total.limit,
+            );
         }
         Ok(())
     }
@@ -99,13 +117,25 @@ mod tests {
     #[test]
     fn two_limits_hold_and_everything_is_given_back() {
         let total = TotalMemory::new(150);
-        let pools: Vec<Arc<dyn MemoryPool>> =
-            (0..2).map(|_| Arc::new(QueryMemory::new(100, Arc::clone(&total))) as _).collect();
+        let pools: Vec<Arc<dyn MemoryPool>> = (0..2)
+            .map(|_| Arc::new(QueryMemory::new(100, Arc::clone(&total))) as _)
+            .collect();
         let mine = MemoryConsumer::new("a").register(&pools[0]);
         assert!(mine.try_grow(90).is_ok());
-        assert!(mine.try_grow(20).unwrap_err().to_string().contains("the query needs"));
+        assert!(
+            mine.try_grow(20)
+                .unwrap_err()
+                .to_string()
+                .contains("the query needs")
+        );
         let other = MemoryConsumer::new("b").register(&pools[1]);
-        assert!(other.try_grow(70).unwrap_err().to_string().contains("all running queries"));
+        assert!(
+            other
+                .try_grow(70)
+                .unwrap_err()
+                .to_string()
+                .contains("all running queries")
+        );
         drop(mine);
         assert!(other.try_grow(70).is_ok());
         drop(other);

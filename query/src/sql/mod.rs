@@ -11,23 +11,23 @@
 //! - no text of a query can make the process fail.
 
 mod engine;
+mod error;
+mod format;
 mod limits;
 mod stream;
-mod error;
 mod system_table;
-mod format;
 
-mod statement;
-mod gate;
-mod memory;
-mod catalog;
-mod samples;
-mod series_table;
-mod labels_column;
 mod anomalies;
+mod catalog;
+mod gate;
+mod labels_column;
+mod memory;
+mod samples;
 mod scan_exec;
-mod udf;
+mod series_table;
+mod statement;
 mod suggest;
+mod udf;
 
 pub use engine::{SnapshotSource, SqlEngine};
 pub use error::{SqlError, SqlErrorCode};

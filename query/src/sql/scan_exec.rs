@@ -12,7 +12,9 @@ use datafusion::common::{Result, Statistics};
 use datafusion::execution::TaskContext;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::coop::cooperative;
-use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions, SchedulingType};
+use datafusion::physical_plan::execution_plan::{
+    Boundedness, EmissionType, ReplaceChildrenOptions, SchedulingType,
+};
 use datafusion::physical_plan::expressions::Column;
 use datafusion::physical_plan::metrics::{
     BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet, RecordOutput,
@@ -75,20 +77,33 @@ impl ScanExec {
             equivalence.add_ordering([PhysicalSortExpr::new(column, SortOptions::default())]);
         }
         let partitioning = Partitioning::UnknownPartitioning(source.partitions());
-        let properties =
-            PlanProperties::new(equivalence, partitioning, EmissionType::Incremental, Boundedness::Bounded)
-                .with_scheduling_type(SchedulingType::Cooperative);
+        let properties = PlanProperties::new(
+            equivalence,
+            partitioning,
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        )
+        .with_scheduling_type(SchedulingType::Cooperative);
         let metrics = ExecutionPlanMetricsSet::new();
         for (name, count) in source.counters() {
             MetricBuilder::new(&metrics).global_counter(name).add(count);
         }
-        Self { source, properties: Arc::new(properties), metrics }
+        Self {
+            source,
+            properties: Arc::new(properties),
+            metrics,
+        }
     }
 }
 
 impl DisplayAs for ScanExec {
     fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let facts: Vec<_> = self.source.describe().iter().map(|(name, text)| format!("{name}={text}")).collect();
+        let facts: Vec<_> = self
+            .source
+            .describe()
+            .iter()
+            .map(|(name, text)| format!("{name}={text}"))
+            .collect();
         match format {
             DisplayFormatType::TreeRender => f.write_str(&facts.join("\n")),
             _ => write!(f, "{}: {}", self.source.name(), facts.join(", ")),
@@ -149,7 +164,11 @@ impl ExecutionPlan for ScanExec {
         Some(self.metrics.clone_inner())
     }
 
-    fn statistics_from_inputs(&self, _: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+    fn statistics_from_inputs(
+        &self,
+        _: &[Arc<Statistics>],
+        args: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
         let mut statistics = Statistics::new_unknown(&self.source.schema());
         if let (None, Some(rows)) = (args.partition(), self.source.rows()) {
             statistics.num_rows = Precision::Inexact(rows);

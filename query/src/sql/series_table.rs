@@ -37,11 +37,21 @@ impl SeriesTable {
             Field::new("labels", labels_type(), false),
         ]);
         let columns = [Column::SeriesId, Column::Label(METRIC_NAME.to_owned())];
-        Self { snapshot, schema: Arc::new(schema), columns }
+        Self {
+            snapshot,
+            schema: Arc::new(schema),
+            columns,
+        }
     }
 
     fn add(&self, selection: &mut Selection, filter: &Expr) -> Outcome {
-        let column_of = |name: &str| self.columns.iter().zip(self.schema.fields()).find(|(_, f)| f.name() == name).map(|(c, _)| c);
+        let column_of = |name: &str| {
+            self.columns
+                .iter()
+                .zip(self.schema.fields())
+                .find(|(_, f)| f.name() == name)
+                .map(|(c, _)| c)
+        };
         let outcome = selection.add(filter, &column_of);
         if outcome != Outcome::Unsupported {
             return outcome;
@@ -58,13 +68,17 @@ impl SeriesTable {
 
 /// The label behind `labels['job']`. The metric's name is not in the map.
 fn label_in_map(expr: &Expr) -> Option<String> {
-    let Expr::ScalarFunction(call) = expr else { return None };
+    let Expr::ScalarFunction(call) = expr else {
+        return None;
+    };
     match (call.name(), call.args.as_slice()) {
-        ("get_field", [Expr::Column(column), Expr::Literal(ScalarValue::Utf8(key) | ScalarValue::Utf8View(key), _)])
-            if column.name == "labels" =>
-        {
-            key.clone().filter(|key| key != METRIC_NAME)
-        }
+        (
+            "get_field",
+            [
+                Expr::Column(column),
+                Expr::Literal(ScalarValue::Utf8(key) | ScalarValue::Utf8View(key), _),
+            ],
+        ) if column.name == "labels" => key.clone().filter(|key| key != METRIC_NAME),
         _ => None,
     }
 }
@@ -86,7 +100,10 @@ impl TableProvider for SeriesTable {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(filters.iter().map(|filter| self.add(&mut Selection::of(Vec::new()), filter).into()).collect())
+        Ok(filters
+            .iter()
+            .map(|filter| self.add(&mut Selection::of(Vec::new()), filter).into())
+            .collect())
     }
 
     async fn scan(
@@ -104,10 +121,17 @@ impl TableProvider for SeriesTable {
         }
         let mut series = selection.series(&self.snapshot, state, &self.schema, &self.columns)?;
         series.truncate(limit.unwrap_or(usize::MAX));
-        let projection = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
+        let projection = projection
+            .cloned()
+            .unwrap_or_else(|| (0..self.schema.fields().len()).collect());
         let schema = Arc::new(self.schema.project(&projection)?);
         let snapshot = self.snapshot.clone();
-        let rows = Arc::new(SeriesRows { snapshot, series: series.into(), projection: projection.into(), schema });
+        let rows = Arc::new(SeriesRows {
+            snapshot,
+            series: series.into(),
+            projection: projection.into(),
+            schema,
+        });
         Ok(Arc::new(ScanExec::new(Arc::new(SeriesScan { rows, selection }))))
     }
 }
@@ -157,7 +181,10 @@ impl Source for SeriesScan {
     }
 
     fn counters(&self) -> Vec<(&'static str, usize)> {
-        vec![("series_total", self.rows.snapshot.series_len()), ("series_matched", self.rows.series.len())]
+        vec![
+            ("series_total", self.rows.snapshot.series_len()),
+            ("series_matched", self.rows.series.len()),
+        ]
     }
 
     fn rows(&self) -> Option<usize> {
@@ -167,15 +194,33 @@ impl Source for SeriesScan {
 
 impl SeriesRows {
     fn batch(&self, series: &[SeriesRef]) -> Result<RecordBatch> {
-        let labels: Vec<_> = series.iter().map(|series| self.snapshot.labels(*series)).collect();
+        let labels: Vec<_> = series
+            .iter()
+            .map(|series| self.snapshot.labels(*series))
+            .collect();
         let arrays = self.projection.iter().map(|column| -> ArrayRef {
             match column {
-                0 => Arc::new(series.iter().map(|s| self.snapshot.series_id(*s).0).collect::<Int64Array>()),
-                1 => Arc::new(StringViewArray::from_iter_values(labels.iter().map(|labels| labels.metric()))),
-                _ => labels_array(labels.iter().map(|set| set.iter().filter(|(name, _)| *name != METRIC_NAME))),
+                0 => Arc::new(
+                    series
+                        .iter()
+                        .map(|s| self.snapshot.series_id(*s).0)
+                        .collect::<Int64Array>(),
+                ),
+                1 => Arc::new(StringViewArray::from_iter_values(
+                    labels.iter().map(|labels| labels.metric()),
+                )),
+                _ => labels_array(
+                    labels
+                        .iter()
+                        .map(|set| set.iter().filter(|(name, _)| *name != METRIC_NAME)),
+                ),
             }
         });
         let options = RecordBatchOptions::new().with_row_count(Some(series.len()));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays.collect(), &options)?)
+        Ok(RecordBatch::try_new_with_options(
+            Arc::clone(&self.schema),
+            arrays.collect(),
+            &options,
+        )?)
     }
 }

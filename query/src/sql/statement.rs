@@ -31,7 +31,10 @@ const RELATIONS_MAX: u64 = 256;
 /// something.
 pub(crate) fn parse(sql: &str, text_bytes_max: usize) -> Result<Statement, SqlError> {
     if sql.len() > text_bytes_max {
-        let message = format!("the query has {} bytes of text, the limit is {text_bytes_max}", sql.len());
+        let message = format!(
+            "the query has {} bytes of text, the limit is {text_bytes_max}",
+            sql.len()
+        );
         return Err(SqlError::new(SqlErrorCode::ParseError, message));
     }
     let tokens = Tokenizer::new(&GenericDialect, sql)
@@ -64,7 +67,12 @@ fn check_depth<'a>(tokens: impl Iterator<Item = &'a Token>) -> Result<(), SqlErr
             Token::LParen | Token::LBracket | Token::LBrace => depth += 1,
             Token::RParen | Token::RBracket | Token::RBrace => depth = depth.saturating_sub(1),
             Token::Word(word) => operators += usize::from(chains(word.keyword)),
-            Token::Comma | Token::Whitespace(_) | Token::Number(..) | Token::Period | Token::SemiColon | Token::EOF => {}
+            Token::Comma
+            | Token::Whitespace(_)
+            | Token::Number(..)
+            | Token::Period
+            | Token::SemiColon
+            | Token::EOF => {}
             Token::SingleQuotedString(_) | Token::DoubleQuotedString(_) => {}
             _ => operators += 1,
         }
@@ -74,7 +82,8 @@ fn check_depth<'a>(tokens: impl Iterator<Item = &'a Token>) -> Result<(), SqlErr
         }
         if operators > OPERATORS_MAX {
             let message = format!("the query has more than {OPERATORS_MAX} operators");
-            return Err(SqlError::new(SqlErrorCode::ParseError, message).with_hint("write IN (...) instead of many ORs"));
+            return Err(SqlError::new(SqlErrorCode::ParseError, message)
+                .with_hint("write IN (...) instead of many ORs"));
         }
     }
     Ok(())
@@ -174,8 +183,11 @@ fn check_query_reads(query: &Query) -> Result<(), SqlError> {
 }
 
 fn read_only(what: &str) -> SqlError {
-    SqlError::new(SqlErrorCode::ReadOnly, format!("{what} is refused: SQL only reads here"))
-        .with_hint("samples are written with Prometheus remote write")
+    SqlError::new(
+        SqlErrorCode::ReadOnly,
+        format!("{what} is refused: SQL only reads here"),
+    )
+    .with_hint("samples are written with Prometheus remote write")
 }
 
 fn check_relations(statement: &Statement) -> Result<(), SqlError> {
@@ -188,7 +200,9 @@ fn check_relations(statement: &Statement) -> Result<(), SqlError> {
         let _ = statement.visit(&mut weigher);
     }
     if weigher.total > RELATIONS_MAX {
-        let message = format!("the query reads more than {RELATIONS_MAX} tables, counting a WITH part each time it is used");
+        let message = format!(
+            "the query reads more than {RELATIONS_MAX} tables, counting a WITH part each time it is used"
+        );
         return Err(SqlError::new(SqlErrorCode::Unsupported, message));
     }
     Ok(())
@@ -213,7 +227,8 @@ impl Visitor for Weigher {
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
             let name = cte.alias.name.value.to_lowercase();
-            self.names.insert(std::ptr::from_ref(cte.query.as_ref()) as usize, name);
+            self.names
+                .insert(std::ptr::from_ref(cte.query.as_ref()) as usize, name);
         }
         self.open.push(0);
         ControlFlow::Continue(())
@@ -233,7 +248,11 @@ impl Visitor for Weigher {
     }
 
     fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
-        let weight = self.weights.get(&relation.to_string().to_lowercase()).copied().unwrap_or(1);
+        let weight = self
+            .weights
+            .get(&relation.to_string().to_lowercase())
+            .copied()
+            .unwrap_or(1);
         if let Some(open) = self.open.last_mut() {
             *open = open.saturating_add(weight);
         }
@@ -255,7 +274,14 @@ mod tests {
 
     #[test]
     fn only_reading_passes() {
-        for sql in ["SELECT 1", "EXPLAIN ANALYZE SELECT 1", "SHOW TABLES", "DESCRIBE up", "VALUES (1)", "SELECT 1;"] {
+        for sql in [
+            "SELECT 1",
+            "EXPLAIN ANALYZE SELECT 1",
+            "SHOW TABLES",
+            "DESCRIBE up",
+            "VALUES (1)",
+            "SELECT 1;",
+        ] {
             assert_eq!(code(sql), Ok(()), "{sql}");
         }
         for sql in [
@@ -284,14 +310,24 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_one_statement() {
-        for sql in ["", " ", ";", "SELEC 1", "SELECT 1; SELECT 2", "SELECT 'open", "\0", "SELECT 1 FROM"] {
+        for sql in [
+            "",
+            " ",
+            ";",
+            "SELEC 1",
+            "SELECT 1; SELECT 2",
+            "SELECT 'open",
+            "\0",
+            "SELECT 1 FROM",
+        ] {
             assert_eq!(code(sql), Err(SqlErrorCode::ParseError), "{sql}");
         }
     }
 
     #[test]
     fn depth_and_length_are_bounded() {
-        let deep = |open: &str, close: &str, n: usize| format!("SELECT {}1{}", open.repeat(n), close.repeat(n));
+        let deep =
+            |open: &str, close: &str, n: usize| format!("SELECT {}1{}", open.repeat(n), close.repeat(n));
         for sql in [
             deep("(", ")", 10_000),
             deep("NOT ", "", 10_000),
@@ -317,7 +353,11 @@ mod tests {
     fn brackets_at_the_limit_take_no_time() {
         for sql in ["SELECT * FROM ", "SELECT ", "SELECT 1 WHERE ", "SELECT a IN ", ""] {
             for inner in ["1", "SELECT 1", "a JOIN b", "1, 2", ")"] {
-                let text = format!("{sql}{}{inner}{}", "(".repeat(BRACKET_DEPTH_MAX), ")".repeat(BRACKET_DEPTH_MAX));
+                let text = format!(
+                    "{sql}{}{inner}{}",
+                    "(".repeat(BRACKET_DEPTH_MAX),
+                    ")".repeat(BRACKET_DEPTH_MAX)
+                );
                 let _ = code(&text);
             }
         }
@@ -329,9 +369,18 @@ mod tests {
         for i in 1..30 {
             sql += &format!(", c{i} AS (SELECT x.a FROM c{0} x, c{0} y)", i - 1);
         }
-        assert_eq!(code(&format!("{sql} SELECT * FROM c29")), Err(SqlErrorCode::Unsupported));
+        assert_eq!(
+            code(&format!("{sql} SELECT * FROM c29")),
+            Err(SqlErrorCode::Unsupported)
+        );
         let many = vec!["up"; 300].join(", ");
-        assert_eq!(code(&format!("SELECT 1 FROM {many}")), Err(SqlErrorCode::Unsupported));
-        assert_eq!(code("WITH a AS (SELECT 1 FROM up), b AS (SELECT * FROM a, a x) SELECT * FROM b"), Ok(()));
+        assert_eq!(
+            code(&format!("SELECT 1 FROM {many}")),
+            Err(SqlErrorCode::Unsupported)
+        );
+        assert_eq!(
+            code("WITH a AS (SELECT 1 FROM up), b AS (SELECT * FROM a, a x) SELECT * FROM b"),
+            Ok(())
+        );
     }
 }

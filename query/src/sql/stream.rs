@@ -35,7 +35,13 @@ impl SqlStream {
         work: AbortHandle,
         runtime: Handle,
     ) -> Self {
-        Self { schema, batches, outcome: Some(outcome), work, runtime }
+        Self {
+            schema,
+            batches,
+            outcome: Some(outcome),
+            work,
+            runtime,
+        }
     }
 
     /// Where work on the answer may compute.
@@ -69,8 +75,11 @@ impl SqlStream {
 
     /// Reads how the query ended. An outcome that never comes means that the work was cut off.
     fn poll_outcome(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SqlError>> {
-        let Some(outcome) = &mut self.outcome else { return Poll::Ready(Ok(())) };
-        let result = std::task::ready!(outcome.poll_unpin(cx)).unwrap_or_else(|_| Err(SqlError::from_panic()));
+        let Some(outcome) = &mut self.outcome else {
+            return Poll::Ready(Ok(()));
+        };
+        let result =
+            std::task::ready!(outcome.poll_unpin(cx)).unwrap_or_else(|_| Err(SqlError::from_panic()));
         self.outcome = None;
         Poll::Ready(result)
     }

@@ -10,7 +10,8 @@ pub(crate) fn nearest<'a>(written: &str, candidates: impl Iterator<Item = &'a st
     for candidate in candidates {
         let lower = candidate.to_lowercase();
         let differs_by = lower.chars().count().abs_diff(length);
-        let extends = length >= 3 && (lower.starts_with(&written) || written.starts_with(&lower) && lower.len() >= 3);
+        let extends =
+            length >= 3 && (lower.starts_with(&written) || written.starts_with(&lower) && lower.len() >= 3);
         // The difference in length bounds the distance from below, which spares most comparisons.
         let distance = if differs_by > allowed {
             if !extends {

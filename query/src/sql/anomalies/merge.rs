@@ -4,7 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Float64Builder, RecordBatch, RecordBatchOptions, StringViewBuilder, TimestampMillisecondArray,
+    ArrayRef, BooleanBuilder, Float64Builder, RecordBatch, RecordBatchOptions, StringViewBuilder,
+    TimestampMillisecondArray,
 };
 use arrow::datatypes::SchemaRef;
 use barograph_engine::{SampleBlock, ScanPartition, SeriesRef, Snapshot};
@@ -78,7 +79,10 @@ impl Merge {
                     continue;
                 }
                 self.left -= rows;
-                return self.verdicts.batch(&self.verdicts.watched[watched], &lanes, rows).map(Some);
+                return self
+                    .verdicts
+                    .batch(&self.verdicts.watched[watched], &lanes, rows)
+                    .map(Some);
             }
             if let Some(partition) = self.partitions.pop_front() {
                 self.read(partition)?;
@@ -96,9 +100,16 @@ impl Merge {
         self.pass = self.next..self.end.min(self.next + WATCHED_PER_PASS);
         self.next = self.pass.end;
         let watched = &self.verdicts.watched[self.pass.clone()];
-        let mut series: Vec<_> = watched.iter().flat_map(|watched| watched.lanes.iter().flatten().copied()).collect();
+        let mut series: Vec<_> = watched
+            .iter()
+            .flat_map(|watched| watched.lanes.iter().flatten().copied())
+            .collect();
         series.sort_by_key(|series| self.verdicts.places.get(series));
-        self.partitions = self.snapshot.scan(&series, self.verdicts.range).into_partitions().into();
+        self.partitions = self
+            .snapshot
+            .scan(&series, self.verdicts.range)
+            .into_partitions()
+            .into();
     }
 
     /// Reads one stretch of time of the detectors of this pass.
@@ -106,19 +117,33 @@ impl Merge {
         let watched = &self.verdicts.watched[self.pass.clone()];
         let mut lane_of = HashMap::new();
         for (i, watched) in watched.iter().enumerate() {
-            lane_of.extend(watched.lanes.iter().enumerate().filter_map(|(lane, s)| Some(((*s)?, (i, lane)))));
+            lane_of.extend(
+                watched
+                    .lanes
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(lane, s)| Some(((*s)?, (i, lane)))),
+            );
         }
         let mut lanes: Vec<[Lane; 5]> = vec![Default::default(); watched.len()];
         let mut block = SampleBlock::default();
         self.memory.free();
-        while partition.next_block(&mut block).map_err(|error| DataFusionError::External(Box::new(error)))? {
+        while partition
+            .next_block(&mut block)
+            .map_err(|error| DataFusionError::External(Box::new(error)))?
+        {
             self.memory.try_grow(block.len() * size_of::<(i64, f64)>())?;
             let mut start = 0;
             for run in &block.runs {
                 let rows = start..run.end;
                 start = run.end;
-                let Some((i, lane)) = lane_of.get(&run.series) else { continue };
-                let samples = block.ts[rows.clone()].iter().copied().zip(block.values[rows].iter().copied());
+                let Some((i, lane)) = lane_of.get(&run.series) else {
+                    continue;
+                };
+                let samples = block.ts[rows.clone()]
+                    .iter()
+                    .copied()
+                    .zip(block.values[rows].iter().copied());
                 lanes[*i][*lane].extend(samples.filter(|(_, value)| !is_stale(*value)));
             }
         }
@@ -166,12 +191,18 @@ impl Verdicts {
             6 => number(&lanes[UPPER]),
             _ => {
                 let mut builder = BooleanBuilder::with_capacity(rows);
-                at_instants(scores, &lanes[ANOMALY], |value| builder.append_option(value.map(|value| value > 0.0)));
+                at_instants(scores, &lanes[ANOMALY], |value| {
+                    builder.append_option(value.map(|value| value > 0.0))
+                });
                 Arc::new(builder.finish())
             }
         });
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays.collect(), &options)?)
+        Ok(RecordBatch::try_new_with_options(
+            Arc::clone(&self.schema),
+            arrays.collect(),
+            &options,
+        )?)
     }
 }
 

@@ -18,7 +18,9 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::merge::{Merge, Verdicts};
 use super::watched::{Watched, watched};
-use crate::sql::samples::{Outcome, evaluate_on, is_about, shown_range, time_bounds, timestamp_type, unrecognised};
+use crate::sql::samples::{
+    Outcome, evaluate_on, is_about, shown_range, time_bounds, timestamp_type, unrecognised,
+};
 use crate::sql::scan_exec::{Batches, ScanExec, Source};
 
 /// Columns that are the same in all rows of one detector over one series.
@@ -42,18 +44,27 @@ impl AnomaliesTable {
             Field::new("upper", DataType::Float64, true),
             Field::new("is_anomaly", DataType::Boolean, true),
         ]);
-        Self { snapshot, schema: Arc::new(schema) }
+        Self {
+            snapshot,
+            schema: Arc::new(schema),
+        }
     }
 
     /// The watched series for which the conditions on them hold.
     fn narrow(&self, state: &dyn Session, conditions: Vec<Expr>, all: Vec<Watched>) -> Result<Vec<Watched>> {
-        let Some(condition) = conjunction(conditions) else { return Ok(all) };
+        let Some(condition) = conjunction(conditions) else {
+            return Ok(all);
+        };
         let schema = self.schema.project(&[1, 2])?;
         let series: StringViewArray = all.iter().map(|watched| Some(&watched.series)).collect();
         let detectors: StringViewArray = all.iter().map(|watched| Some(&watched.detector)).collect();
         let arrays: Vec<ArrayRef> = vec![Arc::new(series), Arc::new(detectors)];
         let passes = evaluate_on(state, &condition, &schema, arrays, all.len())?;
-        Ok(all.into_iter().zip(passes).filter_map(|(watched, passes)| passes.then_some(watched)).collect())
+        Ok(all
+            .into_iter()
+            .zip(passes)
+            .filter_map(|(watched, passes)| passes.then_some(watched))
+            .collect())
     }
 }
 
@@ -105,13 +116,28 @@ impl TableProvider for AnomaliesTable {
         let (all, places) = watched(&self.snapshot);
         let watched_total = all.len();
         let watched = self.narrow(state, conditions.clone(), all)?;
-        let projection = projection.cloned().unwrap_or_else(|| (0..self.schema.fields().len()).collect());
+        let projection = projection
+            .cloned()
+            .unwrap_or_else(|| (0..self.schema.fields().len()).collect());
         let schema = Arc::new(self.schema.project(&projection)?);
         let partitions = state.config().target_partitions().min(watched.len()).max(1);
-        let verdicts = Arc::new(Verdicts { watched, places, range, projection, schema });
+        let verdicts = Arc::new(Verdicts {
+            watched,
+            places,
+            range,
+            projection,
+            schema,
+        });
         let condition = conjunction(conditions).map(|condition| condition.to_string());
         let snapshot = self.snapshot.clone();
-        let scan = AnomaliesScan { verdicts, snapshot, condition, watched_total, partitions, limit };
+        let scan = AnomaliesScan {
+            verdicts,
+            snapshot,
+            condition,
+            watched_total,
+            partitions,
+            limit,
+        };
         Ok(Arc::new(ScanExec::new(Arc::new(scan))))
     }
 }
@@ -141,19 +167,36 @@ impl Source for AnomaliesScan {
     fn open(&self, partition: usize, context: &TaskContext) -> Result<Batches> {
         let count = self.verdicts.watched.len();
         let watched = (count * partition / self.partitions)..(count * (partition + 1) / self.partitions);
-        let memory = MemoryConsumer::new(format!("AnomaliesExec[{partition}]")).register(context.memory_pool());
-        Ok(Box::new(Merge::new(Arc::clone(&self.verdicts), self.snapshot.clone(), watched, self.limit, memory)))
+        let memory =
+            MemoryConsumer::new(format!("AnomaliesExec[{partition}]")).register(context.memory_pool());
+        Ok(Box::new(Merge::new(
+            Arc::clone(&self.verdicts),
+            self.snapshot.clone(),
+            watched,
+            self.limit,
+            memory,
+        )))
     }
 
     fn describe(&self) -> Vec<(&'static str, String)> {
         let mut facts = Vec::new();
-        facts.extend(self.condition.iter().map(|condition| ("series_filter", condition.clone())));
+        facts.extend(
+            self.condition
+                .iter()
+                .map(|condition| ("series_filter", condition.clone())),
+        );
         facts.push(("range", shown_range(&self.verdicts.range)));
-        facts.push(("watched", format!("{}/{}", self.verdicts.watched.len(), self.watched_total)));
+        facts.push((
+            "watched",
+            format!("{}/{}", self.verdicts.watched.len(), self.watched_total),
+        ));
         facts
     }
 
     fn counters(&self) -> Vec<(&'static str, usize)> {
-        vec![("watched_total", self.watched_total), ("watched_matched", self.verdicts.watched.len())]
+        vec![
+            ("watched_total", self.watched_total),
+            ("watched_matched", self.verdicts.watched.len()),
+        ]
     }
 }

@@ -45,11 +45,19 @@ pub(crate) fn watched(snapshot: &Snapshot) -> (Vec<Watched>, HashMap<SeriesRef, 
         let labels = snapshot.labels(*series).without_metric();
         by_labels.entry(labels).or_insert_with_key(|labels| {
             let (series, detector) = read_back(labels);
-            all.push(Watched { series, detector, lanes: [None; 5] });
+            all.push(Watched {
+                series,
+                detector,
+                lanes: [None; 5],
+            });
             all.len() - 1
         });
     }
-    for (lane, series) in found.iter().enumerate().flat_map(|(lane, found)| found.iter().map(move |s| (lane, s))) {
+    for (lane, series) in found
+        .iter()
+        .enumerate()
+        .flat_map(|(lane, found)| found.iter().map(move |s| (lane, s)))
+    {
         if let Some(index) = by_labels.get(&snapshot.labels(*series).without_metric()) {
             all[*index].lanes[lane] = Some(*series);
         }

@@ -23,13 +23,19 @@ impl IpcWriter {
             _ => Arc::clone(field),
         };
         let schema = Arc::new(Schema::new(schema.fields().iter().map(plain).collect::<Vec<_>>()));
-        Ok(Self { writer: StreamWriter::try_new(Vec::new(), &schema)?, schema })
+        Ok(Self {
+            writer: StreamWriter::try_new(Vec::new(), &schema)?,
+            schema,
+        })
     }
 
     pub(super) fn rows(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         let columns = batch.columns().iter().zip(self.schema.fields());
-        let columns = columns.map(|(column, field)| cast(column, field.data_type())).collect::<Result<_, _>>()?;
-        self.writer.write(&RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
+        let columns = columns
+            .map(|(column, field)| cast(column, field.data_type()))
+            .collect::<Result<_, _>>()?;
+        self.writer
+            .write(&RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
     }
 
     pub(super) fn end(&mut self) -> Result<(), ArrowError> {

@@ -6,8 +6,8 @@ use std::io::Write;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{
     DataType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
@@ -55,9 +55,10 @@ pub(super) fn cell(array: &dyn Array, row: usize) -> Cell<'_> {
         DataType::LargeUtf8 => Cell::Text(array.as_string::<i64>().value(row).into()),
         DataType::Utf8View => Cell::Text(array.as_string_view().value(row).into()),
         DataType::Timestamp(unit, _) => Cell::Text(timestamp(array, *unit, row).into()),
-        DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..) => {
-            Cell::Digits(displayed(array, row))
-        }
+        DataType::Decimal32(..)
+        | DataType::Decimal64(..)
+        | DataType::Decimal128(..)
+        | DataType::Decimal256(..) => Cell::Digits(displayed(array, row)),
         DataType::Dictionary(..) => match array.as_any_dictionary_opt() {
             Some(dictionary) if !dictionary.values().is_empty() => {
                 cell(dictionary.values().as_ref(), dictionary.normalized_keys()[row])
@@ -70,12 +71,20 @@ pub(super) fn cell(array: &dyn Array, row: usize) -> Cell<'_> {
         DataType::Struct(_) => {
             let columns = array.as_struct();
             let names = columns.column_names().into_iter().map(str::to_owned);
-            Cell::Object(names.zip(columns.columns().iter().map(|column| column.slice(row, 1))).collect())
+            Cell::Object(
+                names
+                    .zip(columns.columns().iter().map(|column| column.slice(row, 1)))
+                    .collect(),
+            )
         }
         DataType::Map(..) => {
             let entries = array.as_map().value(row);
             let key = |i| displayed(entries.column(0), i);
-            Cell::Object((0..entries.len()).map(|i| (key(i), entries.column(1).slice(i, 1))).collect())
+            Cell::Object(
+                (0..entries.len())
+                    .map(|i| (key(i), entries.column(1).slice(i, 1)))
+                    .collect(),
+            )
         }
         _ => Cell::Text(displayed(array, row).into()),
     }
@@ -83,11 +92,17 @@ pub(super) fn cell(array: &dyn Array, row: usize) -> Cell<'_> {
 
 fn timestamp(array: &dyn Array, unit: TimeUnit, row: usize) -> String {
     match unit {
-        TimeUnit::Second => rfc3339(array.as_primitive::<TimestampSecondType>().value(row).saturating_mul(1_000)),
+        TimeUnit::Second => rfc3339(
+            array
+                .as_primitive::<TimestampSecondType>()
+                .value(row)
+                .saturating_mul(1_000),
+        ),
         TimeUnit::Millisecond => rfc3339(array.as_primitive::<TimestampMillisecondType>().value(row)),
         TimeUnit::Microsecond => {
             let us = array.as_primitive::<TimestampMicrosecondType>().value(row);
-            us.checked_mul(1_000).map_or_else(|| rfc3339(us.div_euclid(1_000)), rfc3339_ns)
+            us.checked_mul(1_000)
+                .map_or_else(|| rfc3339(us.div_euclid(1_000)), rfc3339_ns)
         }
         TimeUnit::Nanosecond => rfc3339_ns(array.as_primitive::<TimestampNanosecondType>().value(row)),
     }
@@ -97,7 +112,10 @@ fn timestamp(array: &dyn Array, unit: TimeUnit, row: usize) -> String {
 fn displayed(array: &dyn Array, row: usize) -> String {
     let options = FormatOptions::default();
     match ArrayFormatter::try_new(array, &options) {
-        Ok(formatter) => formatter.value(row).try_to_string().unwrap_or_else(|error| error.to_string()),
+        Ok(formatter) => formatter
+            .value(row)
+            .try_to_string()
+            .unwrap_or_else(|error| error.to_string()),
         Err(error) => error.to_string(),
     }
 }

@@ -38,7 +38,8 @@ pub(super) fn rows(batch: &RecordBatch, out: &mut Vec<u8>) {
 }
 
 fn write_field(field: &[u8], present: bool, out: &mut Vec<u8>) {
-    let quoted = present && (field.is_empty() || field.iter().any(|b| matches!(b, b',' | b'"' | b'\r' | b'\n')));
+    let quoted =
+        present && (field.is_empty() || field.iter().any(|b| matches!(b, b',' | b'"' | b'\r' | b'\n')));
     if !quoted {
         out.extend_from_slice(field);
         return;

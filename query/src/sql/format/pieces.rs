@@ -54,8 +54,10 @@ impl FromStr for Format {
             "json" => Ok(Self::Json),
             "csv" => Ok(Self::Csv),
             "arrow" => Ok(Self::Arrow),
-            other => Err(SqlError::new(SqlErrorCode::Unsupported, format!("there is no format {other:?}"))
-                .with_hint("formats are json, csv and arrow")),
+            other => Err(
+                SqlError::new(SqlErrorCode::Unsupported, format!("there is no format {other:?}"))
+                    .with_hint("formats are json, csv and arrow"),
+            ),
         }
     }
 }
@@ -98,7 +100,10 @@ impl SqlStream {
             // The reader may have gone; then nobody misses the end.
             let _ = sender.send(encoder.end().map_err(|error| failed(&error))).await;
         });
-        SqlBytes { pieces, work: work.abort_handle() }
+        SqlBytes {
+            pieces,
+            work: work.abort_handle(),
+        }
     }
 }
 
@@ -140,7 +145,11 @@ impl Encoder {
             Format::Csv => (Kind::Csv, csv::begin(schema)),
             Format::Arrow => (Kind::Arrow(Box::new(IpcWriter::new(schema)?)), Vec::new()),
         };
-        Ok(Self { kind, out, first: true })
+        Ok(Self {
+            kind,
+            out,
+            first: true,
+        })
     }
 
     fn rows(&mut self, batch: &RecordBatch) -> Result<Bytes, ArrowError> {

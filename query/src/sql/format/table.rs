@@ -12,25 +12,59 @@ use super::cell::{Cell, cell, write_plain};
 /// Control characters are escaped, so that no label can steer a terminal. All rows are in memory twice.
 #[must_use]
 pub fn render_table(schema: &Schema, batches: &[RecordBatch]) -> String {
-    let names = schema.fields().iter().map(|field| visible(field.name())).collect();
+    let names = schema
+        .fields()
+        .iter()
+        .map(|field| visible(field.name()))
+        .collect();
     let mut lines: Vec<Vec<String>> = vec![names];
     for batch in batches {
         for row in 0..batch.num_rows() {
-            lines.push(batch.columns().iter().map(|column| shown(&cell(column.as_ref(), row))).collect());
+            lines.push(
+                batch
+                    .columns()
+                    .iter()
+                    .map(|column| shown(&cell(column.as_ref(), row)))
+                    .collect(),
+            );
         }
     }
-    let width_of = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let width_of = |column: usize| {
+        lines
+            .iter()
+            .map(|line| line[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<_> = (0..schema.fields().len()).map(width_of).collect();
-    let to_the_right: Vec<_> = schema.fields().iter().map(|field| is_number(field.data_type())).collect();
+    let to_the_right: Vec<_> = schema
+        .fields()
+        .iter()
+        .map(|field| is_number(field.data_type()))
+        .collect();
     let mut text = String::new();
     for (i, line) in lines.iter().enumerate() {
-        let cells = line.iter().zip(&widths).zip(&to_the_right).map(|((cell, width), right)| {
-            if *right { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
-        });
+        let cells = line
+            .iter()
+            .zip(&widths)
+            .zip(&to_the_right)
+            .map(|((cell, width), right)| {
+                if *right {
+                    format!("{cell:>width$}")
+                } else {
+                    format!("{cell:<width$}")
+                }
+            });
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');
         if i == 0 {
-            text.push_str(&widths.iter().map(|width| "─".repeat(*width)).collect::<Vec<_>>().join("  "));
+            text.push_str(
+                &widths
+                    .iter()
+                    .map(|width| "─".repeat(*width))
+                    .collect::<Vec<_>>()
+                    .join("  "),
+            );
             text.push('\n');
         }
     }
@@ -40,7 +74,12 @@ pub fn render_table(schema: &Schema, batches: &[RecordBatch]) -> String {
 /// One row, for tests.
 #[cfg(test)]
 pub(crate) fn render_line(batch: &RecordBatch, row: usize) -> String {
-    batch.columns().iter().map(|column| shown(&cell(column.as_ref(), row))).collect::<Vec<_>>().join(" | ")
+    batch
+        .columns()
+        .iter()
+        .map(|column| shown(&cell(column.as_ref(), row)))
+        .collect::<Vec<_>>()
+        .join(" | ")
 }
 
 fn is_number(data_type: &DataType) -> bool {

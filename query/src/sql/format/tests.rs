@@ -2,8 +2,8 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int64Array, ListArray, RecordBatch, StringViewArray,
-    StructArray, TimestampMillisecondArray, TimestampNanosecondArray, UInt64Array,
+    Array, ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int64Array, ListArray, RecordBatch,
+    StringViewArray, StructArray, TimestampMillisecondArray, TimestampNanosecondArray, UInt64Array,
 };
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
 use arrow::ipc::reader::StreamReader;
@@ -14,7 +14,8 @@ use crate::sql::labels_array;
 
 fn batch() -> RecordBatch {
     let texts: Vec<Option<&str>> = vec![Some("plain"), Some("a,\"b\"\r\nc"), None, Some("")];
-    let dictionary: DictionaryArray<Int32Type> = vec![Some("x"), None, Some("y"), Some("x")].into_iter().collect();
+    let dictionary: DictionaryArray<Int32Type> =
+        vec![Some("x"), None, Some("y"), Some("x")].into_iter().collect();
     let list = ListArray::from_iter_primitive::<arrow::datatypes::Float64Type, _, _>(vec![
         Some(vec![Some(1.0), None, Some(f64::NAN)]),
         None,
@@ -24,20 +25,57 @@ fn batch() -> RecordBatch {
     let inner: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3, 4]));
     let record = StructArray::from(vec![(Arc::new(Field::new("n", DataType::Int64, false)), inner)]);
     let columns: Vec<(&str, ArrayRef)> = vec![
-        ("ts", Arc::new(TimestampMillisecondArray::from(vec![0, -1, 1_767_225_600_123, 5]).with_timezone("UTC"))),
-        ("ns", Arc::new(TimestampNanosecondArray::from(vec![Some(1), None, Some(1_000_000), Some(0)]))),
-        ("value", Arc::new(Float64Array::from(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0]))),
-        ("float", Arc::new(Float64Array::from(vec![0.1, 1e300, 123_456_789.0, 5e-324]))),
-        ("big", Arc::new(Int64Array::from(vec![9_007_199_254_740_993, i64::MIN, 0, 1]))),
+        (
+            "ts",
+            Arc::new(TimestampMillisecondArray::from(vec![0, -1, 1_767_225_600_123, 5]).with_timezone("UTC")),
+        ),
+        (
+            "ns",
+            Arc::new(TimestampNanosecondArray::from(vec![
+                Some(1),
+                None,
+                Some(1_000_000),
+                Some(0),
+            ])),
+        ),
+        (
+            "value",
+            Arc::new(Float64Array::from(vec![
+                f64::NAN,
+                f64::INFINITY,
+                f64::NEG_INFINITY,
+                -0.0,
+            ])),
+        ),
+        (
+            "float",
+            Arc::new(Float64Array::from(vec![0.1, 1e300, 123_456_789.0, 5e-324])),
+        ),
+        (
+            "big",
+            Arc::new(Int64Array::from(vec![9_007_199_254_740_993, i64::MIN, 0, 1])),
+        ),
         ("unsigned", Arc::new(UInt64Array::from(vec![u64::MAX, 0, 1, 2]))),
         ("text", Arc::new(StringViewArray::from(texts))),
-        ("yes", Arc::new(BooleanArray::from(vec![Some(true), Some(false), None, None]))),
+        (
+            "yes",
+            Arc::new(BooleanArray::from(vec![Some(true), Some(false), None, None])),
+        ),
         ("dict", Arc::new(dictionary)),
-        ("labels", labels_array([vec![("job", "a\"b")], vec![], vec![("x", "1"), ("y", "2")], vec![]])),
+        (
+            "labels",
+            labels_array([
+                vec![("job", "a\"b")],
+                vec![],
+                vec![("x", "1"), ("y", "2")],
+                vec![],
+            ]),
+        ),
         ("list", Arc::new(list)),
         ("record", Arc::new(record)),
     ];
-    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()
+    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true)))
+        .unwrap()
 }
 
 fn as_json(batches: &[RecordBatch]) -> serde_json::Value {
@@ -63,9 +101,28 @@ fn json_is_exact() {
          "", null, "x", {}, [2.5], {"n": 4}],
     ]);
     assert_eq!(found["rows"], expected);
-    let types: Vec<_> = found["columns"].as_array().unwrap().iter().map(|c| c["type"].as_str().unwrap()).collect();
-    assert_eq!(types[..5], ["TIMESTAMP", "TIMESTAMP", "DOUBLE", "DOUBLE", "BIGINT"]);
-    assert_eq!(types[5..], ["BIGINT UNSIGNED", "VARCHAR", "BOOLEAN", "VARCHAR", "MAP", "DOUBLE[]", "STRUCT"]);
+    let types: Vec<_> = found["columns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        types[..5],
+        ["TIMESTAMP", "TIMESTAMP", "DOUBLE", "DOUBLE", "BIGINT"]
+    );
+    assert_eq!(
+        types[5..],
+        [
+            "BIGINT UNSIGNED",
+            "VARCHAR",
+            "BOOLEAN",
+            "VARCHAR",
+            "MAP",
+            "DOUBLE[]",
+            "STRUCT"
+        ]
+    );
 }
 
 #[test]
@@ -101,14 +158,22 @@ fn arrow_reads_back() {
     writer.end().unwrap();
     bytes.extend(writer.take());
     let reader = StreamReader::try_new(Cursor::new(bytes), None).unwrap();
-    assert_eq!(reader.schema().field_with_name("text").unwrap().data_type(), &DataType::Utf8);
+    assert_eq!(
+        reader.schema().field_with_name("text").unwrap().data_type(),
+        &DataType::Utf8
+    );
     let batches: Vec<_> = reader.map(Result::unwrap).collect();
     assert_eq!(batches.len(), 4);
     let bits: Vec<_> = batches
         .iter()
-        .map(|batch| batch.column_by_name("value").unwrap().to_data().buffers()[0].typed_data::<f64>()[0].to_bits())
+        .map(|batch| {
+            batch.column_by_name("value").unwrap().to_data().buffers()[0].typed_data::<f64>()[0].to_bits()
+        })
         .collect();
-    assert_eq!(bits, [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0].map(f64::to_bits));
+    assert_eq!(
+        bits,
+        [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0].map(f64::to_bits)
+    );
     let empty = IpcWriter::new(&Schema::empty()).map(|mut writer| {
         writer.end().unwrap();
         writer.take()

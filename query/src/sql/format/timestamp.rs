@@ -28,7 +28,13 @@ pub(crate) fn rfc3339_ns(ns: i64) -> String {
 fn write_seconds(text: &mut String, seconds: i64) {
     let (year, month, day) = civil(seconds.div_euclid(DAY_MS / 1_000));
     let of_day = seconds.rem_euclid(DAY_MS / 1_000);
-    let sign = if (0..=9_999).contains(&year) { "" } else if year < 0 { "-" } else { "+" };
+    let sign = if (0..=9_999).contains(&year) {
+        ""
+    } else if year < 0 {
+        "-"
+    } else {
+        "+"
+    };
     let year = year.unsigned_abs();
     let _ = write!(
         text,
@@ -49,7 +55,11 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let from_march = (5 * of_year + 2) / 153;
     let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let month = if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 

@@ -45,9 +45,12 @@ impl Column {
     }
 }
 
-
 /// One row per given series, one array per column. Columns that differ from row to row have none to show.
-pub(crate) fn series_arrays(snapshot: &Snapshot, columns: &[&Column], series: &[SeriesRef]) -> Vec<Option<ArrayRef>> {
+pub(crate) fn series_arrays(
+    snapshot: &Snapshot,
+    columns: &[&Column],
+    series: &[SeriesRef],
+) -> Vec<Option<ArrayRef>> {
     let mut labels: Vec<_> = columns
         .iter()
         .map(|column| match column {
@@ -67,13 +70,19 @@ pub(crate) fn series_arrays(snapshot: &Snapshot, columns: &[&Column], series: &[
             }
         }
     }
-    let arrays = labels.into_iter().zip(columns).map(|(labels, column)| match (labels, column) {
-        (Some((_, mut builder)), _) => Some(Arc::new(builder.finish()) as ArrayRef),
-        (None, Column::SeriesId) => {
-            let ids: Int64Array = series.iter().map(|series| snapshot.series_id(*series).0).collect();
-            Some(Arc::new(ids) as ArrayRef)
-        }
-        _ => None,
-    });
+    let arrays = labels
+        .into_iter()
+        .zip(columns)
+        .map(|(labels, column)| match (labels, column) {
+            (Some((_, mut builder)), _) => Some(Arc::new(builder.finish()) as ArrayRef),
+            (None, Column::SeriesId) => {
+                let ids: Int64Array = series
+                    .iter()
+                    .map(|series| snapshot.series_id(*series).0)
+                    .collect();
+                Some(Arc::new(ids) as ArrayRef)
+            }
+            _ => None,
+        });
     arrays.collect()
 }

@@ -18,13 +18,19 @@ pub(crate) struct Narrowed {
 
 impl Narrowed {
     fn exact(matchers: Vec<Matcher>) -> Self {
-        Self { matchers, exact: true }
+        Self {
+            matchers,
+            exact: true,
+        }
     }
 
     /// For conditions that are NULL, and so not true, on an absent label: that much a matcher can always say.
     fn at_least(mut matchers: Vec<Matcher>, label: &str) -> Self {
         matchers.extend(present(label));
-        Self { matchers, exact: false }
+        Self {
+            matchers,
+            exact: false,
+        }
     }
 }
 
@@ -46,7 +52,9 @@ pub(crate) fn matchers(expr: &Expr, label_of: &dyn Fn(&Expr) -> Option<String>) 
                 compare(&label_of(right)?, op.swap()?, text(left)?)
             }
         }
-        Expr::Like(like) if !like.case_insensitive && like.escape_char.is_none() => like_pattern(like, &label_of),
+        Expr::Like(like) if !like.case_insensitive && like.escape_char.is_none() => {
+            like_pattern(like, &label_of)
+        }
         Expr::InList(list) if list.negated => {
             let label = &label_of(&list.expr)?;
             let values = list.list.iter().map(text).collect::<Option<Vec<_>>>()?;
@@ -89,7 +97,9 @@ fn compare(label: &str, op: Operator, text: &str) -> Option<Narrowed> {
         Operator::RegexMatch => found_somewhere(label, text),
         Operator::RegexIMatch => found_somewhere(label, &format!("(?i){text}")),
         Operator::RegexNotMatch | Operator::RegexNotIMatch => Some(Narrowed::at_least(vec![], label)),
-        Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq => Some(Narrowed::at_least(vec![], label)),
+        Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq => {
+            Some(Narrowed::at_least(vec![], label))
+        }
         _ => None,
     }
 }
@@ -98,7 +108,10 @@ fn compare(label: &str, op: Operator, text: &str) -> Option<Narrowed> {
 /// too. So the matcher accepts at least what SQL accepts, and SQL has the last word.
 fn found_somewhere(label: &str, pattern: &str) -> Option<Narrowed> {
     let pattern = format!("(?s:.*)(?:{pattern})(?s:.*)");
-    Some(Narrowed::at_least(vec![Matcher::new(label, MatchOp::Regex, &pattern).ok()?], label))
+    Some(Narrowed::at_least(
+        vec![Matcher::new(label, MatchOp::Regex, &pattern).ok()?],
+        label,
+    ))
 }
 
 fn like_pattern(like: &Like, label_of: &dyn Fn(&Expr) -> Option<String>) -> Option<Narrowed> {
@@ -114,7 +127,11 @@ fn like_pattern(like: &Like, label_of: &dyn Fn(&Expr) -> Option<String>) -> Opti
             c => expression.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
         }
     }
-    let op = if like.negated { MatchOp::NotRegex } else { MatchOp::Regex };
+    let op = if like.negated {
+        MatchOp::NotRegex
+    } else {
+        MatchOp::Regex
+    };
     let matcher = Matcher::new(label, op, &expression).ok()?;
     Some(Narrowed::exact([vec![matcher], present(label).into()].concat()))
 }
@@ -125,11 +142,19 @@ fn alternatives<'e>(
     label_of: &dyn Fn(&Expr) -> Option<String>,
 ) -> Option<(String, Vec<&'e str>)> {
     match expr {
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => match (label_of(left), text(right)) {
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::Eq,
+            right,
+        }) => match (label_of(left), text(right)) {
             (Some(label), Some(value)) => Some((label, vec![value])),
             _ => Some((label_of(right)?, vec![text(left)?])),
         },
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::Or,
+            right,
+        }) => {
             let (label, mut values) = alternatives(left, label_of)?;
             let (same, more) = alternatives(right, label_of)?;
             values.extend(more);
@@ -138,7 +163,12 @@ fn alternatives<'e>(
         Expr::InList(list) if !list.negated => {
             // NULL among the alternatives makes the others no less true, and it matches nothing itself.
             let is_null = |expr: &&Expr| matches!(expr, Expr::Literal(value, _) if value.is_null());
-            let values = list.list.iter().filter(|expr| !is_null(expr)).map(text).collect::<Option<Vec<_>>>()?;
+            let values = list
+                .list
+                .iter()
+                .filter(|expr| !is_null(expr))
+                .map(text)
+                .collect::<Option<Vec<_>>>()?;
             Some((label_of(&list.expr)?, values))
         }
         _ => None,
@@ -151,7 +181,9 @@ fn equal_to_one_of(label: &str, values: &[&str]) -> Option<Narrowed> {
     match values.as_slice() {
         [] => Some(Narrowed::at_least(vec![], label)),
         [value] => Some(Narrowed::exact(vec![Matcher::equal(label, value)])),
-        values => Some(Narrowed::exact(vec![Matcher::new(label, MatchOp::Regex, &one_of(values)?).ok()?])),
+        values => Some(Narrowed::exact(vec![
+            Matcher::new(label, MatchOp::Regex, &one_of(values)?).ok()?,
+        ])),
     }
 }
 
@@ -159,15 +191,22 @@ fn one_of(values: &[&str]) -> Option<String> {
     if values.len() > ALTERNATIVES_MAX {
         return None;
     }
-    Some(values.iter().map(|value| regex::escape(value)).collect::<Vec<_>>().join("|"))
+    Some(
+        values
+            .iter()
+            .map(|value| regex::escape(value))
+            .collect::<Vec<_>>()
+            .join("|"),
+    )
 }
 
 /// A literal text.
 fn text(expr: &Expr) -> Option<&str> {
     match without_string_cast(expr) {
-        Expr::Literal(ScalarValue::Utf8(text) | ScalarValue::Utf8View(text) | ScalarValue::LargeUtf8(text), _) => {
-            text.as_deref()
-        }
+        Expr::Literal(
+            ScalarValue::Utf8(text) | ScalarValue::Utf8View(text) | ScalarValue::LargeUtf8(text),
+            _,
+        ) => text.as_deref(),
         _ => None,
     }
 }
@@ -176,7 +215,8 @@ fn text(expr: &Expr) -> Option<&str> {
 fn without_string_cast(expr: &Expr) -> &Expr {
     match expr {
         Expr::Cast(Cast { expr: inner, field }) | Expr::TryCast(TryCast { expr: inner, field })
-            if field.data_type().is_string() && !matches!(inner.as_ref(), Expr::Literal(value, _) if !value.data_type().is_string()) =>
+            if field.data_type().is_string()
+                && !matches!(inner.as_ref(), Expr::Literal(value, _) if !value.data_type().is_string()) =>
         {
             without_string_cast(inner)
         }

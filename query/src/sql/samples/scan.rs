@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, RecordBatch, RecordBatchOptions, TimestampMillisecondArray, UInt32Array,
+    ArrayRef, BooleanArray, Float64Array, RecordBatch, RecordBatchOptions, TimestampMillisecondArray,
+    UInt32Array,
 };
 use arrow::compute::take;
 use arrow::datatypes::SchemaRef;
@@ -49,7 +50,12 @@ impl SamplesScan {
         let stats = opened.stats();
         let groups = group(opened.into_partitions(), target_partitions);
         let partitions = groups.len();
-        Self { view: Arc::new(view), stats, groups: Mutex::new(groups.into_iter().map(Some).collect()), partitions }
+        Self {
+            view: Arc::new(view),
+            stats,
+            groups: Mutex::new(groups.into_iter().map(Some).collect()),
+            partitions,
+        }
     }
 
     fn take_group(&self, index: usize) -> Vec<ScanPartition> {
@@ -57,8 +63,14 @@ impl SamplesScan {
         if let Some(partitions) = groups.get_mut(index).and_then(Option::take) {
             return partitions;
         }
-        let opened = self.view.snapshot.scan(&self.view.series, self.view.selection.range);
-        group(opened.into_partitions(), self.partitions).into_iter().nth(index).unwrap_or_default()
+        let opened = self
+            .view
+            .snapshot
+            .scan(&self.view.series, self.view.selection.range);
+        group(opened.into_partitions(), self.partitions)
+            .into_iter()
+            .nth(index)
+            .unwrap_or_default()
     }
 }
 
@@ -67,7 +79,9 @@ fn group(partitions: Vec<ScanPartition>, count: usize) -> Vec<Vec<ScanPartition>
     let groups = count.min(partitions.len()).max(1);
     let (each, larger) = (partitions.len() / groups, partitions.len() % groups);
     let mut partitions = partitions.into_iter();
-    (0..groups).map(|i| partitions.by_ref().take(each + usize::from(i < larger)).collect()).collect()
+    (0..groups)
+        .map(|i| partitions.by_ref().take(each + usize::from(i < larger)).collect())
+        .collect()
 }
 
 impl Source for SamplesScan {
@@ -86,7 +100,11 @@ impl Source for SamplesScan {
     fn open(&self, partition: usize, _: &TaskContext) -> Result<Batches> {
         let view = Arc::clone(&self.view);
         let left = view.limit.unwrap_or(usize::MAX);
-        Ok(Box::new(Reader { view, partitions: self.take_group(partition).into(), left }))
+        Ok(Box::new(Reader {
+            view,
+            partitions: self.take_group(partition).into(),
+            left,
+        }))
     }
 
     fn describe(&self) -> Vec<(&'static str, String)> {
@@ -120,7 +138,11 @@ impl Source for SamplesScan {
     fn ascending(&self) -> Option<usize> {
         // Within one series instants ascend, and what a partition reads later is later in time. Of several
         // series, each begins anew.
-        let ts = self.view.columns.iter().position(|column| *column == Column::Ts)?;
+        let ts = self
+            .view
+            .columns
+            .iter()
+            .position(|column| *column == Column::Ts)?;
         (self.view.series.len() == 1).then_some(ts)
     }
 }
@@ -153,7 +175,10 @@ impl Reader {
             }
             // The arrays of the batch take the block's memory over, so that each block is a new one.
             let mut block = SampleBlock::default();
-            if !partition.next_block(&mut block).map_err(|error| DataFusionError::External(Box::new(error)))? {
+            if !partition
+                .next_block(&mut block)
+                .map_err(|error| DataFusionError::External(Box::new(error)))?
+            {
                 self.partitions.pop_front();
                 continue;
             }
@@ -216,19 +241,34 @@ impl SamplesView {
         let (mut ts, mut values) = (block.ts, block.values);
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
         for (i, column) in self.columns.iter().enumerate() {
-            arrays.push(match (column, of_series.get_mut(i).and_then(Option::take), &run_of_row, &stale) {
-                (Column::Ts, ..) => {
-                    let ts = TimestampMillisecondArray::from(std::mem::take(&mut ts));
-                    Arc::new(ts.with_timezone("UTC"))
-                }
-                (Column::Value, ..) => Arc::new(Float64Array::from(std::mem::take(&mut values))),
-                (Column::Stale, .., Some(stale)) => Arc::clone(stale),
-                (_, Some(of_series), Some(run_of_row), _) => take(&of_series, run_of_row, None)?,
-                _ => return Err(DataFusionError::Internal(format!("column {column:?} has no rows"))),
-            });
+            arrays.push(
+                match (
+                    column,
+                    of_series.get_mut(i).and_then(Option::take),
+                    &run_of_row,
+                    &stale,
+                ) {
+                    (Column::Ts, ..) => {
+                        let ts = TimestampMillisecondArray::from(std::mem::take(&mut ts));
+                        Arc::new(ts.with_timezone("UTC"))
+                    }
+                    (Column::Value, ..) => Arc::new(Float64Array::from(std::mem::take(&mut values))),
+                    (Column::Stale, .., Some(stale)) => Arc::clone(stale),
+                    (_, Some(of_series), Some(run_of_row), _) => take(&of_series, run_of_row, None)?,
+                    _ => {
+                        return Err(DataFusionError::Internal(format!(
+                            "column {column:?} has no rows"
+                        )));
+                    }
+                },
+            );
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)?)
+        Ok(RecordBatch::try_new_with_options(
+            Arc::clone(&self.schema),
+            arrays,
+            &options,
+        )?)
     }
 }
 
@@ -241,7 +281,10 @@ mod tests {
 
     #[test]
     fn markers_are_dropped_from_their_runs() {
-        let run = |series, end| SeriesRun { series: SeriesRef(series), end };
+        let run = |series, end| SeriesRun {
+            series: SeriesRef(series),
+            end,
+        };
         let mut block = SampleBlock {
             runs: vec![run(0, 2), run(1, 3), run(2, 5)],
             ts: vec![1, 2, 3, 4, 5],

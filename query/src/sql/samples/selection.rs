@@ -54,14 +54,22 @@ pub(crate) struct Selection {
 impl Selection {
     /// Everything that passes the given matchers.
     pub(crate) fn of(matchers: Vec<Matcher>) -> Self {
-        Self { range: TimeRange::ALL, matchers, residual: Vec::new() }
+        Self {
+            range: TimeRange::ALL,
+            matchers,
+            residual: Vec::new(),
+        }
     }
 
     /// Takes over as much of a condition as keeps SQL's meaning. `column_of` finds a column by its name.
     pub(crate) fn add<'a>(&mut self, expr: &Expr, column_of: &dyn Fn(&str) -> Option<&'a Column>) -> Outcome {
         if let Some(bounds) = time_bounds(expr, "ts") {
             self.range = self.range.intersect(&bounds.range);
-            return if bounds.exact { Outcome::Exact } else { Outcome::Inexact };
+            return if bounds.exact {
+                Outcome::Exact
+            } else {
+                Outcome::Inexact
+            };
         }
         if !is_about(expr, &|name| column_of(name).is_some_and(Column::is_of_series)) {
             return Outcome::Unsupported;
@@ -75,7 +83,8 @@ impl Selection {
         };
         let narrowed = matchers(expr, &label_of);
         let exact = narrowed.as_ref().is_some_and(|narrowed| narrowed.exact);
-        self.matchers.extend(narrowed.into_iter().flat_map(|narrowed| narrowed.matchers));
+        self.matchers
+            .extend(narrowed.into_iter().flat_map(|narrowed| narrowed.matchers));
         if !exact {
             self.residual.push(expr.clone());
         }
@@ -105,17 +114,29 @@ impl Selection {
             return Ok(Vec::new());
         }
         let selected = snapshot.select(&self.matchers);
-        let Some(condition) = conjunction(self.residual.iter().cloned()) else { return Ok(selected) };
+        let Some(condition) = conjunction(self.residual.iter().cloned()) else {
+            return Ok(selected);
+        };
         let names = condition.column_refs();
-        let read: Vec<usize> =
-            (0..columns.len()).filter(|i| names.iter().any(|n| n.name == *schema.field(*i).name())).collect();
+        let read: Vec<usize> = (0..columns.len())
+            .filter(|i| names.iter().any(|n| n.name == *schema.field(*i).name()))
+            .collect();
         let schema = schema.project(&read)?;
         let columns: Vec<&Column> = read.iter().map(|i| &columns[*i]).collect();
         let mut passed = Vec::new();
         for series in selected.chunks(SERIES_PER_BATCH) {
-            let arrays = series_arrays(snapshot, &columns, series).into_iter().flatten().collect();
+            let arrays = series_arrays(snapshot, &columns, series)
+                .into_iter()
+                .flatten()
+                .collect();
             let passes = evaluate_on(state, &condition, &schema, arrays, series.len())?;
-            passed.extend(series.iter().zip(passes).filter(|(_, passes)| *passes).map(|(series, _)| *series));
+            passed.extend(
+                series
+                    .iter()
+                    .zip(passes)
+                    .filter(|(_, passes)| *passes)
+                    .map(|(series, _)| *series),
+            );
         }
         Ok(passed)
     }
@@ -127,14 +148,20 @@ pub(crate) fn shown_range(range: &TimeRange) -> String {
         return "empty".to_owned();
     }
     let shown = |ts: TimestampMs, open: TimestampMs| if ts == open { String::new() } else { rfc3339(ts.0) };
-    format!("[{}..{}]", shown(range.start, TimestampMs::MIN), shown(range.end, TimestampMs::MAX))
+    format!(
+        "[{}..{}]",
+        shown(range.start, TimestampMs::MIN),
+        shown(range.end, TimestampMs::MAX)
+    )
 }
 
 /// For a condition that the scan had taken over and that the optimizer has since rewritten beyond recognition:
 /// to go on would give rows that do not meet it.
 pub(crate) fn unrecognised(condition: &Expr) -> DataFusionError {
     let message = format!("the condition {condition} cannot be evaluated where it was placed");
-    SqlError::new(SqlErrorCode::Unsupported, message).with_hint("write the condition in another way").into()
+    SqlError::new(SqlErrorCode::Unsupported, message)
+        .with_hint("write the condition in another way")
+        .into()
 }
 
 /// Evaluates a condition on rows; NULL counts as false, as in WHERE.
@@ -148,10 +175,16 @@ pub(crate) fn evaluate_on(
     let df_schema = DFSchema::try_from(schema.clone())?;
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     let batch = RecordBatch::try_new_with_options(SchemaRef::new(schema.clone()), arrays, &options)?;
-    let value = state.create_physical_expr(condition.clone(), &df_schema)?.evaluate(&batch)?;
+    let value = state
+        .create_physical_expr(condition.clone(), &df_schema)?
+        .evaluate(&batch)?;
     let array = value.into_array(rows)?;
-    let Some(passes) = array.as_boolean_opt() else { return Ok(vec![false; rows]) };
-    Ok((0..rows).map(|row| passes.is_valid(row) && passes.value(row)).collect())
+    let Some(passes) = array.as_boolean_opt() else {
+        return Ok(vec![false; rows]);
+    };
+    Ok((0..rows)
+        .map(|row| passes.is_valid(row) && passes.value(row))
+        .collect())
 }
 
 /// Whether all columns of a condition pass `is_column`, and it consists of nothing that could fail, change from
@@ -162,7 +195,9 @@ pub(crate) fn is_about(expr: &Expr, is_column: &dyn Fn(&str) -> bool) -> bool {
         fine &= match node {
             Expr::Column(column) => is_column(&column.name),
             Expr::BinaryExpr(binary) => is_total(binary.op),
-            Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => field.data_type().is_string(),
+            Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => {
+                field.data_type().is_string()
+            }
             Expr::ScalarFunction(call) => is_total_function(call.name()),
             Expr::Alias(_)
             | Expr::Literal(..)
@@ -182,7 +217,11 @@ pub(crate) fn is_about(expr: &Expr, is_column: &dyn Fn(&str) -> bool) -> bool {
             | Expr::InList(_) => true,
             _ => false,
         };
-        Ok(if fine { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+        Ok(if fine {
+            TreeNodeRecursion::Continue
+        } else {
+            TreeNodeRecursion::Stop
+        })
     });
     visited.is_ok() && fine
 }
@@ -190,8 +229,9 @@ pub(crate) fn is_about(expr: &Expr, is_column: &dyn Fn(&str) -> bool) -> bool {
 /// Operators that have a result for all values of their types.
 fn is_total(op: Operator) -> bool {
     use Operator::{
-        And, Eq, Gt, GtEq, ILikeMatch, IsDistinctFrom, IsNotDistinctFrom, LikeMatch, Lt, LtEq, NotEq, NotILikeMatch,
-        NotLikeMatch, Or, RegexIMatch, RegexMatch, RegexNotIMatch, RegexNotMatch, StringConcat,
+        And, Eq, Gt, GtEq, ILikeMatch, IsDistinctFrom, IsNotDistinctFrom, LikeMatch, Lt, LtEq, NotEq,
+        NotILikeMatch, NotLikeMatch, Or, RegexIMatch, RegexMatch, RegexNotIMatch, RegexNotMatch,
+        StringConcat,
     };
     matches!(
         op,

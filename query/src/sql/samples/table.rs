@@ -61,7 +61,12 @@ impl SamplesTable {
     fn new(snapshot: Snapshot, metric: Option<String>, columns: Vec<(String, Column)>) -> Self {
         let fields: Vec<_> = columns.iter().map(|(name, column)| column.field(name)).collect();
         let columns = columns.into_iter().map(|(_, column)| column).collect();
-        Self { snapshot, metric, columns, schema: Arc::new(Schema::new(fields)) }
+        Self {
+            snapshot,
+            metric,
+            columns,
+            schema: Arc::new(Schema::new(fields)),
+        }
     }
 
     fn column(&self, name: &str) -> Option<&Column> {
@@ -69,13 +74,20 @@ impl SamplesTable {
     }
 
     fn selection(&self) -> Selection {
-        Selection::of(self.metric.iter().map(|metric| Matcher::equal(METRIC_NAME, metric)).collect())
+        Selection::of(
+            self.metric
+                .iter()
+                .map(|metric| Matcher::equal(METRIC_NAME, metric))
+                .collect(),
+        )
     }
 }
 
 impl fmt::Debug for SamplesTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SamplesTable").field("metric", &self.metric).finish_non_exhaustive()
+        f.debug_struct("SamplesTable")
+            .field("metric", &self.metric)
+            .finish_non_exhaustive()
     }
 }
 
@@ -91,7 +103,10 @@ impl TableProvider for SamplesTable {
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         let column_of = |name: &str| self.column(name);
-        Ok(filters.iter().map(|filter| self.selection().add(filter, &column_of).into()).collect())
+        Ok(filters
+            .iter()
+            .map(|filter| self.selection().add(filter, &column_of).into())
+            .collect())
     }
 
     async fn scan(
@@ -119,6 +134,9 @@ impl TableProvider for SamplesTable {
             with_stale: self.metric.is_none(),
             limit,
         };
-        Ok(Arc::new(ScanExec::new(Arc::new(SamplesScan::new(view, state.config().target_partitions())))))
+        Ok(Arc::new(ScanExec::new(Arc::new(SamplesScan::new(
+            view,
+            state.config().target_partitions(),
+        )))))
     }
 }

@@ -19,18 +19,28 @@ pub(crate) struct Bounds {
 pub(crate) fn time_bounds(expr: &Expr, name: &str) -> Option<Bounds> {
     match expr {
         Expr::Alias(alias) => time_bounds(&alias.expr, name),
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
-            match (time_bounds(left, name), time_bounds(right, name)) {
-                (Some(a), Some(b)) => {
-                    Some(Bounds { range: a.range.intersect(&b.range), exact: a.exact && b.exact })
-                }
-                (Some(one), None) | (None, Some(one)) => Some(Bounds { exact: false, ..one }),
-                (None, None) => None,
-            }
-        }
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::And,
+            right,
+        }) => match (time_bounds(left, name), time_bounds(right, name)) {
+            (Some(a), Some(b)) => Some(Bounds {
+                range: a.range.intersect(&b.range),
+                exact: a.exact && b.exact,
+            }),
+            (Some(one), None) | (None, Some(one)) => Some(Bounds { exact: false, ..one }),
+            (None, None) => None,
+        },
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::Or,
+            right,
+        }) => {
             let (a, b) = (time_bounds(left, name)?, time_bounds(right, name)?);
-            Some(Bounds { range: span(&a.range, &b.range), exact: false })
+            Some(Bounds {
+                range: span(&a.range, &b.range),
+                exact: false,
+            })
         }
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
             if is_instant(left, name) {
@@ -41,10 +51,18 @@ pub(crate) fn time_bounds(expr: &Expr, name: &str) -> Option<Bounds> {
                 None
             }
         }
-        Expr::Between(Between { expr, negated: false, low, high }) if is_instant(expr, name) => {
+        Expr::Between(Between {
+            expr,
+            negated: false,
+            low,
+            high,
+        }) if is_instant(expr, name) => {
             let low = compare(Operator::GtEq, literal_ns(low)?)?;
             let high = compare(Operator::LtEq, literal_ns(high)?)?;
-            Some(Bounds { range: low.range.intersect(&high.range), exact: true })
+            Some(Bounds {
+                range: low.range.intersect(&high.range),
+                exact: true,
+            })
         }
         Expr::InList(list) if !list.negated && is_instant(&list.expr, name) => {
             let mut spanned: Option<TimeRange> = None;
@@ -63,7 +81,10 @@ fn span(a: &TimeRange, b: &TimeRange) -> TimeRange {
     match (a.is_empty(), b.is_empty()) {
         (true, _) => *b,
         (_, true) => *a,
-        _ => TimeRange { start: a.start.min(b.start), end: a.end.max(b.end) },
+        _ => TimeRange {
+            start: a.start.min(b.start),
+            end: a.end.max(b.end),
+        },
     }
 }
 
@@ -81,7 +102,9 @@ fn is_instant(expr: &Expr, name: &str) -> bool {
 
 /// A literal instant in nanoseconds, wide enough for every unit.
 fn literal_ns(expr: &Expr) -> Option<i128> {
-    let Expr::Literal(value, _) = expr else { return None };
+    let Expr::Literal(value, _) = expr else {
+        return None;
+    };
     let (count, unit_ns) = match value {
         ScalarValue::TimestampSecond(Some(count), _) => (*count, 1_000_000_000),
         ScalarValue::TimestampMillisecond(Some(count), _) => (*count, 1_000_000),
@@ -108,7 +131,11 @@ fn compare(op: Operator, literal_ns: i128) -> Option<Bounds> {
     // A literal beyond the range of milliseconds leaves everything or nothing.
     let clamp = |ms: i128| i64::try_from(ms.clamp(i64::MIN.into(), i64::MAX.into())).unwrap_or_default();
     let nothing = start > i128::from(i64::MAX) || end < i128::from(i64::MIN) || start > end;
-    let range = if nothing { TimeRange::new(1, 0) } else { TimeRange::new(clamp(start), clamp(end)) };
+    let range = if nothing {
+        TimeRange::new(1, 0)
+    } else {
+        TimeRange::new(clamp(start), clamp(end))
+    };
     Some(Bounds { range, exact: true })
 }
 
@@ -156,8 +183,15 @@ mod tests {
         assert_eq!(range(&ts().lt_eq(ns(-1_500_000))), Some((i64::MIN, -2, true)));
         let never = time_bounds(&ts().eq(ns(1_500_000)), "ts").unwrap();
         assert!(never.range.is_empty() && never.exact);
-        assert_eq!(range(&ts().lt(at(ScalarValue::TimestampSecond(Some(i64::MAX), None)))), Some((i64::MIN, i64::MAX, true)));
-        let beyond = time_bounds(&ts().gt(at(ScalarValue::TimestampSecond(Some(i64::MAX), None))), "ts").unwrap();
+        assert_eq!(
+            range(&ts().lt(at(ScalarValue::TimestampSecond(Some(i64::MAX), None)))),
+            Some((i64::MIN, i64::MAX, true))
+        );
+        let beyond = time_bounds(
+            &ts().gt(at(ScalarValue::TimestampSecond(Some(i64::MAX), None))),
+            "ts",
+        )
+        .unwrap();
         assert!(beyond.range.is_empty());
     }
 
@@ -166,9 +200,15 @@ mod tests {
         let ts = || col("ts");
         assert_eq!(range(&ts().gt(ms(5)).and(ts().lt(ms(9)))), Some((6, 8, true)));
         assert_eq!(range(&ts().eq(ms(5)).or(ts().eq(ms(9)))), Some((5, 9, false)));
-        assert_eq!(range(&ts().gt(ms(5)).and(col("a").eq(lit("x")))), Some((6, i64::MAX, false)));
+        assert_eq!(
+            range(&ts().gt(ms(5)).and(col("a").eq(lit("x")))),
+            Some((6, i64::MAX, false))
+        );
         assert_eq!(range(&ts().gt(ms(5)).or(col("a").eq(lit("x")))), None);
-        assert_eq!(range(&ts().in_list(vec![ms(5), ms(1)], false)), Some((1, 5, false)));
+        assert_eq!(
+            range(&ts().in_list(vec![ms(5), ms(1)], false)),
+            Some((1, 5, false))
+        );
         assert_eq!(range(&ts().in_list(vec![ms(5), ms(1)], true)), None);
     }
 }

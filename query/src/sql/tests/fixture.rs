@@ -28,16 +28,33 @@ pub(super) struct Store {
 impl Store {
     /// An empty store whose clock stands two days after [`START_MS`].
     pub(super) fn new() -> Self {
-        Self::with_limits(SqlLimits { target_partitions: 3, ..SqlLimits::default() })
+        Self::with_limits(SqlLimits {
+            target_partitions: 3,
+            ..SqlLimits::default()
+        })
     }
 
     pub(super) fn with_limits(limits: SqlLimits) -> Self {
         let clock = Arc::new(ManualClock::new(TimestampMs(START_MS + 48 * HOUR_MS)));
-        let options = Options { background: false, ..Options::default() };
+        let options = Options {
+            background: false,
+            ..Options::default()
+        };
         let engine = Engine::open(Arc::new(SimVfs::new(0)), Arc::clone(&clock) as _, options).unwrap();
-        let sql = SqlEngine::new(Arc::new(Arc::clone(&engine)), vec![alerts()], limits, Arc::clone(&clock) as _).unwrap();
+        let sql = SqlEngine::new(
+            Arc::new(Arc::clone(&engine)),
+            vec![alerts()],
+            limits,
+            Arc::clone(&clock) as _,
+        )
+        .unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        Self { engine, clock, sql, runtime }
+        Self {
+            engine,
+            clock,
+            sql,
+            runtime,
+        }
     }
 
     pub(super) fn sql(&self) -> &SqlEngine {
@@ -61,11 +78,13 @@ impl Store {
 
     /// The answer, a line per row.
     pub(super) fn rows(&self, sql: &str) -> Vec<String> {
-        self.try_rows(sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
+        self.try_rows(sql)
+            .unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
     pub(super) fn try_rows(&self, sql: &str) -> Result<Vec<String>, SqlError> {
-        self.block_on(async { self.sql.query(sql).await?.collect_batches().await }).map(|batches| lines(&batches))
+        self.block_on(async { self.sql.query(sql).await?.collect_batches().await })
+            .map(|batches| lines(&batches))
     }
 
     pub(super) fn rows_of(&self, stream: SqlStream) -> Vec<String> {
@@ -77,18 +96,39 @@ impl Store {
         let store = Self::new();
         let hours = |value: &dyn Fn(i64) -> f64| (0..48).map(|h| (h * HOUR_MS, value(h))).collect::<Vec<_>>();
         store.write(r#"up{instance="a:1", job="api"}"#, &hours(&|_| 1.0));
-        store.write(r#"up{instance="b:1", job="api"}"#, &hours(&|h| f64::from(u8::from(h % 10 != 3))));
-        store.write(r#"up{job="db"}"#, &hours(&|h| if h == 47 { stale_nan() } else { 1.0 }));
+        store.write(
+            r#"up{instance="b:1", job="api"}"#,
+            &hours(&|h| f64::from(u8::from(h % 10 != 3))),
+        );
+        store.write(
+            r#"up{job="db"}"#,
+            &hours(&|h| if h == 47 { stale_nan() } else { 1.0 }),
+        );
         store.engine.flush().unwrap();
         for (code, rate) in [("200", 100.0), ("404", 5.0), ("500", 1.0)] {
-            let series = format!(r#"http_requests_total{{code="{code}", instance="a:1", job="api", path="/v1/x_y"}}"#);
+            let series =
+                format!(r#"http_requests_total{{code="{code}", instance="a:1", job="api", path="/v1/x_y"}}"#);
             store.write(&series, &hours(&|h| rate * h as f64));
         }
         store.write(r#"{"__name__"="job:rate5m", job="api"}"#, &[(0, 0.5)]);
-        store.write(r#"{"__name__"="Weird Name", Job="x", job="y", ts="t", value="v", "my.label"="dot"}"#, &[(0, 7.0)]);
+        store.write(
+            r#"{"__name__"="Weird Name", Job="x", job="y", ts="t", value="v", "my.label"="dot"}"#,
+            &[(0, 7.0)],
+        );
         store.write(r#"{"__name__"="clash", ts="1", ts_="2"}"#, &[(0, 1.0)]);
-        let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, 0.1, 1e300, 123_456_789.0];
-        store.write("odd_values{}", &odd.iter().zip(0..).map(|(v, i)| (i, *v)).collect::<Vec<_>>());
+        let odd = [
+            f64::NAN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            -0.0,
+            0.1,
+            1e300,
+            123_456_789.0,
+        ];
+        store.write(
+            "odd_values{}",
+            &odd.iter().zip(0..).map(|(v, i)| (i, *v)).collect::<Vec<_>>(),
+        );
         store.write(r#"multi{text="line\nbreak, \"quoted\""}"#, &[(0, 1.0)]);
         for (lane, values) in [
             ("score", vec![(0, 0.5), (HOUR_MS, 9.5), (2 * HOUR_MS, 0.1)]),
@@ -121,7 +161,10 @@ pub(super) fn labels(series: &str) -> Labels {
 }
 
 fn lines(batches: &[RecordBatch]) -> Vec<String> {
-    batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| render_line(batch, row))).collect()
+    batches
+        .iter()
+        .flat_map(|batch| (0..batch.num_rows()).map(move |row| render_line(batch, row)))
+        .collect()
 }
 
 /// A table such as the server gives.
@@ -136,5 +179,9 @@ fn alerts() -> SystemTable {
         let columns: Vec<ArrayRef> = vec![rule, Arc::new(Int64Array::from(vec![1, 9_007_199_254_740_993]))];
         RecordBatch::try_new(Arc::clone(&of_rows), columns).unwrap()
     };
-    SystemTable { name: "alerts".to_owned(), schema, rows: Arc::new(rows) }
+    SystemTable {
+        name: "alerts".to_owned(),
+        schema,
+        rows: Arc::new(rows),
+    }
 }

@@ -19,19 +19,35 @@ fn big(limits: SqlLimits) -> Store {
 
 #[test]
 fn a_query_ends_at_its_timeout() {
-    let store = big(SqlLimits { timeout: Duration::from_millis(200), ..SqlLimits::default() });
+    let store = big(SqlLimits {
+        timeout: Duration::from_millis(200),
+        ..SqlLimits::default()
+    });
     let error = store.try_rows(ENDLESS).unwrap_err();
     assert_eq!(error.code, SqlErrorCode::Timeout, "{error}");
-    assert_eq!(store.rows("SELECT count(*) FROM big"), ["2000"], "the next query runs");
+    assert_eq!(
+        store.rows("SELECT count(*) FROM big"),
+        ["2000"],
+        "the next query runs"
+    );
 }
 
 #[test]
 fn a_query_ends_when_its_reader_goes() {
-    let limits = SqlLimits { running_max: 1, waiting_max: 0, ..SqlLimits::default() };
+    let limits = SqlLimits {
+        running_max: 1,
+        waiting_max: 0,
+        ..SqlLimits::default()
+    };
     let store = big(limits);
-    let mut running = store.block_on(store.sql().query("SELECT a.value FROM big a, big b")).unwrap();
+    let mut running = store
+        .block_on(store.sql().query("SELECT a.value FROM big a, big b"))
+        .unwrap();
     assert!(store.block_on(running.next()).unwrap().is_ok());
-    assert_eq!(store.try_rows("SELECT 1").unwrap_err().code, SqlErrorCode::Overloaded);
+    assert_eq!(
+        store.try_rows("SELECT 1").unwrap_err().code,
+        SqlErrorCode::Overloaded
+    );
     drop(running);
     store.block_on(async {
         // The place is free as soon as the work has noticed, which takes a batch at most.
@@ -47,7 +63,11 @@ fn a_query_ends_when_its_reader_goes() {
 
 #[test]
 fn a_query_ends_when_the_call_is_dropped() {
-    let limits = SqlLimits { running_max: 1, waiting_max: 1, ..SqlLimits::default() };
+    let limits = SqlLimits {
+        running_max: 1,
+        waiting_max: 1,
+        ..SqlLimits::default()
+    };
     let store = big(limits);
     let endless = store.block_on(store.sql().query(ENDLESS)).unwrap();
     store.block_on(async {
@@ -64,7 +84,10 @@ fn a_query_ends_when_the_call_is_dropped() {
 
 #[test]
 fn a_query_ends_at_its_memory_limit() {
-    let limits = SqlLimits { query_memory_bytes: 1 << 20, ..SqlLimits::default() };
+    let limits = SqlLimits {
+        query_memory_bytes: 1 << 20,
+        ..SqlLimits::default()
+    };
     let store = big(limits);
     for sql in [
         "SELECT a.value, b.ts FROM big a, big b ORDER BY a.value * b.value",
@@ -83,24 +106,43 @@ fn a_query_ends_at_its_memory_limit() {
 fn nothing_from_outside_makes_it_fall() {
     let store = big(SqlLimits::default());
     let numbers = (0..20_000).map(|i| i.to_string()).collect::<Vec<_>>().join(",");
-    let texts = (0..20_000).map(|i| format!("'x{i}'")).collect::<Vec<_>>().join(",");
-    let ors = (0..400).map(|i| format!("value = {i}")).collect::<Vec<_>>().join(" OR ");
+    let texts = (0..20_000)
+        .map(|i| format!("'x{i}'"))
+        .collect::<Vec<_>>()
+        .join(",");
+    let ors = (0..400)
+        .map(|i| format!("value = {i}"))
+        .collect::<Vec<_>>()
+        .join(" OR ");
     let sum = vec!["value"; 900].join(" + ");
     let unions = vec!["SELECT 1"; 200].join(" UNION ALL ");
     let nested = format!("{}SELECT 1{}", "SELECT * FROM (".repeat(30), ")".repeat(30));
-    let columns = (0..1_000).map(|i| format!("value AS c{i}")).collect::<Vec<_>>().join(", ");
-    let joins = (0..20).map(|i| format!(" JOIN big b{i} ON big.ts = b{i}.ts")).collect::<String>();
+    let columns = (0..1_000)
+        .map(|i| format!("value AS c{i}"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let joins = (0..20)
+        .map(|i| format!(" JOIN big b{i} ON big.ts = b{i}.ts"))
+        .collect::<String>();
     for (sql, expected) in [
-        (format!("SELECT count(*) FROM big WHERE value IN ({numbers})"), "2000"),
-        (format!("SELECT count(*) FROM samples WHERE metric IN ({texts}, 'big')"), "2000"),
+        (
+            format!("SELECT count(*) FROM big WHERE value IN ({numbers})"),
+            "2000",
+        ),
+        (
+            format!("SELECT count(*) FROM samples WHERE metric IN ({texts}, 'big')"),
+            "2000",
+        ),
         (format!("SELECT count(*) FROM big WHERE {ors}"), "400"),
         (format!("SELECT count(*) FROM big WHERE {sum} >= 0"), "2000"),
         (format!("SELECT count(*) FROM ({unions})"), "200"),
         (nested, "1"),
-        (format!("SELECT count(*) FROM (SELECT {columns} FROM big LIMIT 1)"), "1"),
+        (
+            format!("SELECT count(*) FROM (SELECT {columns} FROM big LIMIT 1)"),
+            "1",
+        ),
         (format!("SELECT count(*) FROM big{joins}"), "2000"),
     ] {
-        eprintln!("{:?} {}", std::time::SystemTime::now(), &sql[..60]);
         assert_eq!(store.rows(&sql), [expected], "{}", &sql[..60]);
     }
     for sql in [
@@ -138,35 +180,69 @@ fn nothing_from_outside_makes_it_fall() {
         "EXPLAIN FORMAT TREE SELECT * FROM big",
         "SELECT * FROM information_schema.df_settings",
     ] {
-        eprintln!("{:?} {sql}", std::time::SystemTime::now());
         if let Err(error) = store.try_rows(sql) {
             assert_ne!(error.code, SqlErrorCode::Timeout, "{sql}");
-            assert!(!error.to_string().to_lowercase().contains("bug"), "{sql}: {error}");
+            assert!(
+                !error.to_string().to_lowercase().contains("bug"),
+                "{sql}: {error}"
+            );
             assert!(!error.to_string().contains("DataFusion"), "{sql}: {error}");
         }
         let _ = store.sql().check(sql);
     }
-    assert_eq!(store.rows("SELECT count(*) FROM big"), ["2000"], "it still answers");
+    assert_eq!(
+        store.rows("SELECT count(*) FROM big"),
+        ["2000"],
+        "it still answers"
+    );
 }
 
 #[test]
 fn an_unbounded_recursion_is_ended() {
-    let store = big(SqlLimits { timeout: Duration::from_millis(300), ..SqlLimits::default() });
+    let store = big(SqlLimits {
+        timeout: Duration::from_millis(300),
+        ..SqlLimits::default()
+    });
     let sql = "WITH RECURSIVE a AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM a) SELECT max(x) FROM a";
     let error = store.try_rows(sql).unwrap_err();
-    assert!(matches!(error.code, SqlErrorCode::Timeout | SqlErrorCode::MemoryLimit), "{error}");
+    assert!(
+        matches!(error.code, SqlErrorCode::Timeout | SqlErrorCode::MemoryLimit),
+        "{error}"
+    );
 }
 
 #[test]
 fn check_plans_and_tells_what_is_only_missing() {
     let store = big(SqlLimits::default());
-    let schema = store.sql().check("SELECT ts, avg(value) AS mean FROM big GROUP BY ts").unwrap();
-    assert_eq!(schema.fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>(), ["ts", "mean"]);
-    assert!(store.sql().check("SELECT * FROM nothing").unwrap_err().is_missing_name());
+    let schema = store
+        .sql()
+        .check("SELECT ts, avg(value) AS mean FROM big GROUP BY ts")
+        .unwrap();
+    assert_eq!(
+        schema
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .collect::<Vec<_>>(),
+        ["ts", "mean"]
+    );
+    assert!(
+        store
+            .sql()
+            .check("SELECT * FROM nothing")
+            .unwrap_err()
+            .is_missing_name()
+    );
     assert!(!store.sql().check("SELECT 1 FROM").unwrap_err().is_missing_name());
-    assert_eq!(store.sql().check("DELETE FROM big").unwrap_err().code, SqlErrorCode::ReadOnly);
+    assert_eq!(
+        store.sql().check("DELETE FROM big").unwrap_err().code,
+        SqlErrorCode::ReadOnly
+    );
     let inside = store.block_on(async { store.sql().check("SELECT 1").is_ok() });
     assert!(inside, "it may be called where a runtime runs already");
     store.clock().advance_ms(HOUR_MS);
-    assert_eq!(store.rows("SELECT now() - INTERVAL '49 hours'"), ["2026-01-01T00:00:00.000Z"]);
+    assert_eq!(
+        store.rows("SELECT now() - INTERVAL '49 hours'"),
+        ["2026-01-01T00:00:00.000Z"]
+    );
 }

@@ -29,7 +29,11 @@ fn column(rng: &mut ChaCha8Rng) -> &'static str {
 fn instant(rng: &mut ChaCha8Rng) -> String {
     let hour = rng.random_range(-2..50i64);
     let (day, hour) = (hour.div_euclid(24) + 1, hour.rem_euclid(24));
-    let date = if day < 1 { "2025-12-31".to_owned() } else { format!("2026-01-{day:02}") };
+    let date = if day < 1 {
+        "2025-12-31".to_owned()
+    } else {
+        format!("2026-01-{day:02}")
+    };
     match rng.random_range(0..5) {
         0 => format!("'{date}T{hour:02}:00:00Z'"),
         1 => format!("TIMESTAMP '{date} {hour:02}:00:00.0005'"),
@@ -60,15 +64,38 @@ fn condition(rng: &mut ChaCha8Rng, depth: usize) -> String {
         0 | 1 => format!("{c} {} {}", comparison(rng), text(rng)),
         2 => format!("{} {} {c}", text(rng), comparison(rng)),
         3 => format!("{c} {not}IN ({}, {}, {})", text(rng), text(rng), text(rng)),
-        4 => format!("{c} {not}IN ({}, {}, {}, {}, {})", text(rng), text(rng), text(rng), text(rng), text(rng)),
+        4 => format!(
+            "{c} {not}IN ({}, {}, {}, {}, {})",
+            text(rng),
+            text(rng),
+            text(rng),
+            text(rng),
+            text(rng)
+        ),
         5 => format!("{c} IS {not}NULL"),
         6 => {
             let op = ["~", "!~", "~*", "!~*"].choose(rng).unwrap();
-            let pattern = ["a", "^a$", "^(a|b)$", "a.", "line.break", "", "^$", "[^a]", "(?i)b", "a|b", "^b"].choose(rng).unwrap();
+            let pattern = [
+                "a",
+                "^a$",
+                "^(a|b)$",
+                "a.",
+                "line.break",
+                "",
+                "^$",
+                "[^a]",
+                "(?i)b",
+                "a|b",
+                "^b",
+            ]
+            .choose(rng)
+            .unwrap();
             format!("{c} {op} '{pattern}'")
         }
         7 => {
-            let pattern = ["a%", "%b", "a_b", "%", "_", "", "line%", "100\\%%", "a.b", "%\n%"].choose(rng).unwrap();
+            let pattern = ["a%", "%b", "a_b", "%", "_", "", "line%", "100\\%%", "a.b", "%\n%"]
+                .choose(rng)
+                .unwrap();
             format!("{c} {not}{} '{pattern}'", ["LIKE", "ILIKE"].choose(rng).unwrap())
         }
         8 => format!("starts_with({c}, {})", text(rng)),
@@ -102,7 +129,11 @@ fn store(rng: &mut ChaCha8Rng) -> Store {
         let mut samples = Vec::new();
         for hour in 0..48 {
             if rng.random_bool(0.4) {
-                let value = if rng.random_bool(0.1) { stale_nan() } else { f64::from(rng.random_range(0..5)) };
+                let value = if rng.random_bool(0.1) {
+                    stale_nan()
+                } else {
+                    f64::from(rng.random_range(0..5))
+                };
                 samples.push((hour * HOUR_MS + i64::from(rng.random_bool(0.3)), value));
             }
         }
@@ -123,7 +154,9 @@ fn check(seed: u64, rounds: usize) {
     let shown = "ts, value, series, x, y, ts_, nowhere";
     for _ in 0..rounds {
         let condition = condition(&mut rng, 2);
-        let pushed = store.try_rows(&format!("SELECT {shown} FROM m WHERE {condition} ORDER BY series, ts"));
+        let pushed = store.try_rows(&format!(
+            "SELECT {shown} FROM m WHERE {condition} ORDER BY series, ts"
+        ));
         let whole = store.try_rows(&format!(
             "SELECT {shown} FROM (SELECT *, row_number() OVER (ORDER BY ts) AS n FROM m) AS all_rows \
              WHERE ({condition}) AND n > 0 ORDER BY series, ts"
@@ -138,7 +171,9 @@ fn check(seed: u64, rounds: usize) {
 
 #[test]
 fn random_conditions_keep_their_meaning() {
-    let seeds = std::env::var("BAROGRAPH_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seeds = std::env::var("BAROGRAPH_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
     for seed in seeds.map_or(0..6, |seed: u64| seed..seed + 1) {
         check(seed, 40);
     }

@@ -30,18 +30,34 @@ pub(super) fn run(name: &str) {
             continue;
         };
         let cut = body.iter().position(|line| *line == "----").unwrap_or(body.len());
-        let (sql, expected) = (body[..cut].join("\n"), body.get(cut + 1..).unwrap_or_default().join("\n"));
+        let (sql, expected) = (
+            body[..cut].join("\n"),
+            body.get(cut + 1..).unwrap_or_default().join("\n"),
+        );
         let found = answer(&store, head, &sql);
         if found != expected {
             failures.push(format!("{sql}\nexpected:\n{expected}\nfound:\n{found}\n"));
         }
-        let comments: String = record.lines().take(comments).flat_map(|line| [line, "\n"]).collect();
-        written.push(format!("{comments}{head}\n{sql}\n----\n{found}").trim_end().to_owned());
+        let comments: String = record
+            .lines()
+            .take(comments)
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        written.push(
+            format!("{comments}{head}\n{sql}\n----\n{found}")
+                .trim_end()
+                .to_owned(),
+        );
     }
     if update {
         fs::write(&path, written.join("\n\n") + "\n").unwrap();
     } else {
-        assert!(failures.is_empty(), "{}:\n{}", path.display(), failures.join("\n"));
+        assert!(
+            failures.is_empty(),
+            "{}:\n{}",
+            path.display(),
+            failures.join("\n")
+        );
     }
 }
 
