@@ -24,7 +24,8 @@ use crate::announcement::{alert_event, recovered, rule_event, rule_key};
 use crate::draft::Draft;
 use crate::number::Number;
 use crate::rule::cut;
-use crate::rule_state::{failed, forget_resolved, write_rule};
+use crate::rule_edit::RuleEdit;
+use crate::rule_state::failed;
 use crate::{EventKind, Finding, Outcome, Rule};
 
 /// Longer evidence and error texts are cut.
@@ -59,7 +60,7 @@ pub(crate) fn evaluate(draft: &mut Draft<'_>, rule: &Rule, state: &RuleState, ou
         now,
         back_ms,
         calm,
-        alerts: state.alerts.clone(),
+        edit: RuleEdit::new(state),
         active: state.active(),
         draft,
     }
@@ -74,8 +75,7 @@ struct Evaluation<'d, 's, 'r> {
     back_ms: i64,
     /// What is known not to hold; `None` where that is everything not found.
     calm: Option<BTreeSet<&'r Labels>>,
-    /// The alerts as they become.
-    alerts: BTreeMap<Labels, Alert>,
+    edit: RuleEdit<'r>,
     active: usize,
 }
 
@@ -134,7 +134,7 @@ impl Evaluation<'_, '_, '_> {
         };
         if self.rule.for_ms > 0 {
             self.announce(EventKind::Pending, identity, &alert, None);
-            self.alerts.insert(identity.clone(), alert);
+            self.edit.set(identity, alert);
         } else {
             self.fire(identity, alert);
         }
@@ -163,14 +163,14 @@ impl Evaluation<'_, '_, '_> {
         if relabelled && alert.state == AlertState::Firing {
             self.announce(EventKind::Firing, identity, &alert, None);
         }
-        self.alerts.insert(identity.clone(), alert);
+        self.edit.set(identity, alert);
     }
 
     fn fire(&mut self, identity: &Labels, mut alert: Alert) {
         alert.state = AlertState::Firing;
         alert.fired_at = Some(self.now);
         self.announce(EventKind::Firing, identity, &alert, None);
-        self.alerts.insert(identity.clone(), alert);
+        self.edit.set(identity, alert);
     }
 
     fn not_found(&mut self, identity: &Labels, mut alert: Alert) {
@@ -196,7 +196,7 @@ impl Evaluation<'_, '_, '_> {
         };
         let lasted_ms = self.now.since(since);
         if lasted_ms < keep_ms {
-            self.alerts.insert(identity.clone(), alert);
+            self.edit.set(identity, alert);
             return;
         }
         let why = if keep_ms > 0 {
@@ -213,12 +213,12 @@ impl Evaluation<'_, '_, '_> {
         alert.missing_since = None;
         if alert.state == AlertState::Pending {
             self.announce(EventKind::Cancelled, identity, &alert, Some(why));
-            self.alerts.remove(identity);
+            self.edit.forget(identity);
         } else {
             alert.state = AlertState::Resolved;
             alert.resolved_at = Some(self.now);
             self.announce(EventKind::Resolved, identity, &alert, Some(why));
-            self.alerts.insert(identity.clone(), alert);
+            self.edit.set(identity, alert);
         }
     }
 
@@ -271,10 +271,10 @@ impl Evaluation<'_, '_, '_> {
             status.last_error = None;
         }
         status.labels = self.labels_in_trouble(&status);
-        forget_resolved(&mut self.alerts, self.draft, self.now);
+        self.edit.forget_resolved(&self.draft.options().limits, self.now);
         status.evaluated_at = Some(self.now);
-        let waits = self.alerts.values().any(Alert::waits);
-        write_rule(self.draft, rule_key(self.rule), state, status, self.alerts, waits);
+        let waits = self.edit.waits();
+        self.edit.write(self.draft, rule_key(self.rule), status, waits);
     }
 
     fn labels_in_trouble(&self, status: &RuleStatus) -> Labels {

@@ -24,6 +24,7 @@ mod finding;
 mod alert;
 mod announcement;
 mod evaluator;
+mod rule_edit;
 mod rule_state;
 
 mod event;

@@ -1,14 +1,12 @@
-//! What happens to a rule as a whole: it fails, it is removed, it is written down.
+//! What happens to a rule as a whole: it fails, it is removed, its resolved alerts age.
 
-use std::collections::BTreeMap;
-
-use barograph_model::{Labels, TimestampMs};
+use barograph_model::Labels;
 
 use crate::alert::{Alert, AlertState, RuleKey, RuleState, RuleStatus};
 use crate::announcement::{alert_event, recovered, rule_event, rule_key};
 use crate::draft::Draft;
 use crate::rule::cut;
-use crate::transaction::{Change, RuleChange};
+use crate::rule_edit::RuleEdit;
 use crate::{EventKind, Rule};
 
 /// Longer error texts are cut.
@@ -45,18 +43,18 @@ pub(crate) fn failed(draft: &mut Draft<'_>, rule: &Rule, state: &RuleState, erro
         }
     }
     status.last_error = Some(error);
-    write_rule(draft, rule_key(rule), state, status, state.alerts.clone(), false);
+    RuleEdit::new(state).write(draft, rule_key(rule), status, false);
 }
 
 /// Ends everything of a rule that is no longer in any file. Its resolved alerts stay visible for their time.
 pub(crate) fn remove_rule(draft: &mut Draft<'_>, key: &RuleKey, state: &RuleState) {
     let why = "the rule was removed";
-    let mut alerts = state.alerts.clone();
+    let mut edit = RuleEdit::new(state);
     for (identity, alert) in &state.alerts {
         match alert.state {
             AlertState::Pending => {
                 draft.emit(alert_event(EventKind::Cancelled, key, identity, alert, Some(why)));
-                alerts.remove(identity);
+                edit.forget(identity);
             }
             AlertState::Firing => {
                 let resolved = Alert {
@@ -73,7 +71,7 @@ pub(crate) fn remove_rule(draft: &mut Draft<'_>, key: &RuleKey, state: &RuleStat
                     &resolved,
                     Some(why),
                 ));
-                alerts.insert(identity.clone(), resolved);
+                edit.set(identity, resolved);
             }
             AlertState::Resolved => {}
         }
@@ -86,73 +84,12 @@ pub(crate) fn remove_rule(draft: &mut Draft<'_>, key: &RuleKey, state: &RuleStat
         let kind = EventKind::RuleWithinLimit;
         draft.emit(rule_event(kind, key, labels, 0.0, why.to_owned(), draft.now));
     }
-    write_rule(draft, key.clone(), state, RuleStatus::default(), alerts, false);
+    edit.write(draft, key.clone(), RuleStatus::default(), false);
 }
 
 /// Lets time alone drop resolved alerts.
 pub(crate) fn expire_resolved(draft: &mut Draft<'_>, key: &RuleKey, state: &RuleState) {
-    let mut alerts = state.alerts.clone();
-    forget_resolved(&mut alerts, draft, draft.now);
-    write_rule(draft, key.clone(), state, state.status.clone(), alerts, false);
-}
-
-/// Drops resolved alerts that are too old or too many.
-pub(crate) fn forget_resolved(alerts: &mut BTreeMap<Labels, Alert>, draft: &Draft<'_>, now: TimestampMs) {
-    let limits = &draft.options().limits;
-    alerts.retain(|_, alert| {
-        alert
-            .resolved_at
-            .is_none_or(|at| now.since(at) < limits.resolved_kept_ms)
-    });
-    let resolved = alerts
-        .iter()
-        .filter_map(|(identity, alert)| alert.resolved_at.map(|at| (at, identity.clone())));
-    let mut oldest_first: Vec<_> = resolved.collect();
-    oldest_first.sort();
-    let surplus = oldest_first.len().saturating_sub(limits.resolved_per_rule);
-    for (_, identity) in &oldest_first[..surplus] {
-        alerts.remove(identity);
-    }
-}
-
-/// Writes the difference between a rule's old and new state, if there is one or if time must be written down.
-pub(crate) fn write_rule(
-    draft: &mut Draft<'_>,
-    key: RuleKey,
-    old: &RuleState,
-    status: RuleStatus,
-    alerts: BTreeMap<Labels, Alert>,
-    waits: bool,
-) {
-    let healthy = RuleStatus {
-        evaluated_at: status.evaluated_at,
-        ..RuleStatus::default()
-    } == status;
-    let forgotten: Vec<_> = old
-        .alerts
-        .keys()
-        .filter(|identity| !alerts.contains_key(identity))
-        .cloned()
-        .collect();
-    let is_empty = alerts.is_empty();
-    let set: Vec<_> = alerts
-        .into_iter()
-        .filter(|(identity, alert)| old.alerts.get(identity) != Some(alert))
-        .collect();
-    let same_status = RuleStatus {
-        evaluated_at: old.status.evaluated_at,
-        ..status.clone()
-    } == old.status;
-    if is_empty && healthy {
-        if *old != RuleState::default() {
-            draft.change(Change::RuleForgotten(key));
-        }
-    } else if waits || !same_status || !set.is_empty() || !forgotten.is_empty() {
-        draft.change(Change::Rule(RuleChange {
-            key,
-            status,
-            set,
-            forgotten,
-        }));
-    }
+    let mut edit = RuleEdit::new(state);
+    edit.forget_resolved(&draft.options().limits, draft.now);
+    edit.write(draft, key.clone(), state.status.clone(), false);
 }

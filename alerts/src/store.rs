@@ -288,9 +288,10 @@ impl AlertStore {
             Some(bytes) => Self::from_checkpoint(bytes, options)?,
             None => Self::new(options),
         };
+        let in_checkpoint = store.applied;
         for record in records {
             let transaction = Transaction::from_record(record.as_ref())?;
-            if transaction.number > store.applied {
+            if transaction.number > in_checkpoint {
                 store.apply(&transaction)?;
             }
         }

@@ -5,7 +5,9 @@
 //! which holds p against the level that the target implies.
 
 mod alarm;
+mod suspicion;
 mod tail;
 
-pub(crate) use alarm::{Alarm, score};
+pub(crate) use alarm::{Alarm, lesson_weight, score};
+pub(crate) use suspicion::Suspicion;
 pub(crate) use tail::Tail;

@@ -2,6 +2,7 @@
 
 use barograph_model::TimestampMs;
 
+use crate::auto::Auto;
 use crate::error::{DetectorError, nearest};
 use crate::ml::Pca;
 use crate::params::Params;
@@ -76,7 +77,7 @@ impl Context {
     }
 }
 
-const NAMES: &[&str] = &["pca", "seasonal"];
+const NAMES: &[&str] = &["auto", "pca", "seasonal"];
 
 /// The names of the detectors that [`build`] knows.
 #[must_use]
@@ -91,6 +92,7 @@ pub fn names() -> &'static [&'static str] {
 pub fn build(name: &str, params: &Params, context: &Context) -> Result<Box<dyn Detector>, DetectorError> {
     context.check()?;
     match name {
+        "auto" => Ok(Box::new(Auto::new(params, context)?)),
         "pca" => Ok(Box::new(Pca::new(params, context)?)),
         "seasonal" => Ok(Box::new(Seasonal::new(params, context)?)),
         _ => Err(unknown(name)),
@@ -105,6 +107,7 @@ pub fn build(name: &str, params: &Params, context: &Context) -> Result<Box<dyn D
 pub fn restore(bytes: &[u8]) -> Result<Box<dyn Detector>, DetectorError> {
     let (name, mut reader) = state::open(bytes)?;
     match name.as_str() {
+        "auto" => Ok(Box::new(Auto::restore(&mut reader)?)),
         "pca" => Ok(Box::new(Pca::restore(&mut reader)?)),
         "seasonal" => Ok(Box::new(Seasonal::restore(&mut reader)?)),
         _ => Err(unknown(&name)),
@@ -112,10 +115,9 @@ pub fn restore(bytes: &[u8]) -> Result<Box<dyn Detector>, DetectorError> {
 }
 
 pub(crate) fn unknown(name: &str) -> DetectorError {
-    let with_auto: Vec<&str> = NAMES.iter().copied().chain(["auto"]).collect();
     DetectorError::UnknownDetector {
         name: name.to_owned(),
-        nearest: nearest(name, &with_auto),
+        nearest: nearest(name, NAMES),
         known: NAMES.join(", "),
     }
 }

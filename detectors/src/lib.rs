@@ -11,9 +11,11 @@
 //! - NaN and infinities are missing values: they never panic and never poison a model;
 //! - a score is `-log10(p)` of a calibrated p-value, so that detectors and series can be compared.
 
+mod auto;
 mod calibrate;
 mod detect;
 mod detector;
+mod dot;
 mod error;
 pub mod eval;
 mod ml;

@@ -5,4 +5,4 @@ mod pca;
 mod subspace;
 mod window;
 
-pub(crate) use pca::Pca;
+pub(crate) use pca::{Pca, WIDTH_MAX as PCA_WIDTH_MAX};

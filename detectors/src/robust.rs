@@ -11,7 +11,7 @@ pub(crate) fn median(values: &mut [f64]) -> f64 {
         return f64::NAN;
     }
     let rank = values.len() / 2;
-    let even = values.len() % 2 == 0;
+    let even = values.len().is_multiple_of(2);
     let (below, middle, _) = values.select_nth_unstable_by(rank, f64::total_cmp);
     let middle = *middle;
     if !even {

@@ -16,7 +16,7 @@ mod track;
 
 use barograph_model::{TimestampMs, parse_duration_ms};
 
-use crate::calibrate::{Alarm, Tail, score};
+use crate::calibrate::{Alarm, Suspicion, Tail, lesson_weight, score};
 use crate::detector::{Context, Detector, Verdict, WIDTH_MAX};
 use crate::error::DetectorError;
 use crate::params::{Params, invalid};
@@ -50,6 +50,7 @@ struct Column {
     track: Track,
     lasting: Tail,
     sudden: Tail,
+    suspicion: Suspicion,
     /// Departures at which either p-value reaches the alarm level.
     lasting_edge: f64,
     sudden_edge: f64,
@@ -69,10 +70,12 @@ impl Seasonal {
             Some(other) => return Err(invalid("direction", other, "both, up or down")),
         };
         let alarm = Alarm::new(params, context.step_ms)?;
+        let suspect_rows = memory_ms.unwrap_or(86_400_000) as f64 / context.step_ms as f64;
         let column = Column {
             track: Track::new(periods, memory_ms, context.step_ms),
             lasting: Tail::new(),
             sudden: Tail::new(),
+            suspicion: Suspicion::new(suspect_rows),
             lasting_edge: 0.0,
             sudden_edge: 0.0,
         };
@@ -111,11 +114,11 @@ impl Seasonal {
 
     fn judge_one(&mut self, ts: TimestampMs, value: f64) -> Option<Verdict> {
         let column = &mut self.columns[0];
-        let reading = column.track.read(ts, value)?;
+        let reading = column.track.read(ts, value, column.suspicion.trust())?;
         let p = column.p(&reading, self.direction);
         let (lower, upper) = column.band(&reading, self.direction);
         let is_anomaly = self.alarm.ring(p);
-        column.learn(&reading, p < self.alarm.level(), self.alarm.level());
+        column.learn(&reading, self.direction, p, self.alarm.level());
         let lower = if column.track.nonnegative() {
             lower.max(0.0)
         } else {
@@ -134,11 +137,11 @@ impl Seasonal {
         let (mut smallest, mut opinions) = (1.0f64, 0.0);
         let level = self.alarm.level();
         for (column, value) in self.columns.iter_mut().zip(row) {
-            let Some(reading) = column.track.read(ts, *value) else {
+            let Some(reading) = column.track.read(ts, *value, column.suspicion.trust()) else {
                 continue;
             };
             let p = column.p(&reading, self.direction);
-            column.learn(&reading, p < level, level);
+            column.learn(&reading, self.direction, p, level);
             smallest = smallest.min(p);
             opinions += 1.0;
         }
@@ -152,8 +155,7 @@ impl Seasonal {
             .max(f64::MIN_POSITIVE)
             .log10();
         let p = self.joint.p(departure.max(0.0));
-        self.joint
-            .learn(departure.max(0.0), if p < level { 0.2 } else { 1.0 });
+        self.joint.learn(departure.max(0.0), lesson_weight(p, level));
         Some(Verdict {
             score: score(p),
             expected: None,
@@ -218,11 +220,19 @@ impl Column {
         }
     }
 
-    fn learn(&mut self, reading: &Reading, alarming: bool, level: f64) {
-        let weight = if alarming { 0.2 } else { 1.0 };
-        let slow = self.lasting.learn(reading.lasting().abs(), weight);
-        let fast = self.sudden.learn(reading.sudden().abs(), weight);
-        if slow || fast {
+    fn learn(&mut self, reading: &Reading, direction: Direction, p: f64, level: f64) {
+        let weight = lesson_weight(p, level) * self.suspicion.trust().sqrt();
+        self.suspicion.learn(p);
+        let slow = self
+            .lasting
+            .learn(one_sided(reading.lasting(), direction), weight);
+        let fast = self.sudden.learn(one_sided(reading.sudden(), direction), weight);
+        let relearned = self.track.take_relearned();
+        if relearned {
+            self.lasting.forget();
+            self.sudden.forget();
+        }
+        if slow || fast || relearned {
             self.find_edges(level);
         }
     }
@@ -236,6 +246,7 @@ impl Column {
         self.track.save(writer);
         self.lasting.save(writer);
         self.sudden.save(writer);
+        self.suspicion.save(writer);
         writer.f64(self.lasting_edge);
         writer.f64(self.sudden_edge);
     }
@@ -245,6 +256,7 @@ impl Column {
             track: Track::restore(reader)?,
             lasting: Tail::restore(reader)?,
             sudden: Tail::restore(reader)?,
+            suspicion: Suspicion::restore(reader)?,
             lasting_edge: reader.f64()?,
             sudden_edge: reader.f64()?,
         })

@@ -110,8 +110,12 @@ impl Writer {
     }
 
     pub(crate) fn text(&mut self, text: &str) {
-        self.usize(text.len());
-        self.bytes.extend_from_slice(text.as_bytes());
+        self.bytes(text.as_bytes());
+    }
+
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.usize(bytes.len());
+        self.bytes.extend_from_slice(bytes);
     }
 }
 
@@ -204,13 +208,17 @@ impl Reader<'_> {
     }
 
     pub(crate) fn text(&mut self) -> Result<String, DetectorError> {
+        let at = self.at;
+        let text = std::str::from_utf8(self.bytes()?);
+        text.map(str::to_owned)
+            .map_err(|error| corrupt(at, "UTF-8", &error.to_string()))
+    }
+
+    pub(crate) fn bytes(&mut self) -> Result<&[u8], DetectorError> {
         let count = self.len(1)?;
-        let slice = &self.bytes[self.at..self.at + count];
-        let text =
-            std::str::from_utf8(slice).map_err(|error| corrupt(self.at, "UTF-8", &error.to_string()))?;
-        let text = text.to_owned();
+        let from = self.at;
         self.at += count;
-        Ok(text)
+        Ok(&self.bytes[from..self.at])
     }
 
     /// Checks that nothing is left over.

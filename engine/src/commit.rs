@@ -42,10 +42,6 @@ struct Queue {
 
 impl CommitQueue {
     /// Adds a batch, or gives it back with the reason: the queue is closed, or the batch would pass the limit.
-    #[allow(
-        clippy::result_large_err,
-        reason = "the refused batch goes back to the caller, once and rarely"
-    )]
     pub(crate) fn push(
         &self,
         pending: Pending,

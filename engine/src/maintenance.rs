@@ -53,7 +53,7 @@ pub(crate) fn flush(shared: &Shared) -> Result<()> {
             log.next_seq()
         }
     };
-    let result = write_frozen(shared, &mut files, floor);
+    let result = write_frozen(shared, &mut files, floor).and_then(|()| cut_log(shared, &files));
     if result.is_err() {
         shared.counters.failed_flushes.fetch_add(1, Ordering::Relaxed);
     }
@@ -104,8 +104,14 @@ pub(crate) fn write_frozen(shared: &Shared, files: &mut Files, floor: u64) -> Re
     files.version = version;
     install(shared, &frozen, opened);
     shared.counters.flushes.fetch_add(1, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Drops what the manifest says is in segments. Not while the log is replayed: the floor then lies inside a
+/// generation, whose definitions are still needed by the samples behind it.
+fn cut_log(shared: &Shared, files: &Files) -> Result<()> {
     let mut log = shared.log();
-    log.cut(floor)?;
+    log.cut(files.version.wal_floor)?;
     shared.counters.wal_bytes.store(log.bytes(), Ordering::Relaxed);
     Ok(())
 }

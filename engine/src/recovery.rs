@@ -90,9 +90,7 @@ fn open_segments(
 ) -> Result<(Vec<Arc<Segment>>, Damaged)> {
     let (mut segments, mut damaged, mut kept) = (Vec::new(), Vec::new(), Vec::new());
     for meta in std::mem::take(&mut version.segments) {
-        let opened = Segment::open_with(vfs, meta.clone(), registry, known)
-            .and_then(|segment| segment.verify().map(|()| segment));
-        match opened {
+        match Segment::open_with(vfs, meta.clone(), registry, known) {
             Ok(segment) => {
                 segments.push(Arc::new(segment));
                 kept.push(meta);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use barograph_model::{Labels, ManualClock, Matcher, TimeRange, TimestampMs, stale_nan};
 use proptest::prelude::*;
 
-use crate::vfs::DiskVfs;
+use crate::vfs::{DiskVfs, SimVfs};
 use crate::{Engine, EngineError, Options, SampleBlock, SampleColumns, SeriesRef, Snapshot};
 
 const NOW: i64 = 1_700_000_000_000;
@@ -255,10 +255,16 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
     fn the_store_is_a_map(steps in proptest::collection::vec(step(), 1..25)) {
-        let root = tempfile::tempdir().unwrap();
-        let options = Options { background: false, flush_rows: 100, row_group_rows: 30, ..Options::default() };
+        let vfs = SimVfs::new(0);
+        let clock = Arc::new(ManualClock::new(TimestampMs(NOW)));
+        let open = || {
+            let wal_file_bytes = 1 << 16;
+            let options =
+                Options { background: false, flush_rows: 100, row_group_rows: 30, wal_file_bytes, ..Options::default() };
+            Engine::open(Arc::new(vfs.clone()), Arc::<ManualClock>::clone(&clock), options).unwrap()
+        };
         let mut model = Model::new();
-        let (mut engine, _) = open(root.path(), options.clone());
+        let mut engine = open();
         for step in steps {
             match step {
                 Step::Write(rows) => {
@@ -271,7 +277,7 @@ proptest! {
                 Step::Flush => engine.flush().unwrap(),
                 Step::Reopen => {
                     drop(engine);
-                    engine = open(root.path(), options.clone()).0;
+                    engine = open();
                 }
             }
         }

@@ -104,7 +104,10 @@ fn commit(shared: &Shared, batches: Vec<Pending>) {
     }
     drop(log);
     for done in answers {
-        done(result.as_ref().map(|()| ()).map_err(EngineError::for_another));
+        done(match &result {
+            Ok(()) => Ok(()),
+            Err(error) => Err(error.for_another()),
+        });
     }
 }
 

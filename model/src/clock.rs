@@ -24,9 +24,14 @@ pub struct SystemClock {
 impl SystemClock {
     /// A clock whose monotonic origin is now.
     #[must_use]
-    #[allow(clippy::disallowed_methods, reason = "this is the one home of the machine's clock")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this is the one home of the machine's clock"
+    )]
     pub fn new() -> Self {
-        Self { origin: Instant::now() }
+        Self {
+            origin: Instant::now(),
+        }
     }
 }
 
@@ -37,7 +42,10 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods, reason = "this is the one home of the machine's clock")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this is the one home of the machine's clock"
+    )]
     fn now(&self) -> TimestampMs {
         let ms = match SystemTime::now().duration_since(UNIX_EPOCH) {
             Ok(after) => i64::try_from(after.as_millis()).unwrap_or(i64::MAX),
@@ -62,7 +70,10 @@ impl ManualClock {
     /// A clock that stands at `now`.
     #[must_use]
     pub fn new(now: TimestampMs) -> Self {
-        Self { now_ms: AtomicI64::new(now.0), origin_ms: now.0 }
+        Self {
+            now_ms: AtomicI64::new(now.0),
+            origin_ms: now.0,
+        }
     }
 
     /// Moves the clock forward.

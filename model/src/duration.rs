@@ -26,7 +26,10 @@ pub struct DurationError {
 /// # Errors
 /// [`DurationError`] names the text and shows the nearest duration that would be read.
 pub fn parse_duration_ms(text: &str) -> Result<i64, DurationError> {
-    let error = || DurationError { text: text.to_owned(), hint: hint(text) };
+    let error = || DurationError {
+        text: text.to_owned(),
+        hint: hint(text),
+    };
     if text == "0" {
         return Ok(0);
     }
@@ -41,9 +44,15 @@ pub fn parse_duration_ms(text: &str) -> Result<i64, DurationError> {
         let letters = rest[digits..].bytes().take_while(u8::is_ascii_alphabetic).count();
         let count: i64 = rest[..digits].parse().map_err(|_| error())?;
         let unit = &rest[digits..digits + letters];
-        let place = UNITS[next_unit..].iter().position(|(name, _)| *name == unit).ok_or_else(error)?;
+        let place = UNITS[next_unit..]
+            .iter()
+            .position(|(name, _)| *name == unit)
+            .ok_or_else(error)?;
         let unit_ms = UNITS[next_unit + place].1;
-        total_ms = count.checked_mul(unit_ms).and_then(|ms| total_ms.checked_add(ms)).ok_or_else(error)?;
+        total_ms = count
+            .checked_mul(unit_ms)
+            .and_then(|ms| total_ms.checked_add(ms))
+            .ok_or_else(error)?;
         next_unit += place + 1;
         rest = &rest[digits + letters..];
     }
@@ -77,7 +86,10 @@ pub fn format_duration_ms(duration_ms: i64) -> String {
 fn hint(text: &str) -> String {
     let digits: String = text.chars().take_while(char::is_ascii_digit).take(9).collect();
     let letter = text.chars().find(char::is_ascii_alphabetic);
-    let unit = UNITS.iter().map(|(name, _)| *name).find(|name| letter.is_some_and(|l| name.starts_with(l)));
+    let unit = UNITS
+        .iter()
+        .map(|(name, _)| *name)
+        .find(|name| letter.is_some_and(|l| name.starts_with(l)));
     match (digits.is_empty(), unit) {
         (false, Some(unit)) => format!("{digits}{unit}"),
         (false, None) => format!("{digits}s"),
@@ -91,9 +103,14 @@ mod tests {
 
     #[test]
     fn reads_what_prometheus_reads() {
-        for (text, ms) in
-            [("0", 0), ("5ms", 5), ("15s", 15_000), ("1h30m", 5_400_000), ("2w", 1_209_600_000), ("1m500ms", 60_500)]
-        {
+        for (text, ms) in [
+            ("0", 0),
+            ("5ms", 5),
+            ("15s", 15_000),
+            ("1h30m", 5_400_000),
+            ("2w", 1_209_600_000),
+            ("1m500ms", 60_500),
+        ] {
             assert_eq!(parse_duration_ms(text), Ok(ms), "{text}");
         }
     }
@@ -111,7 +128,17 @@ mod tests {
 
     #[test]
     fn writes_what_it_reads() {
-        for ms in [0, 1, 999, 60_000, 5_400_000, 86_400_000, 15 * 86_400_000, 604_800_000, 90_061_001] {
+        for ms in [
+            0,
+            1,
+            999,
+            60_000,
+            5_400_000,
+            86_400_000,
+            15 * 86_400_000,
+            604_800_000,
+            90_061_001,
+        ] {
             assert_eq!(parse_duration_ms(&format_duration_ms(ms)), Ok(ms));
         }
         assert_eq!(format_duration_ms(15 * 86_400_000), "15d");

@@ -108,7 +108,9 @@ impl Labels {
     /// A builder that starts with these labels.
     #[must_use]
     pub fn to_builder(&self) -> LabelsBuilder {
-        LabelsBuilder { pairs: self.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect() }
+        LabelsBuilder {
+            pairs: self.iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
+        }
     }
 
     /// These labels without the metric's name, as PromQL leaves them after a function.
@@ -226,7 +228,9 @@ impl LabelsBuilder {
     pub fn build(mut self) -> Result<Labels, LabelError> {
         self.pairs.sort_unstable();
         if let Some(twice) = self.pairs.windows(2).find(|w| w[0].0 == w[1].0) {
-            return Err(LabelError::Duplicate { name: twice[0].0.clone() });
+            return Err(LabelError::Duplicate {
+                name: twice[0].0.clone(),
+            });
         }
         if let Some((_, value)) = self.pairs.iter().find(|(name, _)| name.is_empty()) {
             return Err(LabelError::EmptyName { value: value.clone() });
@@ -242,7 +246,10 @@ impl LabelsBuilder {
             text.push_str(part);
             ends.push(text.len() as u32);
         }
-        Ok(Labels { text: text.into_boxed_str(), ends: ends.into_boxed_slice() })
+        Ok(Labels {
+            text: text.into_boxed_str(),
+            ends: ends.into_boxed_slice(),
+        })
     }
 }
 
@@ -259,22 +266,37 @@ mod tests {
     #[test]
     fn sorts_and_drops_empty_values() {
         let set = labels(&[("job", "node"), ("__name__", "up"), ("zone", "")]);
-        assert_eq!(set.iter().collect::<Vec<_>>(), [("__name__", "up"), ("job", "node")]);
-        assert_eq!((set.metric(), set.get("zone"), set.get("job")), ("up", "", "node"));
+        assert_eq!(
+            set.iter().collect::<Vec<_>>(),
+            [("__name__", "up"), ("job", "node")]
+        );
+        assert_eq!(
+            (set.metric(), set.get("zone"), set.get("job")),
+            ("up", "", "node")
+        );
     }
 
     #[test]
     fn refuses_repeats_and_empty_names() {
         let build = |pairs: &[(&str, &str)]| Labels::from_pairs(pairs.iter().copied());
-        assert_eq!(build(&[("a", "1"), ("a", "1")]), Err(LabelError::Duplicate { name: "a".into() }));
-        assert_eq!(build(&[("", "1")]), Err(LabelError::EmptyName { value: "1".into() }));
+        assert_eq!(
+            build(&[("a", "1"), ("a", "1")]),
+            Err(LabelError::Duplicate { name: "a".into() })
+        );
+        assert_eq!(
+            build(&[("", "1")]),
+            Err(LabelError::EmptyName { value: "1".into() })
+        );
     }
 
     #[test]
     fn displays_as_a_selector() {
         assert_eq!(labels(&[("__name__", "up")]).to_string(), "up");
         assert_eq!(labels(&[]).to_string(), "{}");
-        assert_eq!(labels(&[("__name__", "up"), ("b.c", "q\"x")]).to_string(), r#"up{"b.c"="q\"x"}"#);
+        assert_eq!(
+            labels(&[("__name__", "up"), ("b.c", "q\"x")]).to_string(),
+            r#"up{"b.c"="q\"x"}"#
+        );
     }
 
     #[test]

@@ -80,13 +80,23 @@ impl Matcher {
                     })?,
             ),
         };
-        Ok(Self { name: name.to_owned(), op, value: value.to_owned(), regex })
+        Ok(Self {
+            name: name.to_owned(),
+            op,
+            value: value.to_owned(),
+            regex,
+        })
     }
 
     /// `name = value`.
     #[must_use]
     pub fn equal(name: &str, value: &str) -> Self {
-        Self { name: name.to_owned(), op: MatchOp::Equal, value: value.to_owned(), regex: None }
+        Self {
+            name: name.to_owned(),
+            op: MatchOp::Equal,
+            value: value.to_owned(),
+            regex: None,
+        }
     }
 
     /// The label that is looked at.
@@ -134,7 +144,9 @@ impl fmt::Display for Matcher {
 /// Whether a label set passes every condition.
 #[must_use]
 pub fn matches_all(matchers: &[Matcher], labels: &Labels) -> bool {
-    matchers.iter().all(|matcher| matcher.matches(labels.get(matcher.name())))
+    matchers
+        .iter()
+        .all(|matcher| matcher.matches(labels.get(matcher.name())))
 }
 
 #[cfg(test)]

@@ -32,7 +32,10 @@ impl Sample {
     /// A sample from plain milliseconds.
     #[must_use]
     pub fn new(ts_ms: i64, value: f64) -> Self {
-        Self { ts: TimestampMs(ts_ms), value }
+        Self {
+            ts: TimestampMs(ts_ms),
+            value,
+        }
     }
 }
 

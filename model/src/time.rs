@@ -53,7 +53,10 @@ impl TimestampMs {
     /// # Errors
     /// [`TimeError::OutOfNanosecondRange`] outside the years 1677 to 2262.
     pub fn to_ns(self) -> Result<TimestampNs, TimeError> {
-        self.0.checked_mul(1_000_000).map(TimestampNs).ok_or(TimeError::OutOfNanosecondRange(self.0))
+        self.0
+            .checked_mul(1_000_000)
+            .map(TimestampNs)
+            .ok_or(TimeError::OutOfNanosecondRange(self.0))
     }
 }
 
@@ -82,12 +85,18 @@ pub struct TimeRange {
 
 impl TimeRange {
     /// Every instant.
-    pub const ALL: Self = Self { start: TimestampMs::MIN, end: TimestampMs::MAX };
+    pub const ALL: Self = Self {
+        start: TimestampMs::MIN,
+        end: TimestampMs::MAX,
+    };
 
     /// The range from plain milliseconds, both ends inside.
     #[must_use]
     pub fn new(start_ms: i64, end_ms: i64) -> Self {
-        Self { start: TimestampMs(start_ms), end: TimestampMs(end_ms) }
+        Self {
+            start: TimestampMs(start_ms),
+            end: TimestampMs(end_ms),
+        }
     }
 
     /// Whether no instant is inside.
@@ -111,7 +120,10 @@ impl TimeRange {
     /// The instants inside both.
     #[must_use]
     pub fn intersect(&self, other: &Self) -> Self {
-        Self { start: self.start.max(other.start), end: self.end.min(other.end) }
+        Self {
+            start: self.start.max(other.start),
+            end: self.end.min(other.end),
+        }
     }
 }
 
@@ -130,7 +142,10 @@ mod tests {
     fn nanoseconds_are_checked() {
         assert_eq!(TimestampMs(-1).to_ns(), Ok(TimestampNs(-1_000_000)));
         assert_eq!(TimestampNs(-1).to_ms(), TimestampMs(-1));
-        assert!(TimestampMs(253_402_300_799_000).to_ns().is_err(), "year 9999 does not fit");
+        assert!(
+            TimestampMs(253_402_300_799_000).to_ns().is_err(),
+            "year 9999 does not fit"
+        );
     }
 
     #[test]

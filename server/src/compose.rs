@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use barograph_alerts::{EventFilter, FilterError, Options as AlertOptions, Route, RuleSet};
+use barograph_alerts::{FilterError, Options as AlertOptions, RuleSet};
 use barograph_engine::vfs::{DiskVfs, Vfs};
 use barograph_engine::{Engine, EngineError};
 use barograph_model::Clock;
@@ -16,7 +16,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::alerting::{AlertHub, DeliveryOptions, Evaluator, HubError, LoadError, alert_tables, deliver, load_rules};
+use crate::alerting::{
+    AlertHub, DeliveryOptions, Evaluator, HubError, LoadError, alert_tables, deliver, load_rules,
+};
 use crate::api::{MetricsSource, Readiness, health_routes, metrics_routes, reload_routes, sql_routes};
 use crate::channels::{Channel, LogChannel, WebhookChannel, WebhookError, WebhookOptions};
 use crate::config::{ChannelKind, Config, Listen};
@@ -35,7 +37,9 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 #[non_exhaustive]
 pub enum ServeError {
     /// An address cannot be listened on.
-    #[error("cannot listen on {address} for {what}: {source} (is another Barograph running? choose another address with --{flag})")]
+    #[error(
+        "cannot listen on {address} for {what}: {source} (is another Barograph running? choose another address with --{flag})"
+    )]
     Listen {
         /// The address asked for.
         address: String,
@@ -76,15 +80,8 @@ pub enum ServeError {
     #[error(transparent)]
     Channel(#[from] WebhookError),
     /// A `[[route]]`.
-    #[error("the route to {channel:?}, on line {line} of the configuration: {source}")]
-    Route {
-        /// The channel.
-        channel: String,
-        /// The line.
-        line: usize,
-        /// What is wrong with its filter.
-        source: FilterError,
-    },
+    #[error("a route of the configuration: {0}")]
+    Route(#[from] FilterError),
     /// The system gave no thread.
     #[error("cannot start the detectors' thread: {0}")]
     Thread(std::io::Error),
@@ -156,17 +153,34 @@ impl Server {
             tasks.push(serve_http(listener, &readiness, &stop));
         }
         let opened = open(config, data_dir.to_owned(), Arc::clone(&clock), parts.alerts).await;
-        let Opened { engine, sql, hub, ingest, reload } = match opened {
+        let Opened {
+            engine,
+            sql,
+            hub,
+            ingest,
+            reload,
+        } = match opened {
             Ok(opened) => opened,
             Err(error) => {
                 stop.cancel();
                 return Err(error);
             }
         };
-        let delivery = deliver(Arc::clone(&hub), Arc::clone(&clock), parts.channels, DeliveryOptions::default(), stop.clone());
+        let delivery = deliver(
+            Arc::clone(&hub),
+            Arc::clone(&clock),
+            parts.channels,
+            DeliveryOptions::default(),
+            stop.clone(),
+        );
         tasks.push(tokio::spawn(delivery));
         if let Some(listener) = grpc {
-            tasks.push(tokio::spawn(grpc::serve(listener, Arc::clone(&hub), stop.clone())));
+            let serving = grpc::serve(listener, Arc::clone(&hub), stop.clone());
+            tasks.push(tokio::spawn(async move {
+                if let Err(error) = serving.await {
+                    tracing::error!(%error, "gRPC has ended");
+                }
+            }));
         }
         let detector_stats = Arc::new(DetectorStats::default());
         let metrics = MetricsSource {
@@ -213,7 +227,8 @@ impl Server {
             clock: Arc::clone(&self.clock),
         };
         let rules = self.reload.rules.subscribe();
-        self.tasks.push(tokio::spawn(evaluator.run(rules, self.stop.clone())));
+        self.tasks
+            .push(tokio::spawn(evaluator.run(rules, self.stop.clone())));
         Ok(())
     }
 
@@ -232,7 +247,9 @@ impl Server {
     /// Whether every detector has replayed its history.
     #[must_use]
     pub fn detectors_caught_up(&self) -> bool {
-        self.detector_stats.caught_up.load(std::sync::atomic::Ordering::Relaxed)
+        self.detector_stats
+            .caught_up
+            .load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Reads the rule files again.
@@ -260,7 +277,9 @@ impl Server {
                 detectors.stop();
             }
             let closed = engine.close();
-            hub.close().map_err(ServeError::from).and(closed.map_err(ServeError::from))
+            hub.close()
+                .map_err(ServeError::from)
+                .and(closed.map_err(ServeError::from))
         });
         ended.await.unwrap_or(Err(ServeError::Unfinished))
     }
@@ -268,13 +287,22 @@ impl Server {
 
 impl Parts {
     fn from_config(config: &Config, clock: &Arc<dyn Clock>) -> Result<Self, ServeError> {
-        let watches = config.detectors.iter().cloned().map(Watch::new).collect::<Result<_, _>>()?;
-        let external_url = config.server.http_listen.address().map(|a| format!("http://{a}")).unwrap_or_default();
+        let watches = config
+            .detectors
+            .iter()
+            .cloned()
+            .map(Watch::new)
+            .collect::<Result<_, _>>()?;
+        let external_url = config.server.external_url();
         let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
         for channel in &config.channels {
             channels.push(match &channel.kind {
                 ChannelKind::Log => Arc::new(LogChannel::new(&channel.name)),
-                ChannelKind::Webhook { url, timeout_ms, headers } => {
+                ChannelKind::Webhook {
+                    url,
+                    timeout_ms,
+                    headers,
+                } => {
                     let options = WebhookOptions {
                         url: url.clone(),
                         timeout: Duration::from_millis(timeout_ms.unsigned_abs()),
@@ -285,16 +313,12 @@ impl Parts {
                 }
             });
         }
-        let mut alerts = AlertOptions::default();
-        for route in &config.routes {
-            let filter = EventFilter::parse(&route.filter).map_err(|source| ServeError::Route {
-                channel: route.channel.clone(),
-                line: route.line,
-                source,
-            })?;
-            alerts.routes.push(Route { channel: route.channel.clone(), filter });
-        }
-        Ok(Self { watches, channels, alerts })
+        let alerts = config.alert_options()?;
+        Ok(Self {
+            watches,
+            channels,
+            alerts,
+        })
     }
 }
 
@@ -323,9 +347,16 @@ fn open_blocking(
     clock: Arc<dyn Clock>,
     alerts: AlertOptions,
 ) -> Result<Opened, ServeError> {
-    let disk = DiskVfs::open(data_dir).map_err(|source| ServeError::DataDir { path: data_dir.to_owned(), source })?;
+    let disk = DiskVfs::open(data_dir).map_err(|source| ServeError::DataDir {
+        path: data_dir.to_owned(),
+        source,
+    })?;
     let vfs: Arc<dyn Vfs> = Arc::new(disk);
-    let engine = Engine::open(Arc::clone(&vfs), Arc::clone(&clock), config.storage.engine_options())?;
+    let engine = Engine::open(
+        Arc::clone(&vfs),
+        Arc::clone(&clock),
+        config.storage.engine_options(),
+    )?;
     let hub = AlertHub::open(vfs, ALERTS_DIR, alerts)?;
     let memory = usize::try_from(config.sql.memory_bytes(&config.storage)).unwrap_or(usize::MAX);
     let limits = SqlLimits {
@@ -335,25 +366,54 @@ fn open_blocking(
         running_max: config.sql.concurrency,
         ..SqlLimits::default()
     };
-    let sql = Arc::new(SqlEngine::new(Arc::new(Arc::clone(&engine)), alert_tables(&hub), limits, clock)?);
+    let sql = Arc::new(SqlEngine::new(
+        Arc::new(Arc::clone(&engine)),
+        alert_tables(&hub),
+        limits,
+        clock,
+    )?);
     let limits = IngestLimits::from(&config.ingest);
     let ingest = IngestSink::new(Arc::clone(&engine), limits)?;
     let rules = load_rules(&config, &sql)?;
-    let reload = Reload { config, sql: Arc::clone(&sql), rules: watch::Sender::new(Arc::new(rules)) };
-    Ok(Opened { engine, sql, hub, ingest, reload: Arc::new(reload) })
+    let reload = Reload {
+        config,
+        sql: Arc::clone(&sql),
+        rules: watch::Sender::new(Arc::new(rules)),
+    };
+    Ok(Opened {
+        engine,
+        sql,
+        hub,
+        ingest,
+        reload: Arc::new(reload),
+    })
 }
 
-async fn listen(listen: &Listen, what: &'static str, flag: &'static str) -> Result<Option<TcpListener>, ServeError> {
-    let Some(address) = listen.address() else { return Ok(None) };
+async fn listen(
+    listen: &Listen,
+    what: &'static str,
+    flag: &'static str,
+) -> Result<Option<TcpListener>, ServeError> {
+    let Some(address) = listen.address() else {
+        return Ok(None);
+    };
     let bound = TcpListener::bind(address).await;
-    bound.map(Some).map_err(|source| ServeError::Listen { address: address.to_owned(), what, flag, source })
+    bound.map(Some).map_err(|source| ServeError::Listen {
+        address: address.to_owned(),
+        what,
+        flag,
+        source,
+    })
 }
 
 fn serve_http(listener: TcpListener, readiness: &Readiness, stop: &CancellationToken) -> JoinHandle<()> {
     let routes = health_routes(readiness.clone());
     let stopped = stop.clone().cancelled_owned();
     tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stopped).await {
+        if let Err(error) = axum::serve(listener, routes)
+            .with_graceful_shutdown(stopped)
+            .await
+        {
             tracing::error!(%error, "HTTP has ended");
         }
     })

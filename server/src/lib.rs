@@ -4,16 +4,16 @@
 //! [`grpc`]. [`api`] and [`cli`] ask; [`compose`] puts everything together.
 
 pub mod cli;
-pub mod config;
 pub mod compose;
-pub mod serve;
+pub mod config;
 pub mod demo;
+pub mod serve;
 
+pub mod alerting;
+pub mod api;
+pub mod channels;
+pub mod detecting;
+pub mod grpc;
 pub mod http;
 pub mod ingest;
-pub mod detecting;
-pub mod alerting;
-pub mod channels;
-pub mod grpc;
-pub mod api;
 pub mod logging;

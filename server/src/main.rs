@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use barograph::cli::{self, Command};
+use barograph::cli::{self, AlertsCommand, Command};
 use barograph::{demo, logging, serve};
 
 /// Ingest frees on other threads than it allocates on; this allocator does not mind.
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            cli::say(&format!("{error:#}"));
+            cli::say(&cli::told(&error));
             ExitCode::FAILURE
         }
     }
@@ -34,7 +34,9 @@ fn run(command: Command) -> anyhow::Result<()> {
             logging::init("warn")?;
             runtime()?.block_on(demo::run(&args, cli::print))
         }
-        Command::Alerts(args) => runtime()?.block_on(cli::alerts::run(args)),
+        Command::Alerts(args) => match args.command {
+            AlertsCommand::Watch(args) => runtime()?.block_on(cli::alerts_watch::run(args)),
+        },
         Command::Sql(args) => match cli::sql::run(&args) {
             Err(error) if error.is_broken_pipe() => Ok(()),
             result => Ok(result?),
@@ -46,9 +48,9 @@ fn run(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Check(args) => {
-            for line in cli::check::run(&args)? {
-                cli::say(&line);
-            }
+            let checked = cli::check::run(&args)?;
+            checked.notes.iter().for_each(|note| cli::say(note));
+            checked.passed.iter().for_each(|line| cli::print(line));
             Ok(())
         }
     }

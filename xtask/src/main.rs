@@ -50,22 +50,26 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Test(arguments) => test::run(&arguments),
+        Command::Test(arguments) => return test::run(&arguments),
         Command::Tidy => tidy::run(),
         Command::Codegen => codegen::run(),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("\nerror: {error:#}");
-            // The code of the command that failed, so that a caller can tell a failed test from a killed one.
-            let code = error
-                .downcast_ref::<step::StepFailed>()
-                .map_or(1, step::StepFailed::exit_code);
-            ExitCode::from(code)
-        }
-    }
+    exit_code(&result)
+}
+
+/// Says what failed. The code is that of the command that failed, so that a caller can tell a failed test from a
+/// killed one.
+fn exit_code(result: &anyhow::Result<()>) -> ExitCode {
+    let Err(error) = result else {
+        return ExitCode::SUCCESS;
+    };
+    eprintln!("\nerror: {error:#}");
+    ExitCode::from(
+        error
+            .downcast_ref::<step::StepFailed>()
+            .map_or(1, step::StepFailed::exit_code),
+    )
 }

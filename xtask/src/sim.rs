@@ -1,9 +1,9 @@
 //! `cargo xtask sim`: the simulation tests with more seeds than `cargo xtask test` takes.
 //!
-//! A simulation test has `sim` in its path, reads the number of seeds from `BAROGRAPH_SIM_SEEDS`, and prints
-//! the seed of a failure; `BAROGRAPH_SIM_SEED=N` repeats that one.
+//! A simulation test has `sim` in its path, takes its seeds from `barograph_engine::vfs::for_each_seed`, which
+//! reads `BAROGRAPH_SIM_SEEDS`, and prints the seed of a failure.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 
 use crate::step::{self, cargo};
@@ -11,31 +11,30 @@ use crate::step::{self, cargo};
 /// The environment variable that simulation tests read.
 const SEEDS_VARIABLE: &str = "BAROGRAPH_SIM_SEEDS";
 
+/// The crates that have simulation tests.
+const PACKAGES: [&str; 3] = ["barograph-engine", "barograph-alerts", "barograph"];
+
 /// How much to simulate.
 #[derive(Debug, Args)]
 pub(crate) struct SimArguments {
-    /// Seeds for each simulation test; else what BAROGRAPH_SIM_SEEDS says, else 1000
+    /// How many seeds for each simulation test (500), or which (17..18); else what BAROGRAPH_SIM_SEEDS says, else
+    /// 1000
     #[arg(long)]
-    seeds: Option<u64>,
+    seeds: Option<String>,
 }
 
 /// Runs them; the output is shown, since it carries the seeds.
 pub(crate) fn run(arguments: &SimArguments) -> Result<()> {
-    let seeds = match (arguments.seeds, std::env::var(SEEDS_VARIABLE)) {
-        (Some(seeds), _) => seeds,
-        (None, Ok(text)) => text
-            .parse()
-            .with_context(|| format!("{SEEDS_VARIABLE}={text:?} is not a number"))?,
-        (None, Err(_)) => 1000,
-    };
-    let mut command = cargo(&[
-        "test",
-        "--package",
-        "barograph-engine",
-        "--",
-        "sim",
-        "--nocapture",
-    ]);
-    command.env(SEEDS_VARIABLE, seeds.to_string());
+    let from_environment = || std::env::var(SEEDS_VARIABLE).ok();
+    let seeds = arguments
+        .seeds
+        .clone()
+        .or_else(from_environment)
+        .unwrap_or_else(|| "1000".to_owned());
+    let mut command = cargo(&["test", "--lib"]);
+    command.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
+    command
+        .args(["--", "sim", "--nocapture"])
+        .env(SEEDS_VARIABLE, seeds);
     step::run("simulation", &mut command)
 }

@@ -1,17 +1,19 @@
 //! `cargo xtask test`: what CI runs, in the order in which a failure is cheapest to find.
 //!
-//! The last line of a run that got as far as the tests is `N passed, N failed, N skipped`, from the runner's
-//! own count.
+//! The last line is `N passed, N failed, N skipped`, from the runner's own count; a step that fails before the tests
+//! counts as one failure.
 
 mod count;
 
-use anyhow::{Result, bail};
+use std::process::ExitCode;
+
+use anyhow::{Result, anyhow};
 use cargo_metadata::MetadataCommand;
 use clap::Args;
 
 use self::count::Count;
 use crate::step::{self, Steps, Watched, cargo};
-use crate::{packages, tidy, workspace};
+use crate::{exit_code, packages, tidy, workspace};
 
 /// What to leave out.
 #[derive(Debug, Args)]
@@ -21,21 +23,24 @@ pub(crate) struct TestArguments {
     no_install: bool,
 }
 
-/// Runs every step; stops at the first that fails.
-pub(crate) fn run(arguments: &TestArguments) -> Result<()> {
+/// Runs every step; stops at the first that fails. The count stands last whatever happened, after the reason of a
+/// failure, because CI reads that line.
+pub(crate) fn run(arguments: &TestArguments) -> ExitCode {
     let mut steps = Steps::default();
     let mut count = Count::default();
-    let result = run_steps(arguments, &mut steps, &mut count);
+    let mut result = run_steps(arguments, &mut steps, &mut count);
+    if result.is_ok() && count.passed == 0 {
+        result = Err(anyhow!(
+            "no test ran: the output of the test runner was not understood"
+        ));
+    }
     steps.print_times();
-    // The count stands last whatever happened, after the reason of a failure, because CI reads that line.
-    if let Err(error) = &result {
-        eprintln!("\nfailed: {error:#}");
+    let code = exit_code(&result);
+    if result.is_err() {
+        count.fail_at_least_one();
     }
     println!("\n{count}");
-    match result {
-        Ok(()) if count.passed == 0 => bail!("no test ran: the output of the test runner was not understood"),
-        result => result,
-    }
+    code
 }
 
 fn run_steps(arguments: &TestArguments, steps: &mut Steps, count: &mut Count) -> Result<()> {

@@ -17,6 +17,13 @@ pub(crate) fn score(p: f64) -> f64 {
     (-p.log10()).max(0.0)
 }
 
+/// How much a departure of this p-value teaches the tail: what is an alarm, little. Only where alarms are rare,
+/// though: at a target of many a day they are part of the ordinary distribution, and leaving them out would
+/// lower the threshold, which would leave out more.
+pub(crate) fn lesson_weight(p: f64, level: f64) -> f64 {
+    if p < level.min(1e-3) { 0.2 } else { 1.0 }
+}
+
 /// One alarm bell: its level and whether it rings.
 #[derive(Debug, Clone)]
 pub(crate) struct Alarm {

@@ -21,8 +21,15 @@ const BINS_PER_E: f64 = 9.0;
 const PRIOR: f64 = 8.0;
 /// Where the history is halved: it then spans between one and two of these.
 const MEMORY: f64 = 30_000.0;
-/// The share of departures that the Pareto tail describes.
+/// The share of departures that the Pareto tail describes, at most.
 const TAIL_SHARE: f64 = 0.1;
+/// The heaviest tail believed. Departures are correlated and incidents among them, both of which make quantiles
+/// look heavier than the tail is; believing them widens every band.
+const XI_MAX: f64 = 0.35;
+/// Quantiles nearer than this, relative to the threshold, are one and the same: less than a bin apart.
+const LUMP: f64 = 0.06;
+/// A departure below this is none: about one sigma.
+const DEPARTS: f64 = 1.0;
 
 /// The distribution of past departures. About 4 KiB; learning is O(1), a refit O(bins) every few hundred rows.
 #[derive(Debug, Clone)]
@@ -122,7 +129,16 @@ impl Tail {
         true
     }
 
-    fn refit(&mut self) {
+    /// Starts again, as when a better model makes other departures.
+    pub(crate) fn forget(&mut self) {
+        *self = Self::new();
+    }
+
+    /// Takes everything learned so far into account at once; [`learn`](Self::learn) does so now and then.
+    pub(crate) fn refit(&mut self) {
+        if self.total <= 0.0 {
+            return;
+        }
         let fit = &mut self.fit;
         let mut above = 0.0;
         for bin in (0..BINS).rev() {
@@ -131,19 +147,25 @@ impl Tail {
         }
         fit.survival[BINS] = 0.0;
         fit.seen = self.total;
-        fit.share = TAIL_SHARE;
-        fit.threshold = fit.quantile(TAIL_SHARE);
-        let middle = fit.quantile(TAIL_SHARE * 0.5) - fit.threshold;
-        let upper = fit.quantile(TAIL_SHARE * 0.25) - fit.threshold;
-        // The ratio of the two exceedances is 2^xi + 1; few of them are shrunk towards an exponential tail.
-        let trust = self.total * TAIL_SHARE / (self.total * TAIL_SHARE + 50.0);
+        // Counts that are nearly always 0 have no tenth that departs: their tail is half of what departs at all.
+        let departing = fit.survival[position(DEPARTS) as usize + 1];
+        fit.share = TAIL_SHARE.min((0.5 * departing).max(30.0 / self.total));
+        let share = fit.share;
+        fit.threshold = fit.quantile(share);
+        let middle = fit.quantile(share * 0.5) - fit.threshold;
+        let upper = fit.quantile(share * 0.25) - fit.threshold;
+        // The ratio of the two exceedances is 2^xi + 1; few of them are shrunk towards a nearly exponential tail.
+        let trust = self.total * share / (self.total * share + 200.0);
         let ratio = if middle > 0.0 {
             (upper / middle - 1.0).max(1.0)
         } else {
             1.0
         };
-        fit.xi = (ratio.log2() * trust + 0.1 * (1.0 - trust)).clamp(0.02, 0.7);
-        let floor = 0.05 * (1.0 + fit.threshold);
+        fit.xi = (ratio.log2() * trust + 0.1 * (1.0 - trust)).clamp(0.02, XI_MAX);
+        // Departures of counts come in lumps. Where the quantiles lie in one lump they say nothing of the next,
+        // which is about as far again.
+        let lump = middle < LUMP * (1.0 + fit.threshold);
+        let floor = if lump { 0.3 } else { 0.05 } * (1.0 + fit.threshold);
         fit.beta = (fit.xi * upper / (4f64.powf(fit.xi) - 1.0)).max(floor);
     }
 

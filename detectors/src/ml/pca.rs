@@ -12,7 +12,7 @@ use barograph_model::TimestampMs;
 use super::moments::Moments;
 use super::subspace::Subspace;
 use super::window::Window;
-use crate::calibrate::{Alarm, Tail, score};
+use crate::calibrate::{Alarm, Tail, lesson_weight, score};
 use crate::detector::{Context, Detector, Verdict};
 use crate::error::DetectorError;
 use crate::params::Params;
@@ -29,6 +29,9 @@ const DIMS_MAX: usize = 512;
 const WARMUP: usize = 128;
 /// Standardised values are clipped here.
 const CLIP: f64 = 20.0;
+/// Variance of the noise of a series that has not moved yet: with the scale such a series gets, a move of half
+/// a percent of the level is one sigma.
+const CONSTANT_NOISE: f64 = 1e-2;
 /// Windows after which the past is halved.
 const MEMORY: f64 = 20_000.0;
 
@@ -39,6 +42,8 @@ pub(crate) struct Pca {
     rows: usize,
     step_ms: i64,
     explained: f64,
+    /// The least variance of the noise around the subspace.
+    noise_floor: f64,
     /// A window is learned every so many rows, and counted down.
     stride: usize,
     until_learning: usize,
@@ -72,8 +77,8 @@ impl Pca {
                 reason,
             });
         }
-        let explained = params.number("explained", 0.9, 0.1, 0.999)?;
-        let window = params.number("window", 48, 4, DIMS_MAX)?;
+        let explained = params.number("explained", if width == 1 { 0.995 } else { 0.9 }, 0.1, 0.9999)?;
+        let window = params.number("window", 24, 4, DIMS_MAX)?;
         let lags_default = if width * 3 <= 64 { 2 } else { 0 };
         let lags = params.number("lags", lags_default, 0, DIMS_MAX / width.max(1) - 1)?;
         let rows = if width == 1 { window } else { lags + 1 };
@@ -84,6 +89,7 @@ impl Pca {
             rows,
             step_ms,
             explained,
+            noise_floor: 0.0,
             stride: (rows / 16).max(1),
             until_learning: 0,
             warmup: Vec::new(),
@@ -129,11 +135,12 @@ impl Pca {
             let mean_size = known.iter().map(|value| value.abs()).sum::<f64>() / known.len().max(1) as f64;
             let (center, mut sigma) = median_and_sigma(&mut known);
             if sigma == 0.0 {
-                // Mostly constant: the mean excursion, or a hundredth of the level where nothing moved.
+                // Mostly constant: the mean excursion, or a share of the level where nothing moved.
                 sigma = known.iter().sum::<f64>() / known.len().max(1) as f64;
             }
             if sigma == 0.0 {
-                sigma = 0.01 * mean_size;
+                sigma = 0.05 * mean_size;
+                self.noise_floor = CONSTANT_NOISE;
             }
             self.center.push(if center.is_finite() { center } else { 0.0 });
             self.scale.push(if sigma > 0.0 && sigma.is_finite() {
@@ -166,7 +173,7 @@ impl Pca {
         }
         let (mean, covariance) = self.moments.covariance();
         // A covariance that cannot be decomposed leaves the last fit in place.
-        if let Ok(fit) = Subspace::fit(mean, covariance, self.explained) {
+        if let Ok(fit) = Subspace::fit(mean, covariance, self.explained, self.noise_floor) {
             self.fit = Some(fit);
         }
         let seen = self.moments.weight();
@@ -216,15 +223,11 @@ impl Detector for Pca {
             expected = self.standard[0] - surprise;
             let departure = surprise.abs() / sigma;
             p = (2.0 * p.min(self.last.p(departure))).min(1.0);
-            if self
-                .last
-                .learn(departure, if p < self.alarm.level() { 0.2 } else { 1.0 })
-            {
+            if self.last.learn(departure, lesson_weight(p, self.alarm.level())) {
                 self.last_edge = self.last.threshold(0.5 * self.alarm.level());
             }
         }
-        let alarming = p < self.alarm.level();
-        self.whole.learn(distance, if alarming { 0.2 } else { 1.0 });
+        self.whole.learn(distance, lesson_weight(p, self.alarm.level()));
         let typical = 2.0;
         self.learn(if distance > typical {
             (typical / distance).powi(2)
@@ -248,7 +251,7 @@ impl Detector for Pca {
         }
         writer.i64(self.step_ms);
         writer.i64(self.last_ts.0);
-        for number in [self.explained, self.next_fit, self.last_edge] {
+        for number in [self.explained, self.noise_floor, self.next_fit, self.last_edge] {
             writer.f64(number);
         }
         for values in [&self.warmup, &self.center, &self.scale, &self.standard] {
@@ -272,7 +275,8 @@ impl Pca {
         let (width, rows) = (reader.usize(WIDTH_MAX)?, reader.usize(DIMS_MAX)?);
         let (stride, until_learning) = (reader.usize(DIMS_MAX)?, reader.usize(DIMS_MAX)?);
         let (step_ms, last_ts) = (reader.i64()?.max(1), TimestampMs(reader.i64()?));
-        let (explained, next_fit, last_edge) = (reader.f64()?, reader.f64()?, reader.f64()?);
+        let (explained, noise_floor) = (reader.f64()?, reader.f64()?);
+        let (next_fit, last_edge) = (reader.f64()?, reader.f64()?);
         let (warmup, center) = (reader.floats()?, reader.floats()?);
         let scale = reader.floats_of(center.len())?;
         let standard = reader.floats()?;
@@ -293,6 +297,7 @@ impl Pca {
             rows,
             step_ms,
             explained,
+            noise_floor,
             stride: stride.max(1),
             until_learning,
             warmup,

@@ -8,6 +8,7 @@
 use linfa_linalg::eigh::EighInto;
 use ndarray::Array2;
 
+use crate::dot::dot;
 use crate::error::DetectorError;
 use crate::state::{Reader, Writer};
 
@@ -28,7 +29,8 @@ pub(crate) struct Subspace {
 }
 
 impl Subspace {
-    /// Fits mean and covariance; keeps as many directions as explain the share `explained` of the variance.
+    /// Fits mean and covariance; keeps as many directions as explain the share `explained` of the variance. The
+    /// noise around them gets at least the variance `noise_floor`.
     ///
     /// # Errors
     /// [`DetectorError::Fit`] where the covariance is not finite or cannot be decomposed.
@@ -36,6 +38,7 @@ impl Subspace {
         mean: Vec<f64>,
         covariance: Array2<f64>,
         explained: f64,
+        noise_floor: f64,
     ) -> Result<Self, DetectorError> {
         let dims = mean.len();
         let fit_error = |reason: String| DetectorError::Fit {
@@ -51,7 +54,7 @@ impl Subspace {
         let mut order: Vec<usize> = (0..dims).collect();
         order.sort_by(|a, b| values[*b].total_cmp(&values[*a]));
         let total: f64 = values.iter().map(|value| value.max(0.0)).sum();
-        let floor = (1e-6 * total / dims as f64).max(1e-12);
+        let floor = (1e-6 * total / dims as f64).max(1e-12).max(noise_floor);
         let (mut rank, mut kept) = (0, 0.0);
         while rank < RANK_MAX.min(dims.saturating_sub(1)) && kept < explained * total {
             kept += values[order[rank]].max(0.0);
@@ -136,24 +139,6 @@ impl Subspace {
     }
 }
 
-/// The dot product in eight lanes, so that it is vectorised and always summed in the same order.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut lanes = [0.0; 8];
-    let (a_whole, b_whole) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f64 = a_whole
-        .remainder()
-        .iter()
-        .zip(b_whole.remainder())
-        .map(|(x, y)| x * y)
-        .sum();
-    for (x, y) in a_whole.zip(b_whole) {
-        for lane in 0..8 {
-            lanes[lane] += x[lane] * y[lane];
-        }
-    }
-    lanes.iter().sum::<f64>() + rest
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,7 +148,7 @@ mod tests {
     fn a_known_covariance_gives_the_known_distance() {
         // Variance 4 along (1,1,0)/sqrt 2, and 0.25 across it: the rest is 0.25 everywhere.
         let covariance = array![[2.125, 1.875, 0.0], [1.875, 2.125, 0.0], [0.0, 0.0, 0.25]];
-        let fit = Subspace::fit(vec![1.0, 1.0, 0.0], covariance, 0.8).expect("well formed");
+        let fit = Subspace::fit(vec![1.0, 1.0, 0.0], covariance, 0.8, 0.0).expect("well formed");
         let mut centred = Vec::new();
         let along = fit.distance(&[2.0, 2.0, 0.0], &mut centred);
         assert!((along - 2.0 / 4.0 / 3.0).abs() < 1e-9, "{along}");
@@ -176,7 +161,7 @@ mod tests {
     #[test]
     fn the_last_coordinate_follows_from_the_others() {
         let covariance = array![[2.125, 1.875], [1.875, 2.125]];
-        let fit = Subspace::fit(vec![0.0, 0.0], covariance, 0.8).expect("well formed");
+        let fit = Subspace::fit(vec![0.0, 0.0], covariance, 0.8, 0.0).expect("well formed");
         let mut centred = Vec::new();
         let _ = fit.distance(&[1.0, 1.0], &mut centred);
         // Regression of the second on the first: slope 1.875 / 2.125, variance 2.125 - 1.875^2 / 2.125.
@@ -186,8 +171,8 @@ mod tests {
 
     #[test]
     fn a_covariance_that_is_no_number_is_refused_and_zero_is_not() {
-        assert!(Subspace::fit(vec![0.0; 2], array![[f64::NAN, 0.0], [0.0, 1.0]], 0.9).is_err());
-        let fit = Subspace::fit(vec![0.0; 2], Array2::zeros((2, 2)), 0.9).expect("floored");
+        assert!(Subspace::fit(vec![0.0; 2], array![[f64::NAN, 0.0], [0.0, 1.0]], 0.9, 0.0).is_err());
+        let fit = Subspace::fit(vec![0.0; 2], Array2::zeros((2, 2)), 0.9, 0.0).expect("floored");
         assert!(fit.distance(&[0.0, 0.0], &mut Vec::new()) == 0.0);
     }
 }

@@ -6,6 +6,7 @@
 //! must fall against the local level by a margin that is larger the fewer cycles were seen. A second, longer
 //! season must do the same on what the first one leaves.
 
+use crate::dot::dot;
 use crate::robust::{median, median_and_sigma};
 
 const DAY_MS: i64 = 86_400_000;
@@ -22,6 +23,8 @@ pub(crate) struct Season {
     pub(crate) offset: Vec<f64>,
     /// Cycles seen in each phase.
     pub(crate) cycles: Vec<f64>,
+    /// Scatter around the offset relative to the whole history's.
+    pub(crate) spread: Vec<f64>,
 }
 
 /// What a history teaches.
@@ -58,8 +61,7 @@ impl Bins<'_> {
     }
 }
 
-/// Finds up to two periods and their profiles. O(n^2 / 2) for n bins. `exclude_below_ms` are periods shorter
-/// than the history can show by now.
+/// Finds up to two periods and their profiles. O(n^2 / 2) for n bins.
 pub(crate) fn learn(bins: Bins<'_>) -> Lesson {
     let Some(mut rest) = winsorised(bins.means) else {
         return Lesson::default();
@@ -102,6 +104,9 @@ pub(crate) fn profiles(bins: Bins<'_>, periods: &[i64]) -> Lesson {
         };
         subtract(bins, &mut rest, &season);
         seasons.push(season);
+    }
+    if let Some(first) = seasons.first_mut() {
+        first.spread = spread_by_phase(bins, &rest, first);
     }
     let after = scatter(bins, &rest, periods[0]);
     let shrink = if before > 0.0 && after < before {
@@ -181,8 +186,7 @@ fn autocorrelation_period(bins: Bins<'_>, values: &[f64]) -> Option<i64> {
         return None;
     }
     let at = |lag: usize| -> f64 {
-        let sum: f64 = centred[lag..].iter().zip(&centred).map(|(a, b)| a * b).sum();
-        sum / power * n as f64 / (n - lag) as f64
+        dot(&centred[lag..], &centred[..n - lag]) / power * n as f64 / (n - lag) as f64
     };
     let acf: Vec<f64> = (0..=lag_max).map(at).collect();
     let mut valley = 1.0f64;
@@ -354,11 +358,42 @@ fn fit_season(bins: Bins<'_>, values: &[f64], period_ms: i64) -> Option<Season> 
             offset[index] = 0.25 * left + 0.5 * raw[index] + 0.25 * right;
         }
     }
+    let spread = vec![1.0; phases];
     Some(Season {
         period_ms,
         offset,
         cycles,
+        spread,
     })
+}
+
+/// How much wider or narrower the remainder scatters at each phase, pooled over a twenty-fourth of the period.
+fn spread_by_phase(bins: Bins<'_>, rest: &[f64], season: &Season) -> Vec<f64> {
+    let level = local_level(bins, rest, season.period_ms);
+    let phases = season.offset.len();
+    let mut sizes: Vec<Vec<f64>> = vec![Vec::new(); phases];
+    let mut all = Vec::new();
+    for (index, value) in rest.iter().enumerate().filter(|(_, value)| value.is_finite()) {
+        let size = (value - level[index]).abs();
+        sizes[bins.phase(index, season.period_ms, phases)].push(size);
+        all.push(size);
+    }
+    let whole = median(&mut all);
+    let reach = phases / 48;
+    (0..phases)
+        .map(|phase| {
+            let near = (0..=2 * reach).flat_map(|step| &sizes[(phase + phases + step - reach) % phases]);
+            let mut pooled: Vec<f64> = near.copied().collect();
+            let share = median(&mut pooled) / whole;
+            // Few values make a poor median.
+            let trust = pooled.len() as f64 / (pooled.len() as f64 + 8.0);
+            if share.is_finite() && share > 0.0 {
+                share.powf(trust).clamp(0.2, 8.0)
+            } else {
+                1.0
+            }
+        })
+        .collect()
 }
 
 fn subtract(bins: Bins<'_>, values: &mut [f64], season: &Season) {

@@ -13,7 +13,7 @@ use crate::state::{Reader, Writer};
 /// The smallest gain of a cycle: a memory of about ten cycles.
 const GAIN_MIN: f64 = 0.1;
 /// Cycles at which a bin's own scatter weighs as much as the common one.
-const SPREAD_SHRINK: f64 = 4.0;
+const SPREAD_SHRINK: f64 = 0.5;
 
 /// Offsets and relative scatter by phase.
 #[derive(Debug, Clone)]
@@ -39,11 +39,17 @@ pub(crate) struct Phase {
 
 impl Profile {
     /// A profile from offsets that were measured over `cycles` cycles.
-    pub(crate) fn new(period_ms: i64, step_ms: i64, shrink: f64, offset: Vec<f64>, cycles: Vec<f64>) -> Self {
+    pub(crate) fn new(
+        period_ms: i64,
+        step_ms: i64,
+        shrink: f64,
+        offset: Vec<f64>,
+        cycles: Vec<f64>,
+        spread: Vec<f64>,
+    ) -> Self {
         let bin_ms = period_ms as f64 / offset.len() as f64;
         let row_share = (step_ms as f64 / bin_ms).min(1.0);
         let interpolate = bin_ms > 1.5 * step_ms as f64;
-        let spread = vec![1.0; offset.len()];
         Self {
             period_ms,
             shrink,
@@ -97,13 +103,13 @@ impl Profile {
     }
 
     /// Learns a residual that is already clipped; `z` is the residual in sigmas of its phase.
-    pub(crate) fn learn(&mut self, phase: Phase, clipped: f64, z: f64) {
+    pub(crate) fn learn(&mut self, phase: Phase, clipped: f64, z: f64, trust: f64) {
         let bin = if phase.between < 0.5 {
             phase.left
         } else {
             phase.right
         };
-        let gain = (1.0 / (self.cycles[bin] + 1.0)).max(GAIN_MIN) * self.row_share;
+        let gain = (1.0 / (self.cycles[bin] + 1.0)).max(GAIN_MIN) * self.row_share * trust;
         self.offset[bin] += gain * clipped;
         self.cycles[bin] = (self.cycles[bin] + self.row_share).min(1000.0);
         let above = z.abs() * MAD_TO_SIGMA > 1.0;

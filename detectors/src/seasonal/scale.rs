@@ -33,10 +33,10 @@ impl Scale {
         self.sigma *= factor;
     }
 
-    /// Learns one residual; the scale does not sink below `floor`.
-    pub(crate) fn learn(&mut self, residual: f64, floor: f64) {
+    /// Learns one residual as a lesson of weight `trust`; the scale does not sink below `floor`.
+    pub(crate) fn learn(&mut self, residual: f64, floor: f64, trust: f64) {
         self.seen = (self.seen + 1.0).min(1e6);
-        let gain = (1.0 / self.seen).clamp(GAIN_MIN, GAIN_MAX);
+        let gain = (1.0 / self.seen).clamp(GAIN_MIN, GAIN_MAX) * trust;
         let above = residual.abs() * MAD_TO_SIGMA > self.sigma;
         self.sigma = (self.sigma * if above { 1.0 + gain } else { 1.0 - gain }).max(floor);
     }

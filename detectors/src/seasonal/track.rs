@@ -86,6 +86,8 @@ pub(crate) struct Track {
     change: f64,
     changes_seen: f64,
     nonnegative: bool,
+    /// The seasons changed after the last reading.
+    relearned: bool,
 }
 
 impl Track {
@@ -111,6 +113,7 @@ impl Track {
             change: 0.0,
             changes_seen: 0.0,
             nonnegative: true,
+            relearned: false,
         }
     }
 
@@ -119,14 +122,19 @@ impl Track {
         self.nonnegative
     }
 
-    /// Reads a value, then learns it. None while warming up or where the value is missing.
-    pub(crate) fn read(&mut self, ts: TimestampMs, value: f64) -> Option<Reading> {
+    /// Whether the seasons changed since this was last asked.
+    pub(crate) fn take_relearned(&mut self) -> bool {
+        std::mem::take(&mut self.relearned)
+    }
+
+    /// Reads a value, then learns it as a lesson of weight `trust`, at most 1. None while warming up or where the value is missing.
+    pub(crate) fn read(&mut self, ts: TimestampMs, value: f64, trust: f64) -> Option<Reading> {
         if !value.is_finite() || value.abs() > HUGE {
             return None;
         }
         let ready = self.warmup.len() >= WARMUP;
         let reading = if ready {
-            Some(self.judge_and_learn(ts, value))
+            Some(self.judge_and_learn(ts, value, trust))
         } else {
             None
         };
@@ -160,7 +168,7 @@ impl Track {
         self.scale_sudden = Scale::new(sigma.min(sigma_moves), WARMUP as f64);
     }
 
-    fn judge_and_learn(&mut self, ts: TimestampMs, value: f64) -> Reading {
+    fn judge_and_learn(&mut self, ts: TimestampMs, value: f64, trust: f64) -> Reading {
         let (mut season, mut spread) = (0.0, 1.0);
         let mut phases = [None::<Phase>; 2];
         for (index, profile) in self.profiles.iter().enumerate() {
@@ -189,12 +197,13 @@ impl Track {
         let z = residual / sigma;
         for (profile, phase) in self.profiles.iter_mut().zip(phases) {
             if let Some(phase) = phase {
-                profile.learn(phase, clipped, z);
+                profile.learn(phase, clipped, z, trust);
             }
         }
         self.level.learn(ts, value - season);
-        self.scale.learn(residual / spread, floor);
-        self.scale_sudden.learn((residual - lingering) / spread, floor);
+        self.scale.learn(residual / spread, floor, trust);
+        self.scale_sudden
+            .learn((residual - lingering) / spread, floor, trust);
         let gain = 0.01;
         self.moment_lag += gain * (clipped * self.last_residual / (sigma * sigma) - self.moment_lag);
         self.moment_self += gain * ((self.last_residual / sigma).powi(2) - self.moment_self);
@@ -289,6 +298,7 @@ impl Track {
                     shrink,
                     season.offset,
                     season.cycles,
+                    season.spread,
                 )
             })
             .collect();
@@ -348,6 +358,7 @@ impl Track {
         writer.f64(self.change);
         writer.f64(self.changes_seen);
         writer.flag(self.nonnegative);
+        writer.flag(self.relearned);
     }
 
     pub(crate) fn restore(reader: &mut Reader<'_>) -> Result<Self, DetectorError> {
@@ -369,7 +380,7 @@ impl Track {
         let (moment_self, last_residual) = (reader.f64()?, reader.f64()?);
         let (last_ts, last_value) = (TimestampMs(reader.i64()?), reader.f64()?);
         let (change, changes_seen) = (reader.f64()?, reader.f64()?);
-        let nonnegative = reader.flag()?;
+        let (nonnegative, relearned) = (reader.flag()?, reader.flag()?);
         Ok(Self {
             step_ms,
             memory_ms,
@@ -390,6 +401,7 @@ impl Track {
             change,
             changes_seen,
             nonnegative,
+            relearned,
         })
     }
 }

@@ -40,6 +40,9 @@ impl ManifestStore {
             expected: expected.to_owned(),
             found,
         };
+        // A process that was killed between the renaming and the sync has left a state that the disk may still forget,
+        // and files that only the one before it names are about to be removed.
+        self.vfs.sync_dir("").map_err(EngineError::io("sync", "."))?;
         let line_end = bytes.iter().position(|b| *b == b'\n').unwrap_or(bytes.len());
         let header = String::from_utf8_lossy(&bytes[..line_end]).into_owned();
         let body = bytes.get(line_end + 1..).unwrap_or_default();

@@ -59,8 +59,7 @@ impl Decimal {
     /// The decimal with this exponent, where the value is one, bit for bit.
     pub(crate) fn at(value: f64, exponent: u8) -> Option<Self> {
         let scaled = (value * POW10[exponent as usize]).round();
-        // Written so that NaN is refused too.
-        if !(scaled.abs() <= MANTISSA_MAX) {
+        if scaled.is_nan() || scaled.abs() > MANTISSA_MAX {
             return None;
         }
         let decimal = Self {

@@ -16,11 +16,11 @@ mod file_writer;
 mod meta;
 mod reader;
 mod schema;
-mod segment;
+mod sealed;
 mod series_file;
 mod writer;
 
 pub(crate) use meta::SegmentMeta;
 pub(crate) use reader::SegmentCursor;
-pub(crate) use segment::Segment;
+pub(crate) use sealed::Segment;
 pub(crate) use writer::SegmentWriter;

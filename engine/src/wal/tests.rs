@@ -1,4 +1,5 @@
-//! Tests of the log on the real disk. The simulated one is in `sim_tests`.
+//! Tests of the log on the real disk, and of files that earlier versions wrote. The simulated disk is in
+//! `sim_tests`.
 
 use std::sync::Arc;
 
@@ -6,7 +7,7 @@ use barograph_model::{Labels, SeriesId};
 
 use super::*;
 use crate::EngineError;
-use crate::vfs::{DiskVfs, Vfs};
+use crate::vfs::{DiskVfs, SimVfs, Vfs};
 
 fn samples(value: f64) -> Frame {
     Frame::samples(&[SeriesId(1), SeriesId(2)], &[1000, 1001], &[value, f64::NAN]).unwrap()
@@ -82,4 +83,63 @@ fn an_unknown_kind_is_refused_by_name() {
     let error = recovery.replay(1, &mut |_, _| Ok(())).unwrap_err();
     assert!(matches!(error, EngineError::Corrupt { .. }));
     assert!(error.to_string().contains("record 1 of kind 77"), "{error}");
+}
+
+/// What `golden/version-1.wal` was written from. Never changes: a change of the format adds a file.
+fn golden_records() -> (Vec<(SeriesId, Labels)>, SampleRecord) {
+    let labels = |i: i64| {
+        let instance = format!("host-{i}:9100");
+        let pairs = [
+            ("__name__", "node_load1"),
+            ("instance", &instance),
+            ("job", "node"),
+            ("zone", "zürich"),
+        ];
+        (SeriesId(100 + i * i), Labels::from_pairs(pairs).unwrap())
+    };
+    let values = [
+        0.0,
+        -0.0,
+        1.0,
+        0.1,
+        f64::INFINITY,
+        barograph_model::stale_nan(),
+        1e300,
+        -12.5,
+    ];
+    let samples = SampleRecord {
+        series: (0..8).map(|i| SeriesId(100 + i * i)).collect(),
+        ts: (0..8).map(|i| 1_700_000_000_000 + i % 3 - 1).collect(),
+        values: values.to_vec(),
+    };
+    ((0..8).map(labels).collect(), samples)
+}
+
+#[test]
+fn the_files_of_version_1_stay_readable() {
+    let (series, samples) = golden_records();
+    let vfs = SimVfs::new(0);
+    vfs.create_dir_all("wal").unwrap();
+    vfs.create("wal/00000001.wal")
+        .unwrap()
+        .append(include_bytes!("golden/version-1.wal"))
+        .unwrap();
+    let (wal, mut recovery) = Wal::open(Arc::new(vfs), "wal", 4096).unwrap();
+    let mut seen = Vec::new();
+    let report = recovery.replay(7, &mut |seq, record| {
+        seen.push((seq, record));
+        Ok(())
+    });
+    assert_eq!(report.unwrap().damage, []);
+    assert_eq!(wal.next_seq(), 9);
+    assert_eq!(seen[0], (7, Record::Series(series)));
+    let Record::Samples(found) = &seen[1].1 else {
+        panic!("{seen:?}")
+    };
+    let bits = |record: &SampleRecord| record.values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+    assert_eq!(
+        (&found.series, &found.ts, bits(found)),
+        (&samples.series, &samples.ts, bits(&samples))
+    );
+    assert_eq!((seen[1].0, seen.len()), (8, 2));
 }

@@ -9,13 +9,14 @@ pub struct SubscribeRequest {
     /// was wiped or exchanged) is answered with a Gap, then with everything that this log keeps.
     #[prost(string, tag = "1")]
     pub cursor: ::prost::alloc::string::String,
-    /// Whether the first message is a Snapshot of the active alerts. With a cursor given as well, events from
-    /// before the snapshot still follow it, so that none is missed. After a Gap another Snapshot is sent.
+    /// Whether to begin with a Snapshot of the active alerts. With a cursor given as well, events from before the
+    /// snapshot still follow it, so that none is missed. After a Gap another Snapshot is sent.
     #[prost(bool, tag = "2")]
     pub snapshot: bool,
-    /// Which alerts and events to send; empty for all. Conditions on labels as in a PromQL selector, separated
-    /// by commas, for example: severity=~"P0|P1", service="orders". The names rule, group, severity and kind
-    /// stand for the event's own fields; an absent label is an empty value.
+    /// Which alerts and events to send; empty for all. Conditions `field operator value` that must all hold,
+    /// separated by commas, for example: severity=<sub>"P0|P1",kind=firing,label.service=orders. Fields are severity,
+    /// rule, group, kind and label.NAME; operators are =, !=, =</sub> and !~ as in PromQL (an expression matches the
+    /// whole text, an absent label is empty).
     #[prost(string, tag = "3")]
     pub filter: ::prost::alloc::string::String,
     /// Milliseconds of silence after which a Heartbeat is sent. 0 asks for the server's default, 15 seconds;
@@ -46,17 +47,21 @@ pub mod subscribe_response {
         Gap(super::Gap),
     }
 }
-/// The alerts that were pending or firing right after the event `seq`, and none of the events after it applied.
+/// The alerts that are pending or firing right after the event `seq`, and before any later one. A large snapshot
+/// comes in several messages, all with the same `seq`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Snapshot {
     #[prost(message, repeated, tag = "1")]
     pub alerts: ::prost::alloc::vec::Vec<Alert>,
-    /// Resume after the snapshot with this.
+    /// Resume with this: after the snapshot, or, where the request gave a cursor, at that cursor.
     #[prost(string, tag = "2")]
     pub cursor: ::prost::alloc::string::String,
     /// Sequence number of the last event the snapshot includes; 0 when there has been none.
     #[prost(uint64, tag = "3")]
     pub seq: u64,
+    /// Whether the next message is another part of the same snapshot.
+    #[prost(bool, tag = "4")]
+    pub more: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Alert {
@@ -89,6 +94,9 @@ pub struct Alert {
     /// Unix time in milliseconds at which it began to fire; absent while pending.
     #[prost(int64, optional, tag = "9")]
     pub fired_at_ms: ::core::option::Option<i64>,
+    /// Names the alert over all its events: 32 hexadecimal digits.
+    #[prost(string, tag = "10")]
+    pub fingerprint: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Event {
@@ -120,15 +128,18 @@ pub struct Event {
         ::prost::alloc::string::String,
         ::prost::alloc::string::String,
     >,
-    /// What the rule measured; may be NaN.
+    /// What the rule measured, may be NaN; for the other kinds the number of failures, findings or attempts.
     #[prost(double, tag = "10")]
     pub value: f64,
     /// Why: the figures behind the value, as text for people; for a failing rule the error.
     #[prost(string, tag = "11")]
     pub evidence: ::prost::alloc::string::String,
-    /// Unix time in milliseconds at which the condition was first true.
+    /// Unix time in milliseconds since which the condition is true, or the trouble lasts.
     #[prost(int64, tag = "12")]
     pub since_ms: i64,
+    /// Names the alert (or the rule, or the channel) over all its events: 32 hexadecimal digits.
+    #[prost(string, tag = "13")]
+    pub fingerprint: ::prost::alloc::string::String,
 }
 /// Sent after each heartbeat interval without another message. Its cursor moves on past events that the filter
 /// held back, so that a client with a narrow filter does not fall behind the log.
@@ -143,7 +154,7 @@ pub struct Heartbeat {
 pub struct Gap {
     #[prost(uint64, tag = "1")]
     pub first_missing: u64,
-    /// Smaller than first_missing when it is not known how many are missing (a cursor of another log).
+    /// 0 when it is not known how many are missing (a cursor of another log).
     #[prost(uint64, tag = "2")]
     pub last_missing: u64,
     /// For people: why, and what to do.
@@ -192,12 +203,20 @@ pub enum EventKind {
     Pending = 1,
     /// The condition held for as long as the rule asks for.
     Firing = 2,
-    /// The condition is no longer true, or its rule was removed.
+    /// A firing alert ended: its condition is no longer true, or its rule was removed.
     Resolved = 3,
+    /// A pending alert ended without having fired.
+    Cancelled = 4,
     /// The rule cannot be evaluated. Its alerts keep the state they have.
-    RuleFailing = 4,
-    /// The rule can be evaluated again.
-    RuleRecovered = 5,
+    RuleFailing = 5,
+    /// The rule can be evaluated again, or is gone.
+    RuleRecovered = 6,
+    /// The rule found more than it may hold; the surplus is not tracked.
+    RuleOverLimit = 7,
+    /// All that the rule finds is tracked again.
+    RuleWithinLimit = 8,
+    /// A channel did not get an event, and it will not be tried again.
+    DeliveryFailed = 9,
 }
 impl EventKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -210,8 +229,12 @@ impl EventKind {
             Self::Pending => "EVENT_KIND_PENDING",
             Self::Firing => "EVENT_KIND_FIRING",
             Self::Resolved => "EVENT_KIND_RESOLVED",
+            Self::Cancelled => "EVENT_KIND_CANCELLED",
             Self::RuleFailing => "EVENT_KIND_RULE_FAILING",
             Self::RuleRecovered => "EVENT_KIND_RULE_RECOVERED",
+            Self::RuleOverLimit => "EVENT_KIND_RULE_OVER_LIMIT",
+            Self::RuleWithinLimit => "EVENT_KIND_RULE_WITHIN_LIMIT",
+            Self::DeliveryFailed => "EVENT_KIND_DELIVERY_FAILED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -221,8 +244,12 @@ impl EventKind {
             "EVENT_KIND_PENDING" => Some(Self::Pending),
             "EVENT_KIND_FIRING" => Some(Self::Firing),
             "EVENT_KIND_RESOLVED" => Some(Self::Resolved),
+            "EVENT_KIND_CANCELLED" => Some(Self::Cancelled),
             "EVENT_KIND_RULE_FAILING" => Some(Self::RuleFailing),
             "EVENT_KIND_RULE_RECOVERED" => Some(Self::RuleRecovered),
+            "EVENT_KIND_RULE_OVER_LIMIT" => Some(Self::RuleOverLimit),
+            "EVENT_KIND_RULE_WITHIN_LIMIT" => Some(Self::RuleWithinLimit),
+            "EVENT_KIND_DELIVERY_FAILED" => Some(Self::DeliveryFailed),
             _ => None,
         }
     }
@@ -319,11 +346,13 @@ pub mod alerts_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Streams events until the client goes away. The stream has no end of its own: when it breaks (UNAVAILABLE),
-        /// call again with the last cursor.
+        /// Streams events until the client goes away. The first message comes at once, a Snapshot if one is asked
+        /// for, else a Heartbeat, so that a client has a cursor from the beginning; a Gap may come before it. The
+        /// stream has no end of its own: when it breaks (UNAVAILABLE), call again with the last cursor.
         ///
         /// Errors: INVALID_ARGUMENT for a cursor, filter or heartbeat interval that does not parse (the message says
-        /// what was expected); UNAVAILABLE when the server is stopping.
+        /// what was expected); RESOURCE_EXHAUSTED when too many streams are open; UNAVAILABLE when the server is
+        /// stopping.
         pub async fn subscribe(
             &mut self,
             request: impl tonic::IntoRequest<super::SubscribeRequest>,
@@ -369,11 +398,13 @@ pub mod alerts_server {
             >
             + std::marker::Send
             + 'static;
-        /// Streams events until the client goes away. The stream has no end of its own: when it breaks (UNAVAILABLE),
-        /// call again with the last cursor.
+        /// Streams events until the client goes away. The first message comes at once, a Snapshot if one is asked
+        /// for, else a Heartbeat, so that a client has a cursor from the beginning; a Gap may come before it. The
+        /// stream has no end of its own: when it breaks (UNAVAILABLE), call again with the last cursor.
         ///
         /// Errors: INVALID_ARGUMENT for a cursor, filter or heartbeat interval that does not parse (the message says
-        /// what was expected); UNAVAILABLE when the server is stopping.
+        /// what was expected); RESOURCE_EXHAUSTED when too many streams are open; UNAVAILABLE when the server is
+        /// stopping.
         async fn subscribe(
             &self,
             request: tonic::Request<super::SubscribeRequest>,

@@ -67,6 +67,9 @@ struct Shared {
     template: SessionState,
 }
 
+/// Where work runs, how it ends, and what ends it before its time.
+type Supervised = (Handle, oneshot::Receiver<Result<(), SqlError>>, AbortHandle);
+
 impl SqlEngine {
     /// Starts the threads. `clock` decides what `now()` is; `system` are tables that the server computes.
     ///
@@ -165,7 +168,7 @@ impl SqlEngine {
     fn supervise(
         &self,
         work: impl Future<Output = Result<(), SqlError>> + Send + 'static,
-    ) -> Result<(Handle, oneshot::Receiver<Result<(), SqlError>>, AbortHandle), SqlError> {
+    ) -> Result<Supervised, SqlError> {
         let runtime = self
             .runtime
             .as_ref()

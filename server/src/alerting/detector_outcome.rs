@@ -31,12 +31,17 @@ fn read(
     now: TimestampMs,
 ) -> Result<Vec<SeriesVerdicts>, EngineError> {
     let snapshot = engine.snapshot();
-    let range = TimeRange { start: query.window_start(now), end: now };
+    let range = TimeRange {
+        start: query.window_start(now),
+        end: now,
+    };
     let mut found: BTreeMap<Labels, Points> = BTreeMap::new();
     for what in ["score", "anomaly", "expected", "value"] {
         let metric = format!("{VERDICT_PREFIX}{what}");
-        let series =
-            snapshot.select(&[Matcher::equal(METRIC_NAME, &metric), Matcher::equal("detector", &query.detector)]);
+        let series = snapshot.select(&[
+            Matcher::equal(METRIC_NAME, &metric),
+            Matcher::equal("detector", &query.detector),
+        ]);
         let mut block = SampleBlock::default();
         for mut partition in snapshot.scan(&series, range).into_partitions() {
             while partition.next_block(&mut block)? {
@@ -54,13 +59,22 @@ fn read(
             }
         }
     }
-    let series = found.into_iter().map(|(labels, points)| SeriesVerdicts { labels, points: points.into_values().collect() });
+    let series = found.into_iter().map(|(labels, points)| SeriesVerdicts {
+        labels,
+        points: points.into_values().collect(),
+    });
     Ok(series.collect())
 }
 
 fn enter(points: &mut Points, what: &str, ts: TimestampMs, value: f64) {
     if what == "score" {
-        let point = VerdictPoint { ts, value: f64::NAN, score: value, expected: None, is_anomaly: false };
+        let point = VerdictPoint {
+            ts,
+            value: f64::NAN,
+            score: value,
+            expected: None,
+            is_anomaly: false,
+        };
         points.insert(ts, point);
     } else if let Some(point) = points.get_mut(&ts) {
         match what {

@@ -39,7 +39,10 @@ impl Evaluator {
         loop {
             let current = Arc::clone(&rules.borrow_and_update());
             let (now, set) = (self.clock.now(), Arc::clone(&current));
-            self.commit("rules that are gone", move |store| store.plan_removed_rules(now, &set)).await;
+            self.commit("rules that are gone", move |store| {
+                store.plan_removed_rules(now, &set)
+            })
+            .await;
             let mut groups = JoinSet::new();
             for group in current.groups.clone() {
                 groups.spawn(self.clone().follow(group));
@@ -76,12 +79,14 @@ impl Evaluator {
             RuleQuery::Sql(query) => sql_outcome(&self.sql, query).await,
             RuleQuery::Detector(query) => {
                 let (engine, query) = (Arc::clone(&self.engine), query.clone());
-                let outcome = tokio::task::spawn_blocking(move || detector_outcome(&engine, &query, now)).await;
+                let outcome =
+                    tokio::task::spawn_blocking(move || detector_outcome(&engine, &query, now)).await;
                 outcome.unwrap_or_else(|_| Outcome::Failed("the evaluation did not finish".to_owned()))
             }
         };
         let rule = rule.clone();
-        self.commit("a rule's outcome", move |store| store.plan(now, &rule, &outcome)).await;
+        self.commit("a rule's outcome", move |store| store.plan(now, &rule, &outcome))
+            .await;
     }
 
     async fn expire(self) {
@@ -89,7 +94,8 @@ impl Evaluator {
         loop {
             ticks.tick().await;
             let now = self.clock.now();
-            self.commit("what is too old", move |store| store.plan_expiry(now)).await;
+            self.commit("what is too old", move |store| store.plan_expiry(now))
+                .await;
         }
     }
 

@@ -37,7 +37,10 @@ pub enum LoadError {
 /// [`LoadError`] of the first file or rule that is wrong.
 pub fn load_rules(config: &Config, sql: &SqlEngine) -> Result<RuleSet, LoadError> {
     let files = config.rule_files()?;
-    let sets = files.iter().map(|file| load_file(file)).collect::<Result<Vec<_>, _>>()?;
+    let sets = files
+        .iter()
+        .map(|file| load_file(file))
+        .collect::<Result<Vec<_>, _>>()?;
     let rules = RuleSet::join(sets)?;
     for rule in rules.rules() {
         match &rule.query {
@@ -52,8 +55,15 @@ pub fn load_rules(config: &Config, sql: &SqlEngine) -> Result<RuleSet, LoadError
                 let names: Vec<&str> = config.detectors.iter().map(|d| d.name.as_str()).collect();
                 if !names.contains(&query.detector.as_str()) {
                     let message = match names.as_slice() {
-                        [] => format!("there is no detector {:?} (the configuration has no [[detector]])", query.detector),
-                        names => format!("there is no detector {:?} (there are {})", query.detector, names.join(", ")),
+                        [] => format!(
+                            "there is no detector {:?} (the configuration has no [[detector]])",
+                            query.detector
+                        ),
+                        names => format!(
+                            "there is no detector {:?} (there are {})",
+                            query.detector,
+                            names.join(", ")
+                        ),
                     };
                     return Err(rule.error_at("detector", message).into());
                 }
@@ -68,6 +78,9 @@ pub fn load_rules(config: &Config, sql: &SqlEngine) -> Result<RuleSet, LoadError
 
 fn load_file(file: &Path) -> Result<RuleSet, LoadError> {
     let path = file.display().to_string();
-    let text = std::fs::read_to_string(file).map_err(|source| LoadError::Read { path: path.clone(), source })?;
+    let text = std::fs::read_to_string(file).map_err(|source| LoadError::Read {
+        path: path.clone(),
+        source,
+    })?;
     Ok(RuleSet::parse(&path, &text)?)
 }

@@ -23,12 +23,16 @@ pub(super) async fn sql_outcome(sql: &SqlEngine, query: &str) -> Outcome {
     };
     let mut findings = Vec::new();
     while let Some(batch) = stream.next().await {
-        let result = batch.map_err(|error| error.to_string()).and_then(|batch| read(&batch, &mut findings));
+        let result = batch
+            .map_err(|error| error.to_string())
+            .and_then(|batch| read(&batch, &mut findings));
         if let Err(message) = result {
             return Outcome::Failed(message);
         }
         if findings.len() > ROWS_MAX {
-            return Outcome::Failed(format!("the query gives more than {ROWS_MAX} rows; make it more selective"));
+            return Outcome::Failed(format!(
+                "the query gives more than {ROWS_MAX} rows; make it more selective"
+            ));
         }
     }
     Outcome::Findings(findings)
@@ -60,11 +64,16 @@ fn read(batch: &RecordBatch, findings: &mut Vec<Finding>) -> Result<(), String> 
             }
         }
         let shown = evidence.iter().filter(|(_, column)| column.is_valid(row));
-        let shown: Vec<String> =
-            shown.map(|(name, column)| format!("{name} = {}", column.as_string::<i32>().value(row))).collect();
+        let shown: Vec<String> = shown
+            .map(|(name, column)| format!("{name} = {}", column.as_string::<i32>().value(row)))
+            .collect();
         findings.push(Finding {
             labels: builder.build().map_err(|e| format!("the row's labels: {e}"))?,
-            value: if values.is_valid(row) { values.value(row) } else { f64::NAN },
+            value: if values.is_valid(row) {
+                values.value(row)
+            } else {
+                f64::NAN
+            },
             evidence: shown.join(", "),
         });
     }

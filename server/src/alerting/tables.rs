@@ -17,8 +17,16 @@ use super::AlertHub;
 pub fn alert_tables(hub: &Arc<AlertHub>) -> Vec<SystemTable> {
     let (for_alerts, for_events) = (Arc::clone(hub), Arc::clone(hub));
     vec![
-        SystemTable { name: "alerts".to_owned(), schema: alerts_schema(), rows: Arc::new(move || alerts(&for_alerts)) },
-        SystemTable { name: "events".to_owned(), schema: events_schema(), rows: Arc::new(move || events(&for_events)) },
+        SystemTable {
+            name: "alerts".to_owned(),
+            schema: alerts_schema(),
+            rows: Arc::new(move || alerts(&for_alerts)),
+        },
+        SystemTable {
+            name: "events".to_owned(),
+            schema: events_schema(),
+            rows: Arc::new(move || events(&for_events)),
+        },
     ]
 }
 

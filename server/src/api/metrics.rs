@@ -47,7 +47,9 @@ impl fmt::Debug for MetricsSource {
 pub fn metrics_routes(source: MetricsSource) -> Router {
     let mut registry = Registry::with_prefix("barograph");
     registry.register_collector(Box::new(source));
-    Router::new().route("/metrics", get(render)).with_state(Arc::new(registry))
+    Router::new()
+        .route("/metrics", get(render))
+        .with_state(Arc::new(registry))
 }
 
 async fn render(State(registry): State<Arc<Registry>>) -> Response {
@@ -60,12 +62,26 @@ async fn render(State(registry): State<Arc<Registry>>) -> Response {
 
 impl Collector for MetricsSource {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let mut out = Figures { encoder: &mut encoder };
+        let mut out = Figures {
+            encoder: &mut encoder,
+        };
         self.store(&mut out)?;
         self.remote_write(&mut out)?;
-        out.gauge("detector_series", "Series that detectors follow", self.detectors.series.load(Relaxed) as i64)?;
-        out.counter("detector_samples", "Samples of verdicts written", self.detectors.samples.load(Relaxed))?;
-        out.counter("detector_failures", "Detector rounds that failed", self.detectors.failures.load(Relaxed))?;
+        out.gauge(
+            "detector_series",
+            "Series that detectors follow",
+            self.detectors.series.load(Relaxed) as i64,
+        )?;
+        out.counter(
+            "detector_samples",
+            "Samples of verdicts written",
+            self.detectors.samples.load(Relaxed),
+        )?;
+        out.counter(
+            "detector_failures",
+            "Detector rounds that failed",
+            self.detectors.failures.load(Relaxed),
+        )?;
         self.alerting(&mut out)
     }
 }
@@ -74,35 +90,97 @@ impl MetricsSource {
     fn store(&self, out: &mut Figures<'_, '_>) -> fmt::Result {
         let stats = self.engine.stats();
         out.gauge("store_series", "Series known to the store", stats.series as i64)?;
-        out.counter("store_samples", "Samples made durable since the start", stats.samples_committed)?;
+        out.counter(
+            "store_samples",
+            "Samples made durable since the start",
+            stats.samples_committed,
+        )?;
         out.counter("store_commits", "Syncs of the write-ahead log", stats.commits)?;
-        out.counter("store_commit_failures", "Commits that the disk refused", stats.commits_failed)?;
+        out.counter(
+            "store_commit_failures",
+            "Commits that the disk refused",
+            stats.commits_failed,
+        )?;
         out.counter("store_flushes", "Memtables written to segments", stats.flushes)?;
-        out.counter("store_flush_failures", "Flushes that failed", stats.flushes_failed)?;
-        out.gauge("store_memory_rows", "Samples not yet in a segment", stats.memory_rows as i64)?;
-        out.gauge("store_wal_bytes", "Bytes of the write-ahead log", stats.wal_bytes as i64)?;
+        out.counter(
+            "store_flush_failures",
+            "Flushes that failed",
+            stats.flushes_failed,
+        )?;
+        out.gauge(
+            "store_memory_rows",
+            "Samples not yet in a segment",
+            stats.memory_rows as i64,
+        )?;
+        out.gauge(
+            "store_wal_bytes",
+            "Bytes of the write-ahead log",
+            stats.wal_bytes as i64,
+        )?;
         out.gauge("store_segments", "Segments", stats.segments as i64)?;
-        out.gauge("store_segment_rows", "Samples in segments", stats.segment_rows as i64)?;
-        out.gauge("store_segment_bytes", "Bytes of segments on disk", stats.segment_bytes as i64)?;
-        out.gauge("store_damages", "Damaged places found since the start", stats.damages.len() as i64)?;
+        out.gauge(
+            "store_segment_rows",
+            "Samples in segments",
+            stats.segment_rows as i64,
+        )?;
+        out.gauge(
+            "store_segment_bytes",
+            "Bytes of segments on disk",
+            stats.segment_bytes as i64,
+        )?;
+        out.gauge(
+            "store_damages",
+            "Damaged places found since the start",
+            stats.damages.len() as i64,
+        )?;
         let poisoned = i64::from(stats.poisoned.is_some());
-        out.gauge("store_poisoned", "1 when writes have stopped after a failed sync", poisoned)
+        out.gauge(
+            "store_poisoned",
+            "1 when writes have stopped after a failed sync",
+            poisoned,
+        )
     }
 
     fn remote_write(&self, out: &mut Figures<'_, '_>) -> fmt::Result {
         let stats = self.ingest.stats();
-        let replies = stats.replies.iter().map(|(status, count)| (status.as_str().to_owned(), count));
-        out.counters("ingest_requests", "Remote write requests by status", "code", replies)?;
-        let rejected = RejectKind::ALL.iter().map(|kind| (kind.as_str().to_owned(), stats.rejected(*kind)));
-        out.counters("ingest_rejected", "What remote write refused, by reason", "reason", rejected)?;
-        out.counter("ingest_samples", "Samples acknowledged to senders", stats.samples.load(Relaxed))?;
-        out.gauge("ingest_in_flight_bytes", "Bytes being decoded", self.ingest.in_flight_bytes() as i64)
+        let replies = stats
+            .replies
+            .iter()
+            .map(|(status, count)| (status.as_str().to_owned(), count));
+        out.counters(
+            "ingest_requests",
+            "Remote write requests by status",
+            "code",
+            replies,
+        )?;
+        let rejected = RejectKind::ALL
+            .iter()
+            .map(|kind| (kind.as_str().to_owned(), stats.rejected(*kind)));
+        out.counters(
+            "ingest_rejected",
+            "What remote write refused, by reason",
+            "reason",
+            rejected,
+        )?;
+        out.counter(
+            "ingest_samples",
+            "Samples acknowledged to senders",
+            stats.samples.load(Relaxed),
+        )?;
+        out.gauge(
+            "ingest_in_flight_bytes",
+            "Bytes being decoded",
+            self.ingest.in_flight_bytes() as i64,
+        )
     }
 
     fn alerting(&self, out: &mut Figures<'_, '_>) -> fmt::Result {
         let (active, last_seq, (delivered, given_up), waiting) = self.hub.read(|store| {
             let active = store.active().filter(|alert| alert.state.is_active()).count();
-            let waiting = store.deliveries().filter(|entry| !entry.state.is_finished()).count();
+            let waiting = store
+                .deliveries()
+                .filter(|entry| !entry.progress.state.is_finished())
+                .count();
             (active, store.last_seq(), store.delivery_totals(), waiting)
         });
         out.gauge("alerts_active", "Pending and firing alerts", active as i64)?;
@@ -121,12 +199,18 @@ struct Figures<'a, 'e> {
 impl Figures<'_, '_> {
     fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         let counter = ConstCounter::new(value);
-        counter.encode(self.encoder.encode_descriptor(name, help, None, counter.metric_type())?)
+        counter.encode(
+            self.encoder
+                .encode_descriptor(name, help, None, counter.metric_type())?,
+        )
     }
 
     fn gauge(&mut self, name: &str, help: &str, value: i64) -> fmt::Result {
         let gauge = ConstGauge::new(value);
-        gauge.encode(self.encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
+        gauge.encode(
+            self.encoder
+                .encode_descriptor(name, help, None, gauge.metric_type())?,
+        )
     }
 
     fn counters(

@@ -19,6 +19,10 @@ async fn run(State(reload): State<Arc<Reload>>) -> Response {
     let loaded = tokio::task::spawn_blocking(move || reload.run().map_err(|error| error.to_string())).await;
     match loaded.unwrap_or_else(|_| Err("the reload did not finish".to_owned())) {
         Ok(rules) => format!("{rules} rules loaded.\n").into_response(),
-        Err(error) => (StatusCode::BAD_REQUEST, format!("the rules that were loaded stay: {error}\n")).into_response(),
+        Err(error) => (
+            StatusCode::BAD_REQUEST,
+            format!("the rules that were loaded stay: {error}\n"),
+        )
+            .into_response(),
     }
 }

@@ -13,7 +13,8 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use barograph_query::sql::{Format, SqlEngine, SqlError, SqlErrorCode};
+use barograph_query::sql::Format;
+use barograph_query::sql::{SqlEngine, SqlError, SqlErrorCode};
 use futures::StreamExt;
 use serde::Deserialize;
 use serde_json::json;
@@ -27,7 +28,10 @@ const RETRY_AFTER_S: &str = "2";
 /// The routes of SQL.
 pub fn sql_routes(engine: Arc<SqlEngine>) -> Router {
     let limit = DefaultBodyLimit::max(REQUEST_BYTES_MAX);
-    Router::new().route("/api/v1/sql", post(answer)).layer(limit).with_state(engine)
+    Router::new()
+        .route("/api/v1/sql", post(answer))
+        .layer(limit)
+        .with_state(engine)
 }
 
 #[derive(Deserialize)]
@@ -42,7 +46,8 @@ async fn answer(State(engine): State<Arc<SqlEngine>>, body: Bytes) -> Response {
     let request: Request = match serde_json::from_slice(&body) {
         Ok(request) => request,
         Err(error) => {
-            let message = format!("the request is not {{\"query\": \"SELECT ...\", \"format\": \"json\"}}: {error}");
+            let message =
+                format!("the request is not {{\"query\": \"SELECT ...\", \"format\": \"json\"}}: {error}");
             let hint = "send a JSON object with Content-Type application/json";
             return refusal(StatusCode::BAD_REQUEST, "bad_request", &message, Some(hint));
         }
@@ -62,7 +67,9 @@ async fn run(engine: &SqlEngine, request: &Request) -> Result<Response, SqlError
     };
     let body = Body::from_stream(futures::stream::once(async { Ok(first) }).chain(pieces));
     let mut response = body.into_response();
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     Ok(response)
 }
 
@@ -75,7 +82,9 @@ fn refuse(error: &SqlError) -> Response {
     };
     let mut response = refusal(status, error.code.as_str(), &error.message, error.hint.as_deref());
     if error.code == SqlErrorCode::Overloaded {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
     }
     response
 }

@@ -75,26 +75,46 @@ pub enum CheckFailure {
 }
 
 fn lines(problems: &[RuleError]) -> String {
-    problems.iter().map(RuleError::to_string).collect::<Vec<_>>().join("\n")
+    problems
+        .iter()
+        .map(RuleError::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
-/// Checks, and gives lines that say what is right and what was not looked at.
+/// What a check without errors has to say, a line each.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// What is right: the answer.
+    pub passed: Vec<String>,
+    /// What was not looked at, or may turn out wrong.
+    pub notes: Vec<String>,
+}
+
+/// Checks.
 ///
 /// # Errors
 /// The problems found, with their lines; of one rule file the first.
-pub fn run(args: &CheckArgs) -> Result<Vec<String>, CheckFailure> {
+pub fn run(args: &CheckArgs) -> Result<Checked, CheckFailure> {
     match &args.what {
         What::Config { file } => check_config(file),
         What::Rules(args) => check_rules(args),
     }
 }
 
-fn check_config(file: &Path) -> Result<Vec<String>, CheckFailure> {
+fn check_config(file: &Path) -> Result<Checked, CheckFailure> {
     let config = Config::load(file)?;
     let files = config.rule_files()?;
     let rules = read_rules(&files)?;
-    let known: Vec<&str> = config.detectors.iter().map(|detector| detector.name.as_str()).collect();
-    let problems: Vec<RuleError> = rules.rules().filter_map(|rule| unknown_detector(rule, &known)).collect();
+    let known: Vec<&str> = config
+        .detectors
+        .iter()
+        .map(|detector| detector.name.as_str())
+        .collect();
+    let problems: Vec<RuleError> = rules
+        .rules()
+        .filter_map(|rule| unknown_detector(rule, &known))
+        .collect();
     if !problems.is_empty() {
         return Err(CheckFailure::Rules { problems });
     }
@@ -105,12 +125,18 @@ fn check_config(file: &Path) -> Result<Vec<String>, CheckFailure> {
         counted(config.routes.len(), "route"),
         counted(rules.rules().count(), "rule"),
     ];
-    Ok(vec![format!("{}: ok ({})", file.display(), parts.join(", "))])
+    let passed = vec![format!("{}: ok ({})", file.display(), parts.join(", "))];
+    Ok(Checked {
+        passed,
+        notes: Vec::new(),
+    })
 }
 
 /// A rule about a detector that the configuration does not have.
 fn unknown_detector(rule: &Rule, known: &[&str]) -> Option<RuleError> {
-    let RuleQuery::Detector(query) = &rule.query else { return None };
+    let RuleQuery::Detector(query) = &rule.query else {
+        return None;
+    };
     if known.contains(&query.detector.as_str()) {
         return None;
     }
@@ -119,23 +145,35 @@ fn unknown_detector(rule: &Rule, known: &[&str]) -> Option<RuleError> {
         None if known.is_empty() => "there is no [[detector]] yet".to_owned(),
         None => format!("there are: {}", known.join(", ")),
     };
-    Some(rule.error_at("detector", format!("detector {:?} is not configured ({advice})", query.detector)))
+    Some(rule.error_at(
+        "detector",
+        format!("detector {:?} is not configured ({advice})", query.detector),
+    ))
 }
 
-fn check_rules(args: &RulesArgs) -> Result<Vec<String>, CheckFailure> {
+fn check_rules(args: &RulesArgs) -> Result<Checked, CheckFailure> {
     let rules = read_rules(&args.files)?;
-    let queries: Vec<(&Rule, &str)> = rules.rules().filter_map(|rule| Some((rule, sql_of(rule)?))).collect();
-    let mut said = Vec::new();
-    if args.url.is_none() && args.data_dir.is_none() {
-        if !queries.is_empty() {
-            said.push(format!("the SQL of {} rule(s) was not checked: give --url or --data-dir", queries.len()));
-        }
-    } else {
+    let queries: Vec<(&Rule, &str)> = rules
+        .rules()
+        .filter_map(|rule| Some((rule, sql_of(rule)?)))
+        .collect();
+    let notes = if args.url.is_some() || args.data_dir.is_some() {
         let source = Source::of(args.url.as_deref().unwrap_or_default(), args.data_dir.as_deref())?;
-        said.extend(plan_all(&source, &queries)?);
-    }
-    said.push(format!("{} rule(s) in {} file(s): ok", rules.rules().count(), args.files.len()));
-    Ok(said)
+        plan_all(&source, &queries)?
+    } else if queries.is_empty() {
+        Vec::new()
+    } else {
+        vec![format!(
+            "the SQL of {} rule(s) was not checked: give --url or --data-dir",
+            queries.len()
+        )]
+    };
+    let passed = vec![format!(
+        "{} rule(s) in {} file(s): ok",
+        rules.rules().count(),
+        args.files.len()
+    )];
+    Ok(Checked { passed, notes })
 }
 
 fn sql_of(rule: &Rule) -> Option<&str> {
@@ -154,21 +192,30 @@ fn plan_all(source: &Source, queries: &[(&Rule, &str)]) -> Result<Vec<String>, C
         match runtime.block_on(async { source.batches(&explain).await?.collect().await }) {
             Ok(_) => {}
             Err(error) if error.is_missing_name() => {
-                notes.push(format!("{} (this may be right once the metric arrives)", rule.error_at("sql", error.to_string())));
+                notes.push(format!(
+                    "{} (this may be right once the metric arrives)",
+                    rule.error_at("sql", error.to_string())
+                ));
             }
             Err(error @ SqlFailure::Query { .. }) => problems.push(rule.error_at("sql", error.to_string())),
             Err(error) => return Err(error.into()),
         }
     }
-    if problems.is_empty() { Ok(notes) } else { Err(CheckFailure::Rules { problems }) }
+    if problems.is_empty() {
+        Ok(notes)
+    } else {
+        Err(CheckFailure::Rules { problems })
+    }
 }
 
 /// Reads all files, and reports the first problem of each.
 fn read_rules(files: &[PathBuf]) -> Result<RuleSet, CheckFailure> {
     let (mut sets, mut problems) = (Vec::new(), Vec::new());
     for path in files {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| CheckFailure::Read { path: path.clone(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| CheckFailure::Read {
+            path: path.clone(),
+            source,
+        })?;
         match RuleSet::parse(&path.display().to_string(), &text) {
             Ok(set) => sets.push(set),
             Err(problem) => problems.push(problem),
@@ -177,5 +224,7 @@ fn read_rules(files: &[PathBuf]) -> Result<RuleSet, CheckFailure> {
     if !problems.is_empty() {
         return Err(CheckFailure::Rules { problems });
     }
-    RuleSet::join(sets).map_err(|problem| CheckFailure::Rules { problems: vec![problem] })
+    RuleSet::join(sets).map_err(|problem| CheckFailure::Rules {
+        problems: vec![problem],
+    })
 }

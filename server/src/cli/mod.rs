@@ -4,6 +4,7 @@
 //! each line of an error as `barograph: message`. Exit codes: 0 success, 1 failure, 2 a command line that
 //! cannot be understood.
 
+pub mod alerts_watch;
 pub mod check;
 pub mod detect;
 mod repl;
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use alerts_watch::WatchArgs;
 use check::CheckArgs;
 use detect::DetectArgs;
 use serve::{DemoArgs, ServeArgs};
@@ -73,20 +75,6 @@ pub enum AlertsCommand {
     Watch(WatchArgs),
 }
 
-/// Arguments of `barograph alerts watch`.
-#[derive(Debug, Clone, Args)]
-pub struct WatchArgs {
-    /// The server's gRPC address
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7118")]
-    pub url: String,
-    /// Go on after the event with this cursor, as printed beside it; "beginning" starts with the oldest event
-    #[arg(long, value_name = "C")]
-    pub cursor: Option<String>,
-    /// Only what passes, such as severity=~"P0|P1", service="orders"
-    #[arg(long, value_name = "EXPR", default_value = "")]
-    pub filter: String,
-}
-
 /// Reads a command line. `Err` is the exit code when there is nothing to run: help was asked for and is printed,
 /// or the command line cannot be understood and that is said on stderr.
 ///
@@ -111,6 +99,23 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, E
     }
 }
 
+/// Prints an answer on stdout. A reader that has gone misses it.
+pub fn print(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// An error with its causes. Most messages name their cause themselves; one that is named is not repeated.
+#[must_use]
+pub fn told(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// Says something on stderr, each line after the program's name. Nobody is left to tell when stderr is gone.
 pub fn say(message: &str) {
     let mut stderr = std::io::stderr().lock();
@@ -133,6 +138,19 @@ mod tests {
     }
 
     #[test]
+    fn causes_are_told_once() {
+        let io = || std::io::Error::other("no space");
+        assert_eq!(
+            told(&anyhow::Error::new(io()).context("cannot start")),
+            "cannot start: no space"
+        );
+        assert_eq!(
+            told(&anyhow::Error::new(io()).context("cannot write x: no space")),
+            "cannot write x: no space"
+        );
+    }
+
+    #[test]
     fn the_definition_holds_together() {
         Cli::command().debug_assert();
     }
@@ -149,7 +167,7 @@ mod tests {
             "sql SELECT --data-dir d --format parquet --output f",
             "detect --input a.csv --output b.csv",
             "detect --input a --output b --detector auto --mode offline --train-rows 5 --param a=1 --param b=2 --columns x,y",
-            "alerts watch --cursor c --filter a=1",
+            "alerts watch --cursor c --filter a=1 --format json --url http://a",
             "check config f",
             "check rules f g",
         ] {

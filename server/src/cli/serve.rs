@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn flags_override_the_file() {
-        assert_eq!(format!("{:?}", config(&[])), format!("{:?}", Config::default()));
+        assert_eq!(config(&[]), Config::default());
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("c.toml");
         std::fs::write(

@@ -4,6 +4,7 @@
 //! program. Without either, on a terminal, a prompt opens (see [`super::repl`]).
 
 mod error;
+mod local;
 mod remote;
 mod render;
 mod source;
@@ -116,7 +117,11 @@ pub fn run(args: &SqlArgs) -> Result<(), SqlFailure> {
 
 /// What the commands that ask with SQL run on.
 pub(super) fn runtime() -> Result<Runtime, SqlFailure> {
-    Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|source| SqlFailure::Threads { source })
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|source| SqlFailure::Threads { source })
 }
 
 /// Runs one query and writes its answer. A file is created once the query is known to run, and removed again

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use barograph_alerts::{DeliveryPolicy, EventFilter, Limits, Route};
+use barograph_alerts::{DeliveryPolicy, EventFilter, FilterError, Limits, Route};
 
 use super::section::{Section, nearest};
 use super::sections::parse_http_url;
@@ -44,7 +44,11 @@ impl AlertsConfig {
             },
         };
         if config.delivery.longest_retry_ms < config.delivery.first_retry_ms {
-            let at = if section.has("longest_retry") { "longest_retry" } else { "first_retry" };
+            let at = if section.has("longest_retry") {
+                "longest_retry"
+            } else {
+                "first_retry"
+            };
             section.problem(at, "longest_retry must not be shorter than first_retry");
         }
         section.finish();
@@ -128,7 +132,11 @@ fn read_webhook(section: &Section<'_>) -> Option<ChannelKind> {
     }
     let url = section.required_text("url", "https://example.com/hook")?;
     match parse_http_url(url) {
-        Ok(url) => Some(ChannelKind::Webhook { url, timeout_ms, headers }),
+        Ok(url) => Some(ChannelKind::Webhook {
+            url,
+            timeout_ms,
+            headers,
+        }),
         Err(message) => {
             section.problem("url", format!("url {message}"));
             None
@@ -137,13 +145,13 @@ fn read_webhook(section: &Section<'_>) -> Option<ChannelKind> {
 }
 
 /// One `[[route]]`: an event goes to the channel of each route whose filter it passes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteConfig {
     /// `channel`: the name of a `[[channel]]`.
     pub channel: String,
     /// `filter`: conditions on the event with commas between them, such as
-    /// `severity=~"P0|P1",label.service=orders`. Default: empty, everything passes that is notified.
-    pub filter: EventFilter,
+    /// `severity=~"P0|P1",label.service=orders`; it parses. Default: empty, everything passes that is notified.
+    pub filter: String,
     /// The line of the file on which it begins, for messages.
     pub line: usize,
 }
@@ -151,8 +159,11 @@ pub struct RouteConfig {
 impl RouteConfig {
     /// `None` when it names no channel or one that does not exist; the problem is recorded.
     pub(super) fn read(section: Section<'_>, channels: &[&str]) -> Option<Self> {
-        let filter = section.parsed("filter", "severity=~\"P0|P1\"", EventFilter::default(), |text| {
-            EventFilter::parse(text).map_err(|error| format!("cannot be used: {error}"))
+        let filter = section.parsed("filter", "severity=~\"P0|P1\"", String::new(), |text| {
+            let parsed = EventFilter::parse(text);
+            parsed
+                .map(|_| text.to_owned())
+                .map_err(|error| format!("cannot be used: {error}"))
         });
         let channel = section.required_text("channel", "oncall");
         let line = section.line();
@@ -162,15 +173,27 @@ impl RouteConfig {
                 None if channels.is_empty() => "there is no [[channel]] yet".to_owned(),
                 None => format!("there are: {}", channels.join(", ")),
             };
-            section.problem("channel", format!("route to channel {name:?}, which does not exist ({advice})"));
+            section.problem(
+                "channel",
+                format!("route to channel {name:?}, which does not exist ({advice})"),
+            );
         }
         section.finish();
-        Some(Self { channel: channel?.to_owned(), filter, line })
+        Some(Self {
+            channel: channel?.to_owned(),
+            filter,
+            line,
+        })
     }
 
     /// As the alert store wants it.
-    #[must_use]
-    pub fn to_route(&self) -> Route {
-        Route { channel: self.channel.clone(), filter: self.filter.clone() }
+    ///
+    /// # Errors
+    /// [`FilterError`] when the filter does not parse, which reading a file has excluded.
+    pub fn to_route(&self) -> Result<Route, FilterError> {
+        Ok(Route {
+            channel: self.channel.clone(),
+            filter: EventFilter::parse(&self.filter)?,
+        })
     }
 }

@@ -1,6 +1,10 @@
 //! `[[detector]]`: which series are watched, by what.
 
-use barograph_detectors::{Context, Params, build};
+use std::collections::BTreeMap;
+
+use barograph_detectors::{Context, DetectorError, Params, build};
+
+use barograph_query::parse_selector;
 
 use super::section::{Section, nearest};
 
@@ -29,8 +33,8 @@ pub struct DetectorConfig {
     pub transform: Transform,
     /// `history`: how far back is learned from when the program starts. Default `14d`.
     pub history_ms: i64,
-    /// `params`: the detector's own parameters. Default: none.
-    pub params: Params,
+    /// `params`: the detector's own parameters, as texts. Default: none.
+    pub params: BTreeMap<String, String>,
     /// The line of the file on which it begins, for messages.
     pub line: usize,
 }
@@ -41,6 +45,9 @@ impl DetectorConfig {
         let name = section.required_text("name", "requests");
         let kind = section.required_text("kind", "seasonal");
         let selector = section.required_text("selector", "http_requests_total{job=\"gateway\"}");
+        if let Some(Err(error)) = selector.map(parse_selector) {
+            section.problem("selector", format!("selector cannot be used: {error}"));
+        }
         let transform = section.parsed("transform", "value", Transform::default(), parse_transform);
         let step_ms = section.duration_ms("step", "1m", 60_000);
         let history_ms = section.duration_ms("history", "14d", 14 * 86_400_000);
@@ -48,10 +55,19 @@ impl DetectorConfig {
             let at = if section.has("history") { "history" } else { "step" };
             section.problem(at, "history must not be shorter than step");
         }
-        let params: Params = section.pairs("params").into_iter().map(|(key, (value, _))| (key, value)).collect();
+        let placed = section.pairs("params");
+        let params: BTreeMap<_, _> = placed.into_iter().map(|(key, (value, _))| (key, value)).collect();
         let line = section.line();
-        if let Some(Err(error)) = kind.map(|kind| build(kind, &params, &Context { width: 1, step_ms })) {
-            let at = if error.to_string().starts_with("detector \"") { "kind" } else { "params" };
+        let as_params: Params = params
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
+        if let Some(Err(error)) = kind.map(|kind| build(kind, &as_params, &Context { width: 1, step_ms })) {
+            let at = if matches!(error, DetectorError::UnknownDetector { .. }) {
+                "kind"
+            } else {
+                "params"
+            };
             section.problem(at, error.to_string());
         }
         section.finish();

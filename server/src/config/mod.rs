@@ -18,6 +18,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+use barograph_alerts::FilterError;
 use toml::de::{DeTable, DeValue};
 
 pub use delivery::{AlertsConfig, ChannelConfig, ChannelKind, RouteConfig};
@@ -33,7 +34,7 @@ pub(crate) use section::nearest;
 use section::{Section, type_name};
 
 /// Everything that can be set.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Config {
     /// `[server]`
     pub server: ServerConfig,
@@ -105,13 +106,19 @@ impl Config {
     }
 
     /// What the alert store is opened with.
-    #[must_use]
-    pub fn alert_options(&self) -> barograph_alerts::Options {
-        barograph_alerts::Options {
+    ///
+    /// # Errors
+    /// [`FilterError`] when a route's filter does not parse, which reading a file has excluded.
+    pub fn alert_options(&self) -> Result<barograph_alerts::Options, FilterError> {
+        Ok(barograph_alerts::Options {
             limits: self.alerts.limits.clone(),
             delivery: self.alerts.delivery.clone(),
-            routes: self.routes.iter().map(RouteConfig::to_route).collect(),
-        }
+            routes: self
+                .routes
+                .iter()
+                .map(RouteConfig::to_route)
+                .collect::<Result<_, _>>()?,
+        })
     }
 
     fn read(&mut self, document: &DeTable<'_>, problems: &Problems<'_>) {

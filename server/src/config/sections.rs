@@ -1,10 +1,13 @@
 //! The sections that stand once: `[server]`, `[storage]`, `[ingest]`, `[sql]`, `[alerts]`.
 
+use std::time::Duration;
+
 use barograph_engine::Options;
 use barograph_model::parse_duration_ms;
 
 use super::listen::Listen;
 use super::section::Section;
+use crate::ingest::IngestLimits;
 
 /// Bytes that one row takes in the memtable while it is sorted, measured with both copies alive.
 const MEMTABLE_ROW_BYTES: u64 = 32;
@@ -81,10 +84,15 @@ impl ServerConfig {
 /// A message that follows the name of the setting.
 pub(super) fn parse_http_url(text: &str) -> Result<String, String> {
     match text.parse::<axum::http::Uri>() {
-        Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|h| !h.is_empty()) => {
+        Ok(uri)
+            if matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.host().is_some_and(|h| !h.is_empty()) =>
+        {
             Ok(text.to_owned())
         }
-        _ => Err(format!("{text:?} is not an http:// or https:// address (try \"https://example.com/hook\")")),
+        _ => Err(format!(
+            "{text:?} is not an http:// or https:// address (try \"https://example.com/hook\")"
+        )),
     }
 }
 
@@ -160,6 +168,7 @@ impl StorageConfig {
             wal_file_bytes: self.wal_file_bytes,
             row_group_rows: self.row_group_rows,
             queue_bytes_max: usize::try_from(quarter_bytes).unwrap_or(usize::MAX),
+            background: Options::default().background,
         }
     }
 }
@@ -180,51 +189,37 @@ pub fn parse_retention_ms(text: &str) -> Result<Option<i64>, String> {
 }
 
 /// `[ingest]`: what one request may ask of the program. A request beyond a limit is refused whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// `body` (compressed, `16MiB`), `decompressed` (`64MiB`), `samples` of one request (2000000), `in_flight` bytes
+/// of all requests at once (`256MiB`), `body_timeout` (`30s`), `labels_per_series` (64), `label_name` (`512B`),
+/// `label_value` (`4KiB`), `labels_total` of a series (`16KiB`), `metadata_metrics` (50000).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct IngestConfig {
-    /// `body`: compressed bytes of a request. Default `16MiB`.
-    pub body_bytes_max: usize,
-    /// `decompressed`: bytes of a request after decompression. Default `64MiB`.
-    pub decompressed_bytes_max: usize,
-    /// `labels_per_series`: with the metric's name. Default `64`.
-    pub labels_per_series_max: usize,
-    /// `label_name`: bytes of a label's name. Default `1024B`.
-    pub label_name_bytes_max: usize,
-    /// `label_value`: bytes of a label's value. Default `4KiB`.
-    pub label_value_bytes_max: usize,
-}
-
-impl Default for IngestConfig {
-    fn default() -> Self {
-        Self {
-            body_bytes_max: 16 << 20,
-            decompressed_bytes_max: 64 << 20,
-            labels_per_series_max: 64,
-            label_name_bytes_max: 1024,
-            label_value_bytes_max: 4096,
-        }
-    }
+    /// What the edges are given.
+    pub limits: IngestLimits,
 }
 
 impl IngestConfig {
     pub(super) fn read(section: Section<'_>) -> Self {
-        let default = Self::default();
-        let size = |key, example, least, default: usize| {
-            section.size_bytes(key, example, least, default as u64) as usize
+        let mut limits = IngestLimits::default();
+        let size = |key, example, least, into: &mut usize| {
+            *into = section.size_bytes(key, example, least, *into as u64) as usize;
         };
-        let config = Self {
-            body_bytes_max: size("body", "16MiB", 1024, default.body_bytes_max),
-            decompressed_bytes_max: size("decompressed", "64MiB", 1024, default.decompressed_bytes_max),
-            labels_per_series_max: section.integer(
-                "labels_per_series",
-                1,
-                65_535,
-                default.labels_per_series_max as u64,
-            ) as usize,
-            label_name_bytes_max: size("label_name", "1024B", 16, default.label_name_bytes_max),
-            label_value_bytes_max: size("label_value", "4KiB", 16, default.label_value_bytes_max),
-        };
-        if config.decompressed_bytes_max < config.body_bytes_max {
+        let count =
+            |key, most, into: &mut usize| *into = section.integer(key, 1, most, *into as u64) as usize;
+        size("body", "16MiB", 1024, &mut limits.body_bytes_max);
+        size("decompressed", "64MiB", 1024, &mut limits.decompressed_bytes_max);
+        count("samples", 1 << 30, &mut limits.samples_max);
+        size("in_flight", "256MiB", 1 << 20, &mut limits.in_flight_bytes_max);
+        let timeout_ms = i64::try_from(limits.body_timeout.as_millis()).unwrap_or(i64::MAX);
+        let timeout_ms = section.duration_ms("body_timeout", "30s", timeout_ms);
+        limits.body_timeout = Duration::from_millis(timeout_ms.unsigned_abs());
+        count("labels_per_series", 65_535, &mut limits.labels.count_max);
+        size("label_name", "512B", 16, &mut limits.labels.name_bytes_max);
+        size("label_value", "4KiB", 16, &mut limits.labels.value_bytes_max);
+        size("labels_total", "16KiB", 64, &mut limits.labels.total_bytes_max);
+        count("metadata_metrics", 10_000_000, &mut limits.metadata.metrics_max);
+        if limits.decompressed_bytes_max < limits.body_bytes_max {
             let at = if section.has("decompressed") {
                 "decompressed"
             } else {
@@ -235,8 +230,25 @@ impl IngestConfig {
                 "decompressed must not be less than body, or no request of that length could be read",
             );
         }
+        if limits.in_flight_bytes_max < limits.body_bytes_max + limits.decompressed_bytes_max {
+            let at = if section.has("in_flight") {
+                "in_flight"
+            } else {
+                "decompressed"
+            };
+            section.problem(
+                at,
+                "in_flight must not be less than body and decompressed together",
+            );
+        }
         section.finish();
-        config
+        Self { limits }
+    }
+}
+
+impl From<&IngestConfig> for IngestLimits {
+    fn from(config: &IngestConfig) -> Self {
+        config.limits.clone()
     }
 }
 

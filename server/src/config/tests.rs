@@ -17,7 +17,7 @@ fn check(text: &str, expected: &[&str]) {
 fn no_file_and_an_empty_file_are_the_same() {
     let config = Config::default();
     for text in ["", "[server]\n[storage]\n[ingest]\n[sql]\n[alerts]\n"] {
-        assert_eq!(format!("{:?}", Config::parse("config.toml", text).unwrap()), format!("{config:?}"));
+        assert_eq!(Config::parse("config.toml", text).unwrap(), config);
     }
     assert_eq!(config.server.http_listen.to_string(), "127.0.0.1:7117");
     assert_eq!(config.storage.retention_ms, Some(15 * 86_400_000));
@@ -45,7 +45,7 @@ fn reads_every_key() {
         (detector.transform, detector.step_ms, detector.history_ms),
         (Transform::Rate, 60_000, 14 * 86_400_000)
     );
-    assert_eq!(detector.params.get("alarms_per_day"), Some("0.5"));
+    assert_eq!(detector.params["alarms_per_day"], "0.5");
     assert_eq!(config.alerts.rules, ["rules/*.yml"]);
     let ChannelKind::Webhook {
         url,
@@ -62,7 +62,7 @@ fn reads_every_key() {
     assert_eq!(headers["Authorization"], "Bearer change-me");
     assert_eq!(config.channels[1].kind, ChannelKind::Log);
     assert_eq!(config.routes[0].channel, "oncall");
-    assert_eq!(config.routes[0].filter.to_string(), "severity=~\"P0|P1\"");
+    assert_eq!(config.routes[0].filter, "severity=~\"P0|P1\"");
 }
 
 #[test]
@@ -226,16 +226,27 @@ fn references_are_checked() {
 
 #[test]
 fn detectors_are_checked() {
-    let detector = |kind, rest| format!("[[detector]]\nname = \"a\"\nkind = \"{kind}\"\nselector = \"up\"\n{rest}");
+    let detector =
+        |kind, rest| format!("[[detector]]\nname = \"a\"\nkind = \"{kind}\"\nselector = \"up\"\n{rest}");
     let found = problems(&detector("seasonl", ""));
-    assert!(found[0].starts_with("config.toml:3: detector \"seasonl\" does not exist (did you mean"), "{found:?}");
+    assert!(
+        found[0].starts_with("config.toml:3: detector \"seasonl\" does not exist (did you mean"),
+        "{found:?}"
+    );
     let found = problems(&detector("seasonal", "params = { alarm_per_day = 1 }"));
-    assert!(found[0].starts_with("config.toml:5: detector seasonal has no parameter \"alarm_per_day\""), "{found:?}");
+    assert!(
+        found[0].starts_with("config.toml:5: detector seasonal has no parameter \"alarm_per_day\""),
+        "{found:?}"
+    );
     let found = problems(&detector("seasonal", "params = { alarms_per_day = -1 }"));
-    assert!(found[0].starts_with("config.toml:5: ") && found[0].contains("alarms_per_day"), "{found:?}");
-    check(&detector("seasonal", "step = \"1h\"\nhistory = \"1m\""), &[
-        "config.toml:6: history must not be shorter than step",
-    ]);
+    assert!(
+        found[0].starts_with("config.toml:5: ") && found[0].contains("alarms_per_day"),
+        "{found:?}"
+    );
+    check(
+        &detector("seasonal", "step = \"1h\"\nhistory = \"1m\""),
+        &["config.toml:6: history must not be shorter than step"],
+    );
 }
 
 #[test]

@@ -17,13 +17,13 @@ const GAP_MS: i64 = 900_000;
 const SHOWN_CHARS: usize = 300;
 
 /// Every anomalous verdict.
-const ANOMALIES: &str = "SELECT detector, series, CAST(ts AS BIGINT) AS ms FROM anomalies \
+pub(super) const ANOMALIES: &str = "SELECT detector, series, CAST(ts AS BIGINT) AS ms FROM anomalies \
      WHERE is_anomaly ORDER BY detector, series, ts";
 /// What the rule InstanceDown would have found in the past.
-const DOWN: &str = "SELECT service, instance, CAST(ts AS BIGINT) AS ms FROM metrics.up \
+pub(super) const DOWN: &str = "SELECT service, instance, CAST(ts AS BIGINT) AS ms FROM metrics.up \
      WHERE value = 0 ORDER BY service, instance, ts";
 /// What the rule ErrorRatioHigh would have found in the past, by buckets of five minutes.
-const FAILING: &str = "SELECT service, CAST(bucket AS BIGINT) AS ms FROM (\
+pub(super) const FAILING: &str = "SELECT service, CAST(bucket AS BIGINT) AS ms FROM (\
      SELECT service, bucket, sum(CASE WHEN code LIKE '5%' THEN n ELSE 0 END) AS failed, sum(n) AS n FROM (\
      SELECT service, instance, route, code, time_bucket('5m', ts) AS bucket, max(value) - min(value) AS n \
      FROM metrics.http_requests_total GROUP BY service, instance, route, code, bucket) \

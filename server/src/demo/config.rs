@@ -8,7 +8,7 @@ use thiserror::Error;
 /// Detectors, channel and routes of the demo.
 const CONFIG: &str = include_str!("barograph.toml");
 /// Its rules.
-const RULES: &str = include_str!("rules.yml");
+pub(super) const RULES: &str = include_str!("rules.yml");
 
 /// Where the demo's files are.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,6 +15,9 @@ mod run;
 mod sender;
 mod tour;
 
+#[cfg(test)]
+mod sql_tests;
+
 pub use body::{Body, BodyEncoder};
 pub use catches::TourError;
 pub use config::{DemoFiles, WriteError, write_files};

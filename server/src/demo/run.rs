@@ -54,12 +54,22 @@ pub async fn run(args: &DemoArgs, say: impl Fn(&str)) -> anyhow::Result<()> {
     let fleet = Arc::new(Fleet::new(remembered.seed, start, now));
 
     let mut server = Server::start(config, &args.data_dir, Arc::clone(&clock)).await?;
-    let http = server.http_address().context("the demo feeds itself over HTTP: --http-listen cannot be off")?;
+    let http = server
+        .http_address()
+        .context("the demo feeds itself over HTTP: --http-listen cannot be off")?;
     let feeder = Feeder::new(Arc::clone(&fleet), &http.to_string(), Arc::clone(&clock))?;
     if !remembered.back_filled {
-        say(&format!("feeding {} days of {} series by remote write ...", args.days, fleet.series().len()));
+        say(&format!(
+            "feeding {} days of {} series by remote write ...",
+            args.days,
+            fleet.series().len()
+        ));
         let fed = feeder.back_fill(BACK_FILL_STEP_MS).await?;
-        say(&format!("{} samples in {:.1} s, each request synced to disk", fed.samples, fed.took_ms as f64 / 1e3));
+        say(&format!(
+            "{} samples in {:.1} s, each request synced to disk",
+            fed.samples,
+            fed.took_ms as f64 / 1e3
+        ));
         remembered.back_filled = true;
         remembered.save(&args.data_dir)?;
     }
@@ -115,8 +125,8 @@ impl FleetFile {
         let path = args.data_dir.join(FLEET_FILE);
         match std::fs::read(&path) {
             Ok(bytes) => {
-                let file: Self =
-                    serde_json::from_slice(&bytes).with_context(|| format!("{} is not readable", path.display()))?;
+                let file: Self = serde_json::from_slice(&bytes)
+                    .with_context(|| format!("{} is not readable", path.display()))?;
                 if file.seed != args.seed {
                     bail!(
                         "{} holds the fleet of seed {}; start it with --seed {}, or give another --data-dir",
@@ -130,7 +140,12 @@ impl FleetFile {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let now = now.align(BACK_FILL_STEP_MS);
                 let start = now.saturating_add(-i64::from(args.days) * 86_400_000);
-                let file = Self { seed: args.seed, start_ms: start.0, now_ms: now.0, back_filled: false };
+                let file = Self {
+                    seed: args.seed,
+                    start_ms: start.0,
+                    now_ms: now.0,
+                    back_filled: false,
+                };
                 file.save(&args.data_dir)?;
                 Ok(file)
             }

@@ -41,6 +41,9 @@ pub const QUERIES: [(&str, &str); 5] = [
     ),
 ];
 
+/// A request that shows the last events as CSV.
+const LAST_EVENTS: &str = r#"{"query": "SELECT * FROM events ORDER BY seq DESC LIMIT 5", "format": "csv"}"#;
+
 /// Shows one running demo.
 #[derive(Debug)]
 pub struct Tour {
@@ -103,8 +106,7 @@ impl Tour {
         let _ = writeln!(text, "  curl -s http://{http}/metrics");
         let _ = writeln!(
             text,
-            "  curl -s http://{http}/api/v1/sql -H 'Content-Type: application/json' -d '{}'",
-            r#"{"query": "SELECT * FROM events ORDER BY seq DESC LIMIT 5", "format": "csv"}"#
+            "  curl -s http://{http}/api/v1/sql -H 'Content-Type: application/json' -d '{LAST_EVENTS}'"
         );
         let next = self.fleet.live_incident(0);
         let _ = writeln!(

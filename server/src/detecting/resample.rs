@@ -30,7 +30,14 @@ impl Resampler {
     #[must_use]
     pub fn new(transform: Transform, step_ms: i64, start: TimestampMs) -> Self {
         let next = start.align(step_ms).saturating_add(step_ms);
-        Self { transform, step_ms, next, last: None, base: None, increase: 0.0 }
+        Self {
+            transform,
+            step_ms,
+            next,
+            last: None,
+            base: None,
+            increase: 0.0,
+        }
     }
 
     /// The instant of the last sample that was taken.
@@ -81,14 +88,18 @@ impl Resampler {
     }
 
     fn value_at(&mut self, step: TimestampMs) -> f64 {
-        let Some((ts, value)) = self.last else { return f64::NAN };
+        let Some((ts, value)) = self.last else {
+            return f64::NAN;
+        };
         match self.transform {
             Transform::Value => {
                 let fresh = step.0 - ts < self.step_ms * LOOKBACK_HALF_STEPS / 2;
                 if fresh { value } else { f64::NAN }
             }
             Transform::Rate => {
-                let Some(base) = self.base.filter(|base| *base < ts) else { return f64::NAN };
+                let Some(base) = self.base.filter(|base| *base < ts) else {
+                    return f64::NAN;
+                };
                 let rate = self.increase / ((ts - base) as f64 / 1000.0);
                 self.base = Some(ts);
                 self.increase = 0.0;
@@ -111,7 +122,9 @@ mod tests {
             resampler.push(*ts, *value, &mut out);
         }
         resampler.finish(TimestampMs(until), &mut out);
-        out.into_iter().map(|(ts, v)| (ts.0 / 1000, format!("{v}"))).collect()
+        out.into_iter()
+            .map(|(ts, v)| (ts.0 / 1000, format!("{v}")))
+            .collect()
     }
 
     fn expected(steps: &[(i64, &str)]) -> Vec<(i64, String)> {
@@ -121,7 +134,15 @@ mod tests {
     #[test]
     fn a_step_takes_its_last_sample_and_short_holes_are_bridged() {
         let samples = [(10_000, 1.0), (60_000, 2.0), (70_000, 3.0), (400_000, 4.0)];
-        let steps = [(60, "2"), (120, "3"), (180, "3"), (240, "NaN"), (300, "NaN"), (360, "NaN"), (420, "4")];
+        let steps = [
+            (60, "2"),
+            (120, "3"),
+            (180, "3"),
+            (240, "NaN"),
+            (300, "NaN"),
+            (360, "NaN"),
+            (420, "4"),
+        ];
         assert_eq!(resample(Transform::Value, &samples, 420_000), expected(&steps));
     }
 
@@ -135,15 +156,26 @@ mod tests {
     #[test]
     fn staleness_ends_a_series_and_old_samples_are_passed_over() {
         let samples = [(30_000, 5.0), (61_000, stale_nan()), (50_000, 9.0)];
-        assert_eq!(resample(Transform::Value, &samples, 180_000), expected(&[(60, "5"), (120, "NaN"), (180, "NaN")]));
-        let samples = [(30_000, 5.0), (61_000, stale_nan()), (130_000, 7.0), (190_000, 67.0)];
+        assert_eq!(
+            resample(Transform::Value, &samples, 180_000),
+            expected(&[(60, "5"), (120, "NaN"), (180, "NaN")])
+        );
+        let samples = [
+            (30_000, 5.0),
+            (61_000, stale_nan()),
+            (130_000, 7.0),
+            (190_000, 67.0),
+        ];
         let steps = [(60, "NaN"), (120, "NaN"), (180, "NaN"), (240, "1")];
         assert_eq!(resample(Transform::Rate, &samples, 240_000), expected(&steps));
     }
 
     #[test]
     fn nothing_comes_before_the_first_sample() {
-        assert_eq!(resample(Transform::Value, &[(200_000, 1.0)], 240_000), expected(&[(240, "1")]));
+        assert_eq!(
+            resample(Transform::Value, &[(200_000, 1.0)], 240_000),
+            expected(&[(240, "1")])
+        );
         assert_eq!(resample(Transform::Value, &[], 240_000), expected(&[]));
     }
 }

@@ -55,7 +55,13 @@ impl DetectorRunner {
         watches: Vec<Watch>,
         stats: Arc<DetectorStats>,
     ) -> Self {
-        Self { engine, clock, watches, stats, unwritten: SampleColumns::default() }
+        Self {
+            engine,
+            clock,
+            watches,
+            stats,
+            unwritten: SampleColumns::default(),
+        }
     }
 
     /// Starts the thread.
@@ -65,20 +71,32 @@ impl DetectorRunner {
     pub fn start(mut self) -> std::io::Result<RunnerHandle> {
         let stop = Arc::new((Mutex::new(false), Condvar::new()));
         let thread_stop = Arc::clone(&stop);
-        let thread = std::thread::Builder::new().name("barograph-detect".to_owned()).spawn(move || {
-            let shortest = self.watches.iter().map(Watch::step_ms).min().unwrap_or(PAUSE_MS_MAX);
-            let pause_ms = (shortest / 4).clamp(PAUSE_MS_MIN, PAUSE_MS_MAX);
-            loop {
-                self.round(&thread_stop.0);
-                let stopped = thread_stop.0.lock().unwrap_or_else(PoisonError::into_inner);
-                let pause = Duration::from_millis(pause_ms.unsigned_abs());
-                let waited = thread_stop.1.wait_timeout_while(stopped, pause, |stopped| !*stopped);
-                if *waited.unwrap_or_else(PoisonError::into_inner).0 {
-                    return;
+        let thread = std::thread::Builder::new()
+            .name("barograph-detect".to_owned())
+            .spawn(move || {
+                let shortest = self
+                    .watches
+                    .iter()
+                    .map(Watch::step_ms)
+                    .min()
+                    .unwrap_or(PAUSE_MS_MAX);
+                let pause_ms = (shortest / 4).clamp(PAUSE_MS_MIN, PAUSE_MS_MAX);
+                loop {
+                    self.round(&thread_stop.0);
+                    let stopped = thread_stop.0.lock().unwrap_or_else(PoisonError::into_inner);
+                    let pause = Duration::from_millis(pause_ms.unsigned_abs());
+                    let waited = thread_stop
+                        .1
+                        .wait_timeout_while(stopped, pause, |stopped| !*stopped);
+                    if *waited.unwrap_or_else(PoisonError::into_inner).0 {
+                        return;
+                    }
                 }
-            }
-        })?;
-        Ok(RunnerHandle { stop, thread: Some(thread) })
+            })?;
+        Ok(RunnerHandle {
+            stop,
+            thread: Some(thread),
+        })
     }
 
     fn round(&mut self, stop: &Mutex<bool>) {
@@ -92,7 +110,9 @@ impl DetectorRunner {
                 self.unwritten.extend(columns);
                 let samples = self.unwritten.len();
                 // The copy stays until the store has taken it: an overload must not cost verdicts.
-                self.engine.append_blocking(self.unwritten.clone()).map(|()| samples)
+                self.engine
+                    .append_blocking(self.unwritten.clone())
+                    .map(|()| samples)
             });
             match result {
                 Ok(samples) => {
@@ -102,7 +122,10 @@ impl DetectorRunner {
                 Err(error) => {
                     failed = true;
                     if self.unwritten.len() > UNWRITTEN_MAX {
-                        tracing::warn!(samples = self.unwritten.len(), "verdicts were dropped: the store takes none");
+                        tracing::warn!(
+                            samples = self.unwritten.len(),
+                            "verdicts were dropped: the store takes none"
+                        );
                         self.unwritten = SampleColumns::default();
                     }
                     self.stats.failures.fetch_add(1, Ordering::Relaxed);
@@ -110,7 +133,10 @@ impl DetectorRunner {
                 }
             }
         }
-        self.stats.series.store(self.watches.iter().map(Watch::series_len).sum(), Ordering::Relaxed);
+        self.stats.series.store(
+            self.watches.iter().map(Watch::series_len).sum(),
+            Ordering::Relaxed,
+        );
         if !failed {
             self.stats.caught_up.store(true, Ordering::Relaxed);
         }

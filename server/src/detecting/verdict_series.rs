@@ -43,7 +43,11 @@ impl VerdictSeries {
         columns.push(self.value, ts.0, round(value));
         columns.push(self.score, ts.0, round(verdict.score));
         columns.push(self.anomaly, ts.0, f64::from(u8::from(verdict.is_anomaly)));
-        let bands = [(self.expected, verdict.expected), (self.lower, verdict.lower), (self.upper, verdict.upper)];
+        let bands = [
+            (self.expected, verdict.expected),
+            (self.lower, verdict.lower),
+            (self.upper, verdict.upper),
+        ];
         for (series, value) in bands {
             if let Some(value) = value {
                 columns.push(series, ts.0, round(value));
@@ -70,7 +74,10 @@ fn verdict_labels(what: &str, detector: &str, watched: &Labels) -> Labels {
 #[must_use]
 pub(crate) fn watched_labels(verdict: &Labels) -> Labels {
     let mut builder = verdict.to_builder();
-    builder.remove("metric").remove("detector").set(METRIC_NAME, verdict.get("metric"));
+    builder
+        .remove("metric")
+        .remove("detector")
+        .set(METRIC_NAME, verdict.get("metric"));
     for name in ["metric", "detector"] {
         let moved = verdict.get(&format!("exported_{name}")).to_owned();
         if !moved.is_empty() {
@@ -91,7 +98,11 @@ fn round(value: f64) -> f64 {
     }
     // Dividing by a power of ten, rather than multiplying by a negative one, gives the double nearest to the decimal.
     let scale = 10f64.powi(places.abs());
-    if places >= 0 { (value * scale).round() / scale } else { (value / scale).round() * scale }
+    if places >= 0 {
+        (value * scale).round() / scale
+    } else {
+        (value / scale).round() * scale
+    }
 }
 
 #[cfg(test)]
@@ -106,7 +117,10 @@ mod tests {
         ] {
             let watched = Labels::from_pairs(pairs).unwrap();
             let verdict = verdict_labels("score", "nightly", &watched);
-            assert_eq!((verdict.metric(), verdict.get("detector")), ("barograph_detector_score", "nightly"));
+            assert_eq!(
+                (verdict.metric(), verdict.get("detector")),
+                ("barograph_detector_score", "nightly")
+            );
             assert_eq!(watched_labels(&verdict), watched);
         }
     }

@@ -77,9 +77,16 @@ impl Watch {
     /// [`WatchError`] names the detector and its line.
     pub fn new(config: DetectorConfig) -> Result<Self, WatchError> {
         let (name, line) = (config.name.clone(), config.line);
-        let matchers = parse_selector(&config.selector)
-            .map_err(|source| WatchError::Selector { name: name.clone(), line, source })?;
-        let params: Params = config.params.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        let matchers = parse_selector(&config.selector).map_err(|source| WatchError::Selector {
+            name: name.clone(),
+            line,
+            source,
+        })?;
+        let params: Params = config
+            .params
+            .iter()
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
         let watch = Self {
             matchers,
             params,
@@ -89,7 +96,9 @@ impl Watch {
             series: HashMap::new(),
             config,
         };
-        watch.build().map_err(|source| WatchError::Detector { name, line, source })?;
+        watch
+            .build()
+            .map_err(|source| WatchError::Detector { name, line, source })?;
         Ok(watch)
     }
 
@@ -125,14 +134,19 @@ impl Watch {
         // Its own verdicts are never watched: with a wide selector each would beget the next.
         let mut selected = snapshot.select(&self.matchers);
         selected.retain(|s| !snapshot.labels(*s).metric().starts_with(VERDICT_PREFIX));
-        let until = now.saturating_add(-ARRIVAL_MS.min(self.config.step_ms)).align(self.config.step_ms);
+        let until = now
+            .saturating_add(-ARRIVAL_MS.min(self.config.step_ms))
+            .align(self.config.step_ms);
         let oldest = now.saturating_add(-self.config.history_ms);
         let (known, new): (Vec<_>, Vec<_>) = selected.iter().partition(|s| self.series.contains_key(s));
         self.enter_new(engine, &snapshot, &new, oldest);
         let mut columns = SampleColumns::default();
         let recent = self.read_until.saturating_add(-LATE_MS).max(oldest);
         for (series, from) in [(new, oldest), (known, recent)] {
-            let range = TimeRange { start: from, end: until };
+            let range = TimeRange {
+                start: from,
+                end: until,
+            };
             self.follow(&snapshot, &series, range, &mut columns)?;
         }
         self.read_until = until;
@@ -169,11 +183,20 @@ impl Watch {
     }
 
     fn build(&self) -> Result<Box<dyn Detector>, DetectorError> {
-        let context = Context { width: 1, step_ms: self.config.step_ms };
+        let context = Context {
+            width: 1,
+            step_ms: self.config.step_ms,
+        };
         build(&self.config.kind, &self.params, &context)
     }
 
-    fn enter_new(&mut self, engine: &Engine, snapshot: &Snapshot, selected: &[SeriesRef], oldest: TimestampMs) {
+    fn enter_new(
+        &mut self,
+        engine: &Engine,
+        snapshot: &Snapshot,
+        selected: &[SeriesRef],
+        oldest: TimestampMs,
+    ) {
         for series in selected {
             if self.series.contains_key(series) {
                 continue;
@@ -196,7 +219,9 @@ impl Watch {
         for run in &block.runs {
             if let Some(watched) = self.series.get_mut(&run.series) {
                 let rows = block.ts[start..run.end].iter().copied();
-                watched.gathered.extend(rows.zip(block.values[start..run.end].iter().copied()));
+                watched
+                    .gathered
+                    .extend(rows.zip(block.values[start..run.end].iter().copied()));
             }
             start = run.end;
         }
@@ -205,10 +230,11 @@ impl Watch {
     /// Gives what was gathered to the detectors, on all cores, and their verdicts to `columns`.
     fn judge(&mut self, until: Option<TimestampMs>, columns: &mut SampleColumns) {
         let (started, stored_until) = (self.started, self.stored_until);
-        let worth_storing = |ts: TimestampMs, verdict: &Verdict| {
-            ts > started || (verdict.is_anomaly && ts > stored_until)
-        };
-        self.series.par_iter_mut().for_each(|(_, watched)| watched.judge(until));
+        let worth_storing =
+            |ts: TimestampMs, verdict: &Verdict| ts > started || (verdict.is_anomaly && ts > stored_until);
+        self.series
+            .par_iter_mut()
+            .for_each(|(_, watched)| watched.judge(until));
         for watched in self.series.values_mut() {
             for (ts, value, verdict) in watched.verdicts.drain(..) {
                 if worth_storing(ts, &verdict) {
@@ -221,12 +247,19 @@ impl Watch {
     /// The newest verdict that an earlier run has stored.
     fn last_stored(&self, snapshot: &Snapshot) -> Result<TimestampMs, EngineError> {
         let metric = format!("{VERDICT_PREFIX}score");
-        let matchers =
-            [Matcher::equal(barograph_model::METRIC_NAME, &metric), Matcher::equal("detector", &self.config.name)];
+        let matchers = [
+            Matcher::equal(barograph_model::METRIC_NAME, &metric),
+            Matcher::equal("detector", &self.config.name),
+        ];
         let series = snapshot.select(&matchers);
         let mut block = SampleBlock::default();
         // From the newest partition back: the first that has a row has the newest row.
-        for mut partition in snapshot.scan(&series, TimeRange::ALL).into_partitions().into_iter().rev() {
+        for mut partition in snapshot
+            .scan(&series, TimeRange::ALL)
+            .into_partitions()
+            .into_iter()
+            .rev()
+        {
             let mut newest = None;
             while partition.next_block(&mut block)? {
                 newest = newest.max(block.ts.iter().copied().max());

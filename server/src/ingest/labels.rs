@@ -86,8 +86,11 @@ pub(super) enum LabelsError {
     Fault(#[from] LabelFault),
 }
 
+/// A name and a value.
+type RawLabel<'a> = (&'a [u8], &'a [u8]);
+
 /// The next label of a TimeSeries message as raw bytes, passing over its other fields.
-fn next_label<'a>(series: &mut Reader<'a>) -> Result<Option<(&'a [u8], &'a [u8])>, WireError> {
+fn next_label<'a>(series: &mut Reader<'a>) -> Result<Option<RawLabel<'a>>, WireError> {
     while let Some(tag) = series.tag()? {
         if tag.field != 1 {
             series.skip(tag)?;

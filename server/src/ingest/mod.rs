@@ -19,6 +19,8 @@
 //!   the answer is a 400 that counts what was refused: nothing is left out silently;
 //! - every length is checked before memory is taken for it.
 
+#[cfg(test)]
+mod edge_under_test;
 mod in_flight;
 mod labels;
 mod limits;
@@ -27,8 +29,8 @@ mod metadata;
 mod prompb;
 mod protobuf;
 mod rejects;
-//mod remote_write;
-//mod sink;
+mod remote_write;
+mod sink;
 mod snappy;
 mod stats;
 mod write_request;
@@ -38,7 +40,7 @@ pub use limits::{IngestLimits, LabelLimits, MetadataLimits};
 pub use metadata::{Metadata, MetadataFault, MetadataRegistry, MetricType};
 pub use protobuf::WireError;
 pub use rejects::RejectKind;
-//pub use remote_write::{routes, write};
-//pub use sink::{IngestSink, SetupError};
+pub use remote_write::{routes, write};
+pub use sink::{IngestSink, SetupError};
 pub use snappy::SnappyError;
 pub use stats::{IngestStats, ReplyCounts};

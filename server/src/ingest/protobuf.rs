@@ -109,13 +109,13 @@ pub enum WireError {
 
 /// The tag of a field whose payload has not been read yet.
 #[derive(Debug, Clone, Copy)]
-pub struct Tag {
+pub(super) struct Tag {
     /// The field's number, from 1.
-    pub field: u32,
+    pub(super) field: u32,
     /// How the payload is laid out.
-    pub wire: WireType,
+    pub(super) wire: WireType,
     /// Where the tag begins.
-    pub offset: usize,
+    pub(super) offset: usize,
 }
 
 impl Tag {
@@ -124,7 +124,7 @@ impl Tag {
     /// # Errors
     /// [`WireError::WrongWireType`].
     #[inline]
-    pub fn expect(self, expected: WireType, name: &'static str) -> Result<(), WireError> {
+    pub(super) fn expect(self, expected: WireType, name: &'static str) -> Result<(), WireError> {
         if self.wire == expected {
             return Ok(());
         }
@@ -139,7 +139,7 @@ impl Tag {
 
 /// A cursor over one message.
 #[derive(Debug, Clone)]
-pub struct Reader<'a> {
+pub(super) struct Reader<'a> {
     /// The body from its first byte to the end of this message.
     bytes: &'a [u8],
     at: usize,
@@ -148,13 +148,13 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader of the message that fills `body`.
     #[must_use]
-    pub fn new(body: &'a [u8]) -> Self {
+    pub(super) fn new(body: &'a [u8]) -> Self {
         Self { bytes: body, at: 0 }
     }
 
     /// A reader of the message at `start..end` of `body`; both must lie inside.
     #[must_use]
-    pub fn within(body: &'a [u8], start: usize, end: usize) -> Self {
+    pub(super) fn within(body: &'a [u8], start: usize, end: usize) -> Self {
         debug_assert!(
             start <= end && end <= body.len(),
             "a message lies inside its body"
@@ -167,13 +167,13 @@ impl<'a> Reader<'a> {
 
     /// Where the next byte is, in the whole body.
     #[must_use]
-    pub fn offset(&self) -> usize {
+    pub(super) fn offset(&self) -> usize {
         self.at
     }
 
     /// Where this message ends, in the whole body.
     #[must_use]
-    pub fn end(&self) -> usize {
+    pub(super) fn end(&self) -> usize {
         self.bytes.len()
     }
 
@@ -182,7 +182,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`WireError`] for what is not a tag, and for groups.
     #[inline]
-    pub fn tag(&mut self) -> Result<Option<Tag>, WireError> {
+    pub(super) fn tag(&mut self) -> Result<Option<Tag>, WireError> {
         let offset = self.at;
         let Some(&first) = self.bytes.get(offset) else {
             return Ok(None);
@@ -223,7 +223,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`WireError::Truncated`] and [`WireError::VarintOverflow`].
     #[inline]
-    pub fn varint(&mut self) -> Result<u64, WireError> {
+    pub(super) fn varint(&mut self) -> Result<u64, WireError> {
         match self.bytes.get(self.at) {
             Some(&first) if first < 0x80 => {
                 self.at += 1;
@@ -255,7 +255,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`WireError::Truncated`].
     #[inline]
-    pub fn fixed64(&mut self) -> Result<u64, WireError> {
+    pub(super) fn fixed64(&mut self) -> Result<u64, WireError> {
         match self.bytes[self.at..].first_chunk::<8>() {
             Some(chunk) => {
                 self.at += 8;
@@ -270,7 +270,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`WireError::Truncated`] and [`WireError::VarintOverflow`].
     #[inline]
-    pub fn bytes(&mut self) -> Result<&'a [u8], WireError> {
+    pub(super) fn bytes(&mut self) -> Result<&'a [u8], WireError> {
         let len = self.varint()?;
         let left = self.bytes.len() - self.at;
         if len > left as u64 {
@@ -286,7 +286,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// As [`Reader::bytes`].
     #[inline]
-    pub fn message(&mut self) -> Result<Reader<'a>, WireError> {
+    pub(super) fn message(&mut self) -> Result<Reader<'a>, WireError> {
         let payload = self.bytes()?;
         Ok(Reader {
             bytes: &self.bytes[..self.at],
@@ -298,7 +298,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`WireError::Truncated`] and [`WireError::VarintOverflow`].
-    pub fn skip(&mut self, tag: Tag) -> Result<(), WireError> {
+    pub(super) fn skip(&mut self, tag: Tag) -> Result<(), WireError> {
         match tag.wire {
             WireType::Varint => self.varint().map(drop),
             WireType::Fixed64 => self.fixed64().map(drop),

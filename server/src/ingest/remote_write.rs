@@ -39,7 +39,11 @@ pub async fn write(State(sink): State<Arc<IngestSink>>, headers: HeaderMap, body
     let response = match outcome {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(refusal) => {
-            tracing::debug!(status = refusal.status.as_u16(), message = refusal.message, "remote write refused");
+            tracing::debug!(
+                status = refusal.status.as_u16(),
+                message = refusal.message,
+                "remote write refused"
+            );
             refusal.into_response()
         }
     };
@@ -54,14 +58,16 @@ async fn receive(sink: &Arc<IngestSink>, headers: &HeaderMap, body: Body) -> Res
     }
     let mut charge = sink.charge();
     let limits = sink.limits();
-    let block = read_capped(body, limits.body_bytes_max, limits.body_timeout, |bytes| charge.grow(bytes))
-        .await
-        .map_err(|error| match error {
-            BodyError::TooLarge { .. } => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error),
-            BodyError::NotAdmitted => refuse_overload(),
-            BodyError::TimedOut { .. } => Refusal::new(StatusCode::REQUEST_TIMEOUT, error),
-            BodyError::Broken { .. } => Refusal::new(StatusCode::BAD_REQUEST, error),
-        })?;
+    let block = read_capped(body, limits.body_bytes_max, limits.body_timeout, |bytes| {
+        charge.grow(bytes)
+    })
+    .await
+    .map_err(|error| match error {
+        BodyError::TooLarge { .. } => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error),
+        BodyError::NotAdmitted => refuse_overload(),
+        BodyError::TimedOut { .. } => Refusal::new(StatusCode::REQUEST_TIMEOUT, error),
+        BodyError::Broken { .. } => Refusal::new(StatusCode::BAD_REQUEST, error),
+    })?;
     sink.store(block, charge).await
 }
 
@@ -72,7 +78,9 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Refusal> {
         let given = String::from_utf8_lossy(given.as_bytes());
         let media = MediaType::parse(&given);
         if !media.is("application/x-protobuf") {
-            return refuse(format!("Content-Type {given:?} is not accepted (send application/x-protobuf)"));
+            return refuse(format!(
+                "Content-Type {given:?} is not accepted (send application/x-protobuf)"
+            ));
         }
         if let Some(proto) = media.parameter("proto").filter(|&proto| proto != MESSAGE) {
             return refuse(format!(
@@ -84,7 +92,9 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Refusal> {
         && !given.as_bytes().eq_ignore_ascii_case(b"snappy")
     {
         let given = String::from_utf8_lossy(given.as_bytes());
-        return refuse(format!("Content-Encoding {given:?} is not accepted (send snappy, in its block format)"));
+        return refuse(format!(
+            "Content-Encoding {given:?} is not accepted (send snappy, in its block format)"
+        ));
     }
     Ok(())
 }

@@ -12,7 +12,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use barograph_engine::{Engine, EngineError, SampleColumns};
-use barograph_model::Clock;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
@@ -27,8 +26,8 @@ use super::stats::IngestStats;
 use super::write_request::{DecodeError, DecodeRules, WriteRequest};
 use crate::http::Refusal;
 
-/// What a request costs the budget beside its bytes, so that small ones are bounded in number too.
-const REQUEST_BYTES: usize = 16 << 10;
+/// What a decoded request costs the budget at least, so that small ones are bounded in number too.
+const REQUEST_BYTES_MIN: usize = 16 << 10;
 /// What a thread's buffers keep between requests.
 const KEPT_BYTES: usize = 8 << 20;
 const KEPT_ENTRIES: usize = 1 << 18;
@@ -50,7 +49,9 @@ pub enum SetupError {
         bytes: usize,
     },
     /// A budget in which the largest permitted request does not fit.
-    #[error("in_flight_bytes_max is {bytes}, and must be at least {needed} for one request of the largest size")]
+    #[error(
+        "in_flight_bytes_max is {bytes}, and must be at least {needed} for one request of the largest size"
+    )]
     BudgetTooSmall {
         /// The budget asked for.
         bytes: usize,
@@ -63,7 +64,6 @@ pub enum SetupError {
 #[derive(Debug)]
 pub struct IngestSink {
     engine: Arc<Engine>,
-    clock: Arc<dyn Clock>,
     limits: IngestLimits,
     pool: rayon::ThreadPool,
     in_flight: Arc<InFlight>,
@@ -95,14 +95,19 @@ impl IngestSink {
     ///
     /// # Errors
     /// [`SetupError`].
-    pub fn new(engine: Arc<Engine>, clock: Arc<dyn Clock>, limits: IngestLimits) -> Result<Arc<Self>, SetupError> {
+    pub fn new(engine: Arc<Engine>, limits: IngestLimits) -> Result<Arc<Self>, SetupError> {
         if u32::try_from(limits.decompressed_bytes_max).is_err() {
-            return Err(SetupError::BodyTooLarge { bytes: limits.decompressed_bytes_max });
+            return Err(SetupError::BodyTooLarge {
+                bytes: limits.decompressed_bytes_max,
+            });
         }
-        let needed =
-            limits.decompressed_bytes_max.saturating_add(limits.body_bytes_max).saturating_add(REQUEST_BYTES);
+        let decompressed = limits.decompressed_bytes_max.max(REQUEST_BYTES_MIN);
+        let needed = decompressed.saturating_add(limits.body_bytes_max);
         if limits.in_flight_bytes_max < needed {
-            return Err(SetupError::BudgetTooSmall { bytes: limits.in_flight_bytes_max, needed });
+            return Err(SetupError::BudgetTooSmall {
+                bytes: limits.in_flight_bytes_max,
+                needed,
+            });
         }
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(limits.workers.max(1))
@@ -113,7 +118,6 @@ impl IngestSink {
             .map_err(|source| SetupError::Threads { source })?;
         Ok(Arc::new(Self {
             engine,
-            clock,
             pool,
             in_flight: InFlight::new(limits.in_flight_bytes_max),
             stats: Arc::default(),
@@ -159,25 +163,28 @@ impl IngestSink {
     /// other, nothing is, or nobody knows: sending again is safe, since a sample that is sent twice is kept once.
     pub(super) async fn store(self: &Arc<Self>, block: Bytes, mut charge: Charge) -> Result<(), Refusal> {
         let declared = checked_len(&block, self.limits.decompressed_bytes_max).map_err(refuse_snappy)?;
-        if !charge.grow(declared.saturating_add(REQUEST_BYTES)) {
+        if !charge.grow(declared.max(REQUEST_BYTES_MIN)) {
             return Err(refuse_overload());
         }
         let (reply, answer) = oneshot::channel();
         let sink = Arc::clone(self);
         self.pool.spawn(move || {
-            sink.work(&block, reply);
-            drop(charge);
+            let prepared = sink.prepare(&block);
+            // Before the answer, after which the sender may count on the budget; the columns are in the store's.
+            drop((block, charge));
+            sink.append(prepared, reply);
         });
         answer.await.unwrap_or_else(|_| {
-            let message = "the request was given up inside the server, it may be stored or not; send it again";
+            let message =
+                "the request was given up inside the server, it may be stored or not; send it again";
             Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message))
         })
     }
 
-    /// Decodes a body and hands it to the store, on a decoding thread.
-    fn work(&self, block: &[u8], reply: oneshot::Sender<Result<(), Refusal>>) {
+    /// Hands a decoded request to the store, and the store's answer to the sender.
+    fn append(&self, prepared: Result<Prepared, Refusal>, reply: oneshot::Sender<Result<(), Refusal>>) {
         // A send fails where the client has gone away, and then nobody asks.
-        let Prepared { columns, refused } = match self.prepare(block) {
+        let Prepared { columns, refused } = match prepared {
             Ok(prepared) => prepared,
             Err(refusal) => return drop(reply.send(Err(refusal))),
         };
@@ -203,27 +210,41 @@ impl IngestSink {
         self.engine.append(columns, Box::new(done));
     }
 
+    /// Decodes a block, on a decoding thread.
     fn prepare(&self, block: &[u8]) -> Result<Prepared, Refusal> {
-        SCRATCH.with_borrow_mut(|Scratch { decompressor, request }| {
-            let body = decompressor.decompress(block, self.limits.decompressed_bytes_max).map_err(refuse_snappy)?;
-            self.stats.compressed_bytes.fetch_add(block.len() as u64, Relaxed);
-            self.stats.decompressed_bytes.fetch_add(body.len() as u64, Relaxed);
-            let prepared = self.decode(body, request);
-            decompressor.shrink_to(KEPT_BYTES);
-            request.shrink_to(KEPT_ENTRIES);
-            prepared
-        })
+        SCRATCH.with_borrow_mut(
+            |Scratch {
+                 decompressor,
+                 request,
+             }| {
+                let body = decompressor
+                    .decompress(block, self.limits.decompressed_bytes_max)
+                    .map_err(refuse_snappy)?;
+                self.stats.compressed_bytes.fetch_add(block.len() as u64, Relaxed);
+                self.stats
+                    .decompressed_bytes
+                    .fetch_add(body.len() as u64, Relaxed);
+                let prepared = self.decode(body, request);
+                decompressor.shrink_to(KEPT_BYTES);
+                request.shrink_to(KEPT_ENTRIES);
+                prepared
+            },
+        )
     }
 
     fn decode(&self, body: &[u8], request: &mut WriteRequest) -> Result<Prepared, Refusal> {
         let mut rejects = Rejects::default();
         let rules = DecodeRules {
-            accepts: self.engine.accepts(self.clock.now()),
+            accepts: self.engine.accepts(),
             samples_max: self.limits.samples_max,
             labels: &self.limits.labels,
         };
-        request.decode(body, &rules, |raw| self.engine.fingerprint(raw), &mut rejects).map_err(refuse_decode)?;
-        let metadata = self.read_metadata(body, request, &mut rejects).map_err(refuse_wire)?;
+        request
+            .decode(body, &rules, |raw| self.engine.fingerprint(raw), &mut rejects)
+            .map_err(refuse_decode)?;
+        let metadata = self
+            .read_metadata(body, request, &mut rejects)
+            .map_err(refuse_wire)?;
         let columns = self.resolve(body, request, &mut rejects)?;
         // From here on the request is known to be whole, so what it says may have effects.
         for entry in &metadata {
@@ -232,7 +253,9 @@ impl IngestSink {
                 Err(fault) => rejects.add_metadata(fault),
             }
         }
-        self.stats.add_rejects(&rejects);
+        if !rejects.is_empty() {
+            self.stats.add_rejects(&rejects);
+        }
         let refused = rejects.message(body, columns.ts.len());
         Ok(Prepared { columns, refused })
     }
@@ -281,7 +304,7 @@ impl IngestSink {
                 Err(LabelsError::Fault(_)) => None,
             }
         };
-        let refs = self.engine.resolve(&request.fingerprints, &mut define).map_err(|error| refuse_engine(&error))?;
+        let refs = self.engine.resolve(&request.fingerprints, &mut define);
         self.stats.series_defined.fetch_add(defined, Relaxed);
         if let Some(error) = malformed {
             return Err(refuse_wire(error));
@@ -303,7 +326,8 @@ impl IngestSink {
                     Err(LabelsError::Fault(fault)) => fault,
                     Err(LabelsError::Wire(error)) => return Err(refuse_wire(error)),
                     Ok(labels) => {
-                        let message = format!("the store did not take series {labels}; this is a bug in barograph");
+                        let message =
+                            format!("the store did not take series {labels}; this is a bug in barograph");
                         return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message));
                     }
                 };
@@ -319,7 +343,10 @@ impl IngestSink {
 
 /// The answer where too much is being worked on already.
 pub(super) fn refuse_overload() -> Refusal {
-    Refusal::retry_later("too many requests are in flight; nothing of this one was stored, send it again later", 1)
+    Refusal::retry_later(
+        "too many requests are in flight; nothing of this one was stored, send it again later",
+        1,
+    )
 }
 
 fn refuse_snappy(error: SnappyError) -> Refusal {
@@ -338,21 +365,20 @@ fn refuse_wire(error: WireError) -> Refusal {
 fn refuse_decode(error: DecodeError) -> Refusal {
     match error {
         DecodeError::Wire(error) => refuse_wire(error),
-        DecodeError::TooMany { .. } => {
-            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format_args!("nothing was stored: {error}"))
-        }
+        DecodeError::TooMany { .. } => Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format_args!("nothing was stored: {error}"),
+        ),
     }
 }
 
 /// Says whether and when the store may take the same request.
 fn refuse_engine(error: &EngineError) -> Refusal {
     match error {
+        EngineError::Overloaded { .. } => Refusal::retry_later(error, 1),
         EngineError::Unwritable { .. } => Refusal::retry_later(error, 10),
         EngineError::Closing => Refusal::retry_later(error, 5),
         EngineError::Poisoned { .. } => Refusal::retry_later(error, 60),
         _ => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -45,7 +45,7 @@ pub enum SnappyError {
 ///
 /// # Errors
 /// [`SnappyError`], each before memory is taken.
-pub fn checked_len(block: &[u8], len_max: usize) -> Result<usize, SnappyError> {
+pub(super) fn checked_len(block: &[u8], len_max: usize) -> Result<usize, SnappyError> {
     let declared = decompress_len(block).map_err(|source| SnappyError::Malformed { source })?;
     if declared > len_max {
         return Err(SnappyError::TooLarge {
@@ -64,7 +64,7 @@ pub fn checked_len(block: &[u8], len_max: usize) -> Result<usize, SnappyError> {
 
 /// A buffer that bodies are decompressed into, one after the other.
 #[derive(Debug, Default)]
-pub struct Decompressor {
+pub(super) struct Decompressor {
     /// Its length only grows, so that bytes are zeroed once and not for every body.
     buffer: Vec<u8>,
 }
@@ -74,7 +74,7 @@ impl Decompressor {
     ///
     /// # Errors
     /// [`SnappyError`]; for all but [`SnappyError::Malformed`], before memory is taken.
-    pub fn decompress(&mut self, block: &[u8], len_max: usize) -> Result<&[u8], SnappyError> {
+    pub(super) fn decompress(&mut self, block: &[u8], len_max: usize) -> Result<&[u8], SnappyError> {
         let len = checked_len(block, len_max)?;
         if self.buffer.len() < len {
             self.buffer.resize(len, 0);
@@ -86,7 +86,7 @@ impl Decompressor {
     }
 
     /// Gives memory above `bytes` back, so that one large body does not hold it for ever.
-    pub fn shrink_to(&mut self, bytes: usize) {
+    pub(super) fn shrink_to(&mut self, bytes: usize) {
         if self.buffer.len() > bytes {
             self.buffer.truncate(bytes);
             self.buffer.shrink_to(bytes);

@@ -28,6 +28,11 @@ impl Count {
         }
     }
 
+    /// A run that failed must not end with a line that says nothing did.
+    pub(super) fn fail_at_least_one(&mut self) {
+        self.failed = self.failed.max(1);
+    }
+
     fn add(&mut self, counts: &str) {
         let words: Vec<&str> = counts
             .split([' ', ';', ',', '.', '(', ')'])

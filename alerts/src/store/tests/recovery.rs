@@ -53,6 +53,17 @@ fn a_missing_record_is_an_error() {
 }
 
 #[test]
+fn a_number_that_comes_twice_is_an_error() {
+    let (_, mut records) = history();
+    records.push(records[3].clone());
+    let error = AlertStore::recover(None, &records, options()).unwrap_err();
+    assert!(
+        matches!(error, StoreError::Stale { applied: 4, found: 4 }),
+        "{error}"
+    );
+}
+
+#[test]
 fn unreadable_and_newer_state_says_so() {
     let error = AlertStore::recover(None, [b"{\"number\":1"], options()).unwrap_err();
     assert!(

@@ -40,9 +40,11 @@ pub(super) fn write(
     };
     if target == Path::new("-") {
         let mut out = BufWriter::new(io::stdout().lock());
-        return write_csv(&mut out, written, verdicts)
-            .and_then(|()| out.flush())
-            .map_err(failed);
+        return match write_csv(&mut out, written, verdicts).and_then(|()| out.flush()) {
+            // Whoever reads has seen enough: `barograph detect ... | head`.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            result => result.map_err(failed),
+        };
     }
     // A pipe or a device has nothing to be renamed over.
     let is_special = std::fs::metadata(target).is_ok_and(|metadata| !metadata.is_file());

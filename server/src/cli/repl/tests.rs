@@ -13,7 +13,10 @@ fn statements_end_at_semicolons_that_count() {
         ("SELECT 1; SELECT 2 ;", vec!["SELECT 1", "SELECT 2"]),
         ("SELECT ';', 'it''s;';", vec!["SELECT ';', 'it''s;'"]),
         ("SELECT \"a;\"\"b\" FROM t;", vec!["SELECT \"a;\"\"b\" FROM t"]),
-        ("-- first; comment\nSELECT 1;", vec!["-- first; comment\nSELECT 1"]),
+        (
+            "-- first; comment\nSELECT 1;",
+            vec!["-- first; comment\nSELECT 1"],
+        ),
         ("SELECT /* ; /* ; */ ; */ 1;", vec!["SELECT /* ; /* ; */ ; */ 1"]),
         ("SELECT 1; -- the end; really", vec!["SELECT 1"]),
         ("SELECT 1 - -1; SELECT 1/2", vec!["SELECT 1 - -1", "SELECT 1/2"]),
@@ -27,7 +30,16 @@ fn statements_end_at_semicolons_that_count() {
 
 #[test]
 fn enter_runs_what_is_complete() {
-    for input in ["", "  ", "SELECT 1;", "SELECT 1; -- done", "\\d", "\\q;", "exit", "-- a comment"] {
+    for input in [
+        "",
+        "  ",
+        "SELECT 1;",
+        "SELECT 1; -- done",
+        "\\d",
+        "\\q;",
+        "exit",
+        "-- a comment",
+    ] {
         assert!(is_complete(input), "{input}");
     }
     for input in ["SELECT 1", "SELECT ';", "SELECT 1; SELECT", "/* ", "SELECT \";"] {
@@ -65,8 +77,14 @@ fn commands_are_read() {
     ] {
         assert_eq!(parse(line), Ok(Some(command)), "{line}");
     }
-    assert_eq!(parse("\\fromat csv"), Err("there is no command \\fromat (try \\format)".to_owned()));
-    assert_eq!(parse("\\format xml"), Err("there is no format \"xml\" (there are table, csv and json)".to_owned()));
+    assert_eq!(
+        parse("\\fromat csv"),
+        Err("there is no command \\fromat (try \\format)".to_owned())
+    );
+    assert_eq!(
+        parse("\\format xml"),
+        Err("there is no format \"xml\" (there are table, csv and json)".to_owned())
+    );
     assert_eq!(parse("\\timing on"), Err("\\timing takes no \"on\"".to_owned()));
 }
 
@@ -101,26 +119,35 @@ fn check(line: &str, expected: &[&str]) {
     let pos = line.find('|').unwrap();
     let line = line.replace('|', "");
     let (start, offers) = complete(&line, pos, &catalog());
-    let whole: Vec<String> = offers.iter().map(|offer| format!("{}{offer}", &line[..start])).collect();
+    let whole: Vec<String> = offers
+        .iter()
+        .map(|offer| format!("{}{offer}", &line[..start]))
+        .collect();
     let expected: Vec<String> = expected.iter().map(|&word| word.to_owned()).collect();
     assert_eq!(whole, expected, "{line}");
 }
 
 #[test]
 fn tables_follow_from_and_join() {
-    check("SELECT * FROM |", &[
-        "SELECT * FROM \"job:rate5m\"",
-        "SELECT * FROM alerts",
-        "SELECT * FROM metrics.",
-        "SELECT * FROM public.",
-        "SELECT * FROM up",
-    ]);
+    check(
+        "SELECT * FROM |",
+        &[
+            "SELECT * FROM \"job:rate5m\"",
+            "SELECT * FROM alerts",
+            "SELECT * FROM metrics.",
+            "SELECT * FROM public.",
+            "SELECT * FROM up",
+        ],
+    );
     check("SELECT * FROM u|", &["SELECT * FROM up"]);
     check("SELECT * FROM JOB|", &["SELECT * FROM \"job:rate5m\""]);
     check("SELECT * FROM \"j|", &["SELECT * FROM \"job:rate5m\""]);
     check("SELECT * FROM up, al|", &["SELECT * FROM up, alerts"]);
     check("select 1 from up join al|", &["select 1 from up join alerts"]);
-    check("SELECT * FROM metrics.|", &["SELECT * FROM metrics.\"job:rate5m\"", "SELECT * FROM metrics.up"]);
+    check(
+        "SELECT * FROM metrics.|",
+        &["SELECT * FROM metrics.\"job:rate5m\"", "SELECT * FROM metrics.up"],
+    );
 }
 
 #[test]
@@ -128,14 +155,26 @@ fn columns_belong_to_the_tables_that_are_named() {
     check("SELECT ins| FROM up", &["SELECT instance"]);
     check("SELECT ins| FROM alerts", &[]);
     check("SELECT ru|", &[]);
-    check("SELECT * FROM up WHERE up.v|", &["SELECT * FROM up WHERE up.value"]);
-    check("SELECT * FROM alerts a WHERE a.s|", &["SELECT * FROM alerts a WHERE a.severity"]);
-    check("SELECT * FROM alerts AS a WHERE a.s|", &["SELECT * FROM alerts AS a WHERE a.severity"]);
-    check("SELECT * FROM up WHERE |", &[
-        "SELECT * FROM up WHERE instance",
-        "SELECT * FROM up WHERE ts",
-        "SELECT * FROM up WHERE value",
-    ]);
+    check(
+        "SELECT * FROM up WHERE up.v|",
+        &["SELECT * FROM up WHERE up.value"],
+    );
+    check(
+        "SELECT * FROM alerts a WHERE a.s|",
+        &["SELECT * FROM alerts a WHERE a.severity"],
+    );
+    check(
+        "SELECT * FROM alerts AS a WHERE a.s|",
+        &["SELECT * FROM alerts AS a WHERE a.severity"],
+    );
+    check(
+        "SELECT * FROM up WHERE |",
+        &[
+            "SELECT * FROM up WHERE instance",
+            "SELECT * FROM up WHERE ts",
+            "SELECT * FROM up WHERE value",
+        ],
+    );
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use barograph_engine::EngineError;
+use barograph_query::sql::SqlError;
 use thiserror::Error;
 
 /// An error of `barograph sql`.
@@ -75,6 +77,15 @@ pub enum SqlFailure {
         /// What the system said.
         source: io::Error,
     },
+    /// There is no such data directory.
+    #[error("there is no data directory {}", path.display())]
+    NoDataDir {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The data directory could not be opened.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// The system gave no threads.
     #[error("cannot start threads: {source}")]
     Threads {
@@ -102,6 +113,16 @@ pub enum SqlFailure {
     /// Ctrl-C.
     #[error("cancelled")]
     Cancelled,
+}
+
+impl From<SqlError> for SqlFailure {
+    fn from(error: SqlError) -> Self {
+        Self::Query {
+            code: error.code.as_str().to_owned(),
+            message: error.message,
+            hint: error.hint,
+        }
+    }
 }
 
 impl SqlFailure {

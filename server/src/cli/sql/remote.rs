@@ -11,6 +11,7 @@ use reqwest::{Client, Response, StatusCode, Url};
 use serde::Deserialize;
 
 use super::SqlFailure;
+use crate::channels::install_crypto_provider;
 
 /// The beginning of an unexpected answer that is shown.
 const SHOWN_CHARS: usize = 300;
@@ -40,8 +41,7 @@ impl Remote {
         }
         let path = format!("{}/api/v1/sql", parsed.path().trim_end_matches('/'));
         parsed.set_path(&path);
-        // A second installation is refused, and the first one serves as well.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        install_crypto_provider();
         let client = Client::builder()
             .user_agent(concat!("barograph/", env!("CARGO_PKG_VERSION")))
             .build()

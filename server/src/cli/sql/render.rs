@@ -1,31 +1,34 @@
 //! Writes an answer as a table, CSV, JSON or Parquet.
 //!
-//! CSV and JSON of a server are passed through as they arrive; Parquet is written batch by batch; only a table
-//! is held whole, because its columns are as wide as their widest cell.
+//! CSV and JSON are passed on as they arrive; Parquet is written batch by batch; only a table is held whole,
+//! because its columns are as wide as their widest cell.
 
 use std::io::{self, Write};
 
 use arrow::array::RecordBatch;
-use arrow::util::pretty::pretty_format_batches_with_schema;
+use barograph_query::sql::render_table;
+use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
-use reqwest::Response;
 
-use super::remote::chunk;
-use super::source::{Answer, Source};
+use super::source::{Answer, AnswerBytes, Source};
 use super::{OutputFormat, SqlFailure};
 
 /// A query that runs, and how its answer is written.
 #[derive(Debug)]
 pub(in crate::cli) enum Rendered {
     /// Bytes that are written already.
-    Passthrough(Response),
+    Bytes {
+        bytes: AnswerBytes,
+        /// Read ahead, because errors of a query show with its first rows.
+        first: Option<Bytes>,
+    },
     /// Rows to write.
     Rows {
         answer: Answer,
-        /// Read ahead, because errors of a query show with its first rows.
+        /// Read ahead, for the same reason.
         first: Option<RecordBatch>,
         format: OutputFormat,
     },
@@ -38,8 +41,10 @@ impl Rendered {
         query: &str,
         format: OutputFormat,
     ) -> Result<Self, SqlFailure> {
-        if let (Source::Remote(remote), OutputFormat::Csv | OutputFormat::Json) = (source, format) {
-            return Ok(Self::Passthrough(remote.post(query, format.name()).await?));
+        if matches!(format, OutputFormat::Csv | OutputFormat::Json) {
+            let mut bytes = source.bytes(query, format).await?;
+            let first = bytes.next().await?;
+            return Ok(Self::Bytes { bytes, first });
         }
         let mut answer = source.batches(query).await?;
         let first = answer.next().await?;
@@ -54,15 +59,11 @@ impl Rendered {
     pub(in crate::cli) async fn write_to<W: Write + Send>(&mut self, out: &mut W) -> Result<(), SqlFailure> {
         let failed = |source| SqlFailure::Write { source };
         match self {
-            Self::Passthrough(response) => {
-                let mut ends_line = true;
-                while let Some(bytes) = chunk(response).await? {
-                    ends_line = bytes.ends_with(b"\n");
-                    out.write_all(&bytes).map_err(failed)?;
-                }
-                // A shell's prompt belongs on a line of its own; a JSON answer need not end in one.
-                if !ends_line {
-                    out.write_all(b"\n").map_err(failed)?;
+            Self::Bytes { bytes, first } => {
+                let mut next = first.take();
+                while let Some(piece) = next {
+                    out.write_all(&piece).map_err(failed)?;
+                    next = bytes.next().await?;
                 }
             }
             Self::Rows {
@@ -81,18 +82,14 @@ impl Rendered {
                 while let Some(batch) = answer.next().await? {
                     batches.push(batch);
                 }
-                write_table(answer, &batches, out).map_err(failed)?;
+                let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+                let table = render_table(&answer.schema(), &batches);
+                let unit = if rows == 1 { "row" } else { "rows" };
+                writeln!(out, "{table}({rows} {unit})").map_err(failed)?;
             }
         }
         out.flush().map_err(failed)
     }
-}
-
-fn write_table(answer: &Answer, batches: &[RecordBatch], out: &mut dyn Write) -> io::Result<()> {
-    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-    let table = pretty_format_batches_with_schema(answer.schema(), batches);
-    writeln!(out, "{}", table.map_err(io::Error::other)?)?;
-    writeln!(out, "({rows} {})", if rows == 1 { "row" } else { "rows" })
 }
 
 async fn write_parquet<W: Write + Send>(

@@ -80,7 +80,10 @@ fn values_keep_their_bits() {
     // prost leaves -0.0 out, as if it were 0.0; a sender may not.
     let body = b"\x0a\x1a\x0a\x0d\x0a\x08__name__\x12\x01m\x12\x09\x09\0\0\0\0\0\0\0\x80";
     let (request, _) = decode(body).unwrap();
-    assert_eq!(rows(body, &request), [("m".to_owned(), vec![(0, (-0.0f64).to_bits())])]);
+    assert_eq!(
+        rows(body, &request),
+        [("m".to_owned(), vec![(0, (-0.0f64).to_bits())])]
+    );
 }
 
 #[test]

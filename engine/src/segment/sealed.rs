@@ -29,8 +29,8 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    /// Opens both files, checks lengths, the series file's checksum and the samples file's footer, and enters the
-    /// series into the registry.
+    /// Opens both files, checks their lengths and checksums, which reads all of them, and enters the series into the
+    /// registry.
     ///
     /// # Errors
     /// [`EngineError::Corrupt`] names the file and what is wrong with it.
@@ -55,6 +55,14 @@ impl Segment {
             .map_err(EngineError::io("read", &series_path))?;
         check(&samples_path, samples.len() as u64, meta.samples_bytes, "bytes")?;
         check(&series_path, series.len() as u64, meta.series_bytes, "bytes")?;
+        // Before anything is parsed: the readers of Arrow's own schemas panic on some damage.
+        let crc = u64::from(crc32c::crc32c(&samples));
+        check(
+            &samples_path,
+            crc,
+            u64::from(meta.samples_crc32c),
+            "as its CRC-32C",
+        )?;
         let crc = u64::from(crc32c::crc32c(&series));
         check(&series_path, crc, u64::from(meta.series_crc32c), "as its CRC-32C")?;
         let rows = series_file::read(&series_path, series)?;
@@ -86,17 +94,6 @@ impl Segment {
             places,
             first_rows,
         })
-    }
-
-    /// Whether the samples file still has the checksum that was written into the manifest. Reads all of it.
-    pub(crate) fn verify(&self) -> Result<()> {
-        let crc = u64::from(crc32c::crc32c(&self.samples));
-        check(
-            &self.meta.samples_path(),
-            crc,
-            u64::from(self.meta.samples_crc32c),
-            "as its CRC-32C",
-        )
     }
 
     /// The rows of a series in the file, where it has any. O(log n).

@@ -1,0 +1,153 @@
+//! The whole edge over a real store on a simulated disk, as tests post to it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::response::Response;
+use barograph_engine::vfs::SimVfs;
+use barograph_engine::{Engine, Options, SampleBlock};
+use barograph_model::{ManualClock, TimeRange, TimestampMs};
+use tower::ServiceExt;
+
+use super::prompb::{TimeSeries, encode};
+use super::{IngestLimits, IngestSink, routes};
+
+/// What the clock says: 2026-11-22T22:33:20Z.
+pub(super) const NOW_MS: i64 = 1_795_386_800_000;
+
+pub(super) struct Edge {
+    pub(super) disk: SimVfs,
+    pub(super) engine: Arc<Engine>,
+    pub(super) sink: Arc<IngestSink>,
+    pub(super) router: Router,
+}
+
+/// An answer: status, headers, body.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) text: String,
+}
+
+/// A series' samples as (ms, bits), by its selector.
+pub(super) type Stored = BTreeMap<String, Vec<(i64, u64)>>;
+
+impl Edge {
+    pub(super) fn new() -> Self {
+        Self::with(IngestLimits::default())
+    }
+
+    pub(super) fn with(limits: IngestLimits) -> Self {
+        let disk = SimVfs::new(7);
+        let clock = Arc::new(ManualClock::new(TimestampMs(NOW_MS)));
+        let options = Options {
+            wal_file_bytes: 1 << 20,
+            ..Options::default()
+        };
+        let engine = Engine::open(Arc::new(disk.clone()), clock, options).unwrap();
+        let sink = IngestSink::new(Arc::clone(&engine), limits).unwrap();
+        let router = routes(Arc::clone(&sink));
+        Self {
+            disk,
+            engine,
+            sink,
+            router,
+        }
+    }
+
+    /// Posts a message that is not compressed yet, with the headers that Prometheus sends.
+    pub(super) async fn post(&self, message: &[u8]) -> Answer {
+        self.post_block(snap::raw::Encoder::new().compress_vec(message).unwrap())
+            .await
+    }
+
+    pub(super) async fn post_series(&self, all: Vec<TimeSeries>) -> Answer {
+        self.post(&encode(all)).await
+    }
+
+    /// Posts a body as it is.
+    pub(super) async fn post_block(&self, block: impl Into<Body>) -> Answer {
+        let headers = [
+            ("content-type", "application/x-protobuf"),
+            ("content-encoding", "snappy"),
+        ];
+        self.post_with(&headers, block).await
+    }
+
+    pub(super) async fn post_with(&self, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        let mut request = Request::post("/api/v1/write");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body.into()).unwrap();
+        Answer::of(self.router.clone().oneshot(request).await.unwrap()).await
+    }
+
+    /// All that the store gives back.
+    pub(super) fn stored(&self) -> Stored {
+        let snapshot = self.engine.snapshot();
+        let series = snapshot.select(&[]);
+        let mut stored = Stored::new();
+        let mut block = SampleBlock::default();
+        for mut partition in snapshot.scan(&series, TimeRange::ALL).into_partitions() {
+            while partition.next_block(&mut block).unwrap() {
+                let mut start = 0;
+                for run in &block.runs {
+                    let rows = (start..run.end).map(|row| (block.ts[row], block.values[row].to_bits()));
+                    stored
+                        .entry(snapshot.labels(run.series).to_string())
+                        .or_default()
+                        .extend(rows);
+                    start = run.end;
+                }
+            }
+        }
+        stored
+    }
+}
+
+impl Answer {
+    async fn of(response: Response) -> Self {
+        let (parts, body) = response.into_parts();
+        let text = to_bytes(body, 1 << 20).await.unwrap();
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(text.to_vec()).unwrap(),
+        }
+    }
+
+    /// Checks the status and that the one line of text begins like this.
+    #[track_caller]
+    pub(super) fn expect(&self, status: u16, begins: &str) -> &Self {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        assert!(
+            self.text.starts_with(begins),
+            "{} does not begin with {begins}",
+            self.text
+        );
+        assert!(
+            self.text.lines().count() <= 1,
+            "{} is more than a line",
+            self.text
+        );
+        self
+    }
+
+    pub(super) fn retry_after(&self) -> Option<&str> {
+        self.headers
+            .get(header::RETRY_AFTER)
+            .map(|value| value.to_str().unwrap())
+    }
+}
+
+/// What [`Edge::stored`] gives for one series.
+pub(super) fn stored_as(selector: &str, samples: &[(i64, f64)]) -> (String, Vec<(i64, u64)>) {
+    (
+        selector.to_owned(),
+        samples.iter().map(|&(ts, value)| (ts, value.to_bits())).collect(),
+    )
+}

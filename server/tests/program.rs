@@ -1,0 +1,308 @@
+//! A Barograph process under test, and what tests say to it.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::ipc::reader::StreamReader;
+use barograph_proto::prometheus::{Label, Sample, TimeSeries, WriteRequest};
+use prost::Message;
+use serde_json::json;
+
+/// How long anything may take before the test gives up on it.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Label pairs, sorted: the name of a series in these tests.
+pub type Pairs = Vec<(String, String)>;
+
+/// Every sample by series and instant, as bits.
+pub type Samples = BTreeMap<(Pairs, i64), u64>;
+
+/// A child process that is killed when the test ends, however it ends.
+pub struct Process(pub Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+/// Asks again and again until there is an answer.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{what}: not within {PATIENCE:?}");
+}
+
+/// How a Barograph is started: the same for each start of a test.
+pub struct Barograph {
+    pub data_dir: PathBuf,
+    pub http: u16,
+    pub grpc: u16,
+    config: Option<PathBuf>,
+    process: Option<Process>,
+    client: reqwest::Client,
+}
+
+impl Barograph {
+    pub fn new(root: &Path) -> Self {
+        barograph::channels::install_crypto_provider();
+        Self {
+            data_dir: root.join("data"),
+            http: free_port(),
+            grpc: free_port(),
+            config: None,
+            process: None,
+            client: reqwest::Client::new(),
+        }
+    }
+
+    /// With a configuration file.
+    pub fn with_config(mut self, path: PathBuf) -> Self {
+        self.config = Some(path);
+        self
+    }
+
+    /// The command that starts it.
+    pub fn arguments(&self) -> Vec<String> {
+        let mut words = vec![
+            "serve".to_owned(),
+            "--data-dir".to_owned(),
+            self.data_dir.display().to_string(),
+            "--http-listen".to_owned(),
+            format!("127.0.0.1:{}", self.http),
+            "--grpc-listen".to_owned(),
+            format!("127.0.0.1:{}", self.grpc),
+        ];
+        if let Some(config) = &self.config {
+            words.extend(["--config".to_owned(), config.display().to_string()]);
+        }
+        words
+    }
+
+    /// Starts the program, under `wrapper` where one is given, and waits until it is ready.
+    pub async fn start_under(&mut self, wrapper: &[String]) {
+        let program = env!("CARGO_BIN_EXE_barograph").to_owned();
+        let words: Vec<String> = wrapper
+            .iter()
+            .cloned()
+            .chain([program])
+            .chain(self.arguments())
+            .collect();
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.data_dir.with_extension("log"))
+            .unwrap();
+        let child = Command::new(&words[0])
+            .args(&words[1..])
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.process = Some(Process(child));
+        let url = self.url("/-/ready");
+        eventually("Barograph is ready", || async {
+            let answer = self.client.get(&url).send().await.ok()?;
+            answer.status().is_success().then_some(())
+        })
+        .await;
+    }
+
+    pub async fn start(&mut self) {
+        self.start_under(&[]).await;
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// SIGTERM, and how it ended.
+    pub fn terminate(&mut self) -> ExitStatus {
+        let mut process = self.process.take().expect("it runs");
+        let status = Command::new("kill")
+            .arg("-TERM")
+            .arg(process.0.id().to_string())
+            .status()
+            .unwrap();
+        assert!(status.success());
+        process.0.wait().unwrap()
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.http)
+    }
+
+    /// Remote write; the status and the text of the answer, or `None` when there was none.
+    pub async fn write(&self, body: Vec<u8>) -> Option<(u16, String)> {
+        let request = self
+            .client
+            .post(self.url("/api/v1/write"))
+            .header("Content-Type", "application/x-protobuf")
+            .header("Content-Encoding", "snappy")
+            .body(body);
+        let answer = request.send().await.ok()?;
+        Some((answer.status().as_u16(), answer.text().await.ok()?))
+    }
+
+    pub async fn post(&self, path: &str) -> (u16, String) {
+        let answer = self.client.post(self.url(path)).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        let answer = self.client.get(self.url(path)).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// SQL, as Arrow.
+    pub async fn sql(&self, query: &str) -> Vec<RecordBatch> {
+        let body = json!({ "query": query, "format": "arrow" });
+        let answer = self
+            .client
+            .post(self.url("/api/v1/sql"))
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
+        let status = answer.status();
+        let bytes = answer.bytes().await.unwrap();
+        assert!(
+            status.is_success(),
+            "{query}: {status} {}",
+            String::from_utf8_lossy(&bytes)
+        );
+        StreamReader::try_new(Cursor::new(bytes), None)
+            .unwrap()
+            .map(Result::unwrap)
+            .collect()
+    }
+
+    /// SQL, as the JSON contract says: the rows.
+    pub async fn rows(&self, query: &str) -> Vec<Vec<serde_json::Value>> {
+        let body = json!({ "query": query });
+        let answer = self
+            .client
+            .post(self.url("/api/v1/sql"))
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
+        let mut answer: serde_json::Value = answer.json().await.unwrap();
+        serde_json::from_value(answer["rows"].take()).unwrap_or_else(|e| panic!("{query}: {e}: {answer}"))
+    }
+
+    /// Every sample in a closed range of instants; fails where one is there twice.
+    pub async fn samples(&self, from_ms: i64, to_ms: i64) -> Samples {
+        let series = self.series().await;
+        let query = format!(
+            "SELECT series_id, CAST(ts AS BIGINT) AS ms, value FROM samples \
+             WHERE ts >= to_timestamp_millis({from_ms}) AND ts <= to_timestamp_millis({to_ms})"
+        );
+        let mut samples = Samples::new();
+        for batch in self.sql(&query).await {
+            let ids = batch.column(0).as_primitive::<arrow::datatypes::Int64Type>();
+            let ms = batch.column(1).as_primitive::<arrow::datatypes::Int64Type>();
+            let values = batch.column(2).as_primitive::<arrow::datatypes::Float64Type>();
+            for row in 0..batch.num_rows() {
+                let key = (series[&ids.value(row)].clone(), ms.value(row));
+                let earlier = samples.insert(key.clone(), values.value(row).to_bits());
+                assert_eq!(earlier, None, "{key:?} is there twice");
+            }
+        }
+        samples
+    }
+
+    async fn series(&self) -> BTreeMap<i64, Pairs> {
+        let mut series = BTreeMap::new();
+        for batch in self
+            .sql("SELECT series_id, CAST(metric AS VARCHAR) AS metric, labels FROM series")
+            .await
+        {
+            let ids = batch.column(0).as_primitive::<arrow::datatypes::Int64Type>();
+            let metrics = arrow::compute::cast(batch.column(1), &arrow::datatypes::DataType::Utf8).unwrap();
+            let maps = batch.column(2).as_map();
+            for row in 0..batch.num_rows() {
+                let entry = maps.value(row);
+                let (keys, values) = (
+                    entry.column(0).as_string::<i32>(),
+                    entry.column(1).as_string::<i32>(),
+                );
+                let mut pairs: Pairs = (0..entry.len())
+                    .map(|i| (keys.value(i).to_owned(), values.value(i).to_owned()))
+                    .collect();
+                pairs.push((
+                    "__name__".to_owned(),
+                    metrics.as_string::<i32>().value(row).to_owned(),
+                ));
+                pairs.sort();
+                series.insert(ids.value(row), pairs);
+            }
+        }
+        series
+    }
+}
+
+/// A remote write body.
+pub fn body(series: &[(Pairs, Vec<(i64, f64)>)]) -> Vec<u8> {
+    let timeseries = series.iter().map(|(pairs, samples)| TimeSeries {
+        labels: pairs
+            .iter()
+            .map(|(name, value)| Label {
+                name: name.clone(),
+                value: value.clone(),
+            })
+            .collect(),
+        samples: samples
+            .iter()
+            .map(|(ts, value)| Sample {
+                value: *value,
+                timestamp: *ts,
+            })
+            .collect(),
+        ..TimeSeries::default()
+    });
+    let request = WriteRequest {
+        timeseries: timeseries.collect(),
+        ..WriteRequest::default()
+    };
+    snap::raw::Encoder::new()
+        .compress_vec(&request.encode_to_vec())
+        .unwrap()
+}
+
+/// A series of these tests.
+pub fn pairs(pairs: &[(&str, &str)]) -> Pairs {
+    let mut pairs: Pairs = pairs
+        .iter()
+        .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+        .collect();
+    pairs.sort();
+    pairs
+}
+
+/// The wall clock, in milliseconds since the epoch.
+pub fn now_ms() -> i64 {
+    use barograph_model::Clock;
+    barograph_model::SystemClock::new().now().0
+}
