@@ -31,8 +31,9 @@ pub struct Drive {
     pub disk_bytes_per_sample: f64,
     /// Seconds from its second start to its being ready.
     pub restart_seconds: f64,
-    /// Seconds from a start after SIGKILL, with everything acknowledged and nothing flushed, to its being ready.
-    pub recovery_seconds: f64,
+    /// Seconds from a start after SIGKILL, with everything acknowledged and little flushed, to its being ready. Of
+    /// Barograph only: what others lose by it would be missing from their bytes.
+    pub recovery_seconds: Option<f64>,
 }
 
 /// Starts the program on an empty folder and sends all bodies over some connections.
@@ -60,12 +61,16 @@ pub fn drive(contestant: &Contestant, bodies: &Bodies, connections: usize) -> Re
     latencies.sort_by(f64::total_cmp);
     let quantile = |q: f64| latencies[((latencies.len() - 1) as f64 * q).round() as usize];
 
-    // What is only in the log by now has to be read again.
-    running.kill()?;
-    let (running, recovery_seconds) = start()?;
-    if contestant.kind == Kind::Barograph {
-        check_kept(listen, bodies.samples())?;
-    }
+    let (running, recovery_seconds) = match contestant.kind {
+        Kind::Barograph => {
+            // What is only in the log by now has to be read again.
+            running.kill()?;
+            let (running, seconds) = start()?;
+            check_kept(listen, bodies.samples())?;
+            (running, Some(seconds))
+        }
+        Kind::Prometheus | Kind::VictoriaMetrics => (running, None),
+    };
     let stop_seconds = running.stop()?;
     let disk_bytes = bytes_on_disk(&contestant.data(folder.path()))?;
     let (running, restart_seconds) = start()?;

@@ -68,9 +68,12 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// A number with three digits that count, large ones in thousands (k) or millions (M).
+/// A number with three digits that count, large ones in thousands (k) or millions (M); nothing of NaN.
 #[must_use]
 pub fn rounded(value: f64) -> String {
+    if value.is_nan() {
+        return String::new();
+    }
     let (value, unit) = match value.abs() {
         v if v >= 999_500.0 => (value / 1e6, "M"),
         v if v >= 9_999.5 => (value / 1e3, "k"),

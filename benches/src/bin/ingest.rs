@@ -122,7 +122,9 @@ const FIGURES: [Figure; 10] = [
     ("request p50, ms", |d| d.p50_seconds * 1e3),
     ("request p99, ms", |d| d.p99_seconds * 1e3),
     ("peak RSS, MiB", |d| d.peak_bytes / f64::from(1 << 20)),
-    ("ready after SIGKILL, s", |d| d.recovery_seconds),
+    ("ready after SIGKILL, s", |d| {
+        d.recovery_seconds.unwrap_or(f64::NAN)
+    }),
     ("SIGTERM to exit, s", |d| d.stop_seconds),
     ("disk bytes / sample", |d| d.disk_bytes_per_sample),
     ("restart to ready, s", |d| d.restart_seconds),
@@ -146,7 +148,7 @@ fn table(contestants: &[Contestant], measured: &[Vec<Drive>]) -> Table {
         let mut cells = vec![name.to_owned(), rounded(medians[0])];
         for value in &medians[1..] {
             cells.push(rounded(*value));
-            cells.push(format!("{:.2}", medians[0] / value));
+            cells.push(rounded(medians[0] / value));
         }
         table.row(cells);
     }
