@@ -85,7 +85,10 @@ fn explain_analyze_shows_what_was_pruned() {
     assert_eq!(count("files_pruned"), Some(18), "{rows:?}");
     assert_eq!(count("rows_total"), Some(312), "{rows:?}");
     // Rows that have just arrived are not sorted by series yet, and count as selected.
-    assert!(count("rows_selected").is_some_and(|rows| (12..100).contains(&rows)), "{rows:?}");
+    assert!(
+        count("rows_selected").is_some_and(|rows| (12..100).contains(&rows)),
+        "{rows:?}"
+    );
     assert_eq!(count("series_matched"), Some(1), "{rows:?}");
     assert_eq!(count("output_rows"), Some(11), "the marker is no row: {rows:?}");
 }
