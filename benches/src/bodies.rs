@@ -56,7 +56,8 @@ impl Bodies {
             let mut ts = due;
             for first in (0..plan.series).step_by(plan.request_samples) {
                 message.clear();
-                for i in first..(first + plan.request_samples).min(plan.series) {
+                let last = (first + plan.request_samples).min(plan.series);
+                for (i, labels) in labels.iter().enumerate().take(last).skip(first) {
                     if i % SERIES_OF_TARGET == 0 || i == first {
                         // Each target has its place within the step, and is scraped there within a few ms.
                         let place = (i / SERIES_OF_TARGET) as i64 * 37 % plan.step_ms;
@@ -67,8 +68,8 @@ impl Bodies {
                     Sample { value, timestamp: ts }.encode_length_delimited(&mut sample)?;
                     encode_key(1, WireType::LengthDelimited, &mut message);
                     // The key of TimeSeries.samples is one byte.
-                    encode_varint((labels[i].len() + 1 + sample.len()) as u64, &mut message);
-                    message.extend_from_slice(&labels[i]);
+                    encode_varint((labels.len() + 1 + sample.len()) as u64, &mut message);
+                    message.extend_from_slice(labels);
                     encode_key(2, WireType::LengthDelimited, &mut message);
                     message.extend_from_slice(&sample);
                 }

@@ -63,7 +63,7 @@ pub fn series_labels(i: usize) -> Result<Labels, LabelError> {
         ("namespace", format!("team-{}", target % 23)),
         (
             "node",
-            format!("ip-10-{}-{}.internal", target / 16 >> 8, target / 16 & 255),
+            format!("ip-10-{}-{}.internal", (target / 16) >> 8, (target / 16) & 255),
         ),
         ("pod", format!("service-{}-{pod:07x}", target % 61)),
         ("service", format!("service-{}", target % 61)),

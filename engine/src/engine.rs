@@ -277,10 +277,6 @@ impl Drop for Engine {
 }
 
 impl Shared {
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "the one place where a store is put together"
-    )]
     pub(crate) fn new(
         vfs: Arc<dyn Vfs>,
         clock: Arc<dyn Clock>,
