@@ -85,17 +85,12 @@ fn run_steps(arguments: &TestArguments, steps: &mut Steps, count: &mut Count) ->
             Ok(outcome??)
         })?;
     }
-    let documented = packages_with_doc_tests()?;
-    if documented.is_empty() {
+    if !has_doc_tests()? {
         return Ok(());
     }
     steps.time("doc tests", || {
-        let mut command = cargo(&["test", "--doc", "--no-fail-fast"]);
-        command.args(
-            documented
-                .iter()
-                .flat_map(|package| ["--package", package.as_str()]),
-        );
+        // The whole workspace, since other features for a part of it would build the dependencies once more.
+        let mut command = cargo(&["test", "--doc", "--no-fail-fast", "--workspace"]);
         let outcome = step::run_watched("doc tests", &mut command, Watched::Stdout, |line| {
             count.add_cargo(line)
         });
@@ -110,32 +105,55 @@ fn has_nextest() -> bool {
         .is_ok_and(|output| output.status.success())
 }
 
-/// Packages with a library whose comments hold a code block. The others are not asked, since rustdoc takes
-/// seconds for each even when it finds nothing.
-fn packages_with_doc_tests() -> Result<Vec<String>> {
+/// Whether any library's comments hold Rust. Asking rustdoc instead would take seconds for each package.
+fn has_doc_tests() -> Result<bool> {
     let metadata = MetadataCommand::new()
         .current_dir(workspace::root())
         .no_deps()
         .exec()?;
-    let mut found = Vec::new();
-    for package in &metadata.packages {
-        let Some(library) = package.targets.iter().find(|target| target.is_lib()) else {
-            continue;
-        };
+    let libraries = metadata.packages.iter().flat_map(|package| &package.targets);
+    for library in libraries.filter(|target| target.is_lib()) {
         let Some(sources) = library.src_path.parent() else {
             continue;
         };
         for file in workspace::files(sources.as_std_path(), "rs")? {
-            let text = workspace::read(&file)?;
-            if text
-                .lines()
-                .map(str::trim_start)
-                .any(|l| l.starts_with("/// ```") || l.starts_with("//! ```"))
-            {
-                found.push(package.name.to_string());
-                break;
+            if holds_doc_test(&workspace::read(&file)?) {
+                return Ok(true);
             }
         }
     }
-    Ok(found)
+    Ok(false)
+}
+
+/// Whether a comment opens a fenced block that rustdoc takes for Rust: one without a language, or with one of its own
+/// words.
+fn holds_doc_test(source: &str) -> bool {
+    let comments = source.lines().map(str::trim_start);
+    let comments = comments.filter_map(|l| l.strip_prefix("///").or_else(|| l.strip_prefix("//!")));
+    let mut fences = comments.filter_map(|text| text.trim().strip_prefix("```"));
+    // Fences open and close in turn.
+    while let Some(language) = fences.next() {
+        let first = language.split(',').next().unwrap_or_default();
+        if matches!(first, "" | "rust" | "no_run" | "should_panic" | "compile_fail") {
+            return true;
+        }
+        fences.next();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_rust_is_a_doc_test() {
+        assert!(!holds_doc_test(
+            "//! ```text\n//! bytes\n//! ```\nfn f() {}\n/// ```sql\n/// ```\n"
+        ));
+        assert!(holds_doc_test(
+            "//! ```text\n//! ```\n    /// ```\n    /// f();\n    /// ```\n"
+        ));
+        assert!(holds_doc_test("/// ```no_run\n"));
+    }
 }
