@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use barograph_model::{Clock, Labels, SeriesId, TimeRange, TimestampMs};
 
 use crate::commit::{CommitQueue, Done, Pending};
+use crate::damage::DamageKind;
 use crate::index::Registry;
 use crate::log::Log;
 use crate::manifest::{ManifestStore, Version};
@@ -97,7 +98,7 @@ impl Engine {
     /// [`EngineError::Io`] when the disk says no. Damage in segments and in the log is set aside and counted instead.
     pub fn open(vfs: Arc<dyn Vfs>, clock: Arc<dyn Clock>, options: Options) -> Result<Arc<Self>> {
         let directory = vfs.lock().map_err(|error| match error.kind() {
-            std::io::ErrorKind::WouldBlock => EngineError::Locked { path: vfs.root() },
+            std::io::ErrorKind::WouldBlock => EngineError::locked(vfs.root(), &error),
             _ => EngineError::io("lock", vfs.root())(error),
         })?;
         let shared = Arc::new(recovery::recover(vfs, clock, options, directory)?);
@@ -228,6 +229,13 @@ impl Engine {
         EngineStats::of(&self.shared)
     }
 
+    /// Enters damage that somebody else has found in a file of the data directory, such as a journal, so that it is
+    /// reported with what the store has found itself.
+    pub fn report_damage(&self, kind: DamageKind, path: &str, what: impl Into<String>) {
+        let (root, now) = (self.shared.vfs.root(), self.shared.clock.now());
+        self.shared.counters.damages.enter(&root, Some(kind), path, what.into(), now);
+    }
+
     /// Refuses further writes, finishes those that wait, flushes, and ends the threads. Reads go on.
     ///
     /// # Errors
@@ -305,6 +313,12 @@ impl Shared {
             wake: Wake::default(),
             _directory: directory,
         }
+    }
+
+    /// Enters damage that was found in a file, and set aside.
+    pub(crate) fn damaged(&self, path: impl AsRef<str>, what: impl Into<String>) {
+        let (root, now) = (self.vfs.root(), self.clock.now());
+        self.counters.damages.enter(&root, None, path.as_ref(), what.into(), now);
     }
 
     pub(crate) fn log(&self) -> MutexGuard<'_, Log> {

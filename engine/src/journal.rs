@@ -12,7 +12,7 @@
 //!   only then are records dropped.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -22,9 +22,9 @@ use crate::wal::header::{self, FILE_HEADER_BYTES};
 use crate::wal::{Damage, Frame, Wal};
 use crate::{EngineError, Result};
 
-const KIND_ENTRY: u8 = 3;
+pub(crate) const KIND_ENTRY: u8 = 3;
 const KIND_CHECKPOINT: u8 = 4;
-const MAGIC: [u8; 8] = *b"BAROCKP\n";
+pub(crate) const MAGIC: [u8; 8] = *b"BAROCKP\n";
 /// Checkpoints come long before a file is full.
 const FILE_BYTES: u64 = 256 << 10;
 
@@ -217,22 +217,27 @@ impl From<Failure> for EngineError {
 }
 
 /// The first number behind the checkpoint and its state; `None` when there is no checkpoint yet.
-fn read_checkpoint(vfs: &dyn Vfs, dir: &str) -> Result<Option<(u64, Vec<u8>)>> {
+pub(crate) fn read_checkpoint(vfs: &dyn Vfs, dir: &str) -> Result<Option<(u64, Vec<u8>)>> {
     let path = checkpoint_path(dir);
     let full = vfs.root().join(&path);
     let bytes = match vfs.read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         bytes => bytes.map_err(EngineError::io("read", &full))?,
     };
-    let seq = header::decode(&MAGIC, &bytes, &full)?;
-    match (seq, Frames::new(&bytes, FILE_HEADER_BYTES).next()) {
+    decode_checkpoint(&full, &bytes).map(|(seq, state)| Some((seq, state.to_vec())))
+}
+
+/// The first number behind a checkpoint, and its state.
+pub(crate) fn decode_checkpoint<'a>(path: &Path, bytes: &'a [u8]) -> Result<(u64, &'a [u8])> {
+    let seq = header::decode(&MAGIC, bytes, path)?;
+    match (seq, Frames::new(bytes, FILE_HEADER_BYTES).next()) {
         (Some(seq), Some(Item::Frame(frame)))
             if frame.at == FILE_HEADER_BYTES && frame.seq == seq && frame.kind == KIND_CHECKPOINT =>
         {
-            Ok(Some((seq, frame.payload.to_vec())))
+            Ok((seq, frame.payload))
         }
         (seq, _) => Err(EngineError::Corrupt {
-            path: full,
+            path: path.to_owned(),
             offset: if seq.is_some() { FILE_HEADER_BYTES as u64 } else { 0 },
             expected: "a whole checkpoint".to_owned(),
             found: "bytes whose checksum is wrong (restore the file from a backup, or move its folder away to begin \
@@ -242,7 +247,7 @@ fn read_checkpoint(vfs: &dyn Vfs, dir: &str) -> Result<Option<(u64, Vec<u8>)>> {
     }
 }
 
-fn checkpoint_path(dir: &str) -> String {
+pub(crate) fn checkpoint_path(dir: &str) -> String {
     format!("{dir}/checkpoint")
 }
 

@@ -7,9 +7,12 @@
 //! - a segment is on disk before the manifest names it, and the manifest is on disk before the log is cut;
 //! - of two samples with the same series and instant, the one written later is the one that is read.
 
+pub mod check;
 mod columns;
+mod damage;
 mod engine;
 mod error;
+pub mod inspect;
 pub mod journal;
 mod options;
 mod scan;
@@ -21,6 +24,7 @@ mod commit;
 mod log;
 mod maintenance;
 mod merge;
+mod quarantine;
 mod recovery;
 mod worker;
 
@@ -33,13 +37,14 @@ pub mod wal;
 
 pub use columns::SampleColumns;
 pub use commit::Done;
+pub use damage::{Damage, DamageKind, DamageTotals};
 pub use engine::Engine;
 pub use error::{EngineError, Result};
 pub use options::Options;
 pub use scan::{SampleBlock, Scan, ScanPartition, ScanStats, SeriesRun};
 pub use series::SeriesRef;
 pub use snapshot::Snapshot;
-pub use stats::{Damage, EngineStats};
+pub use stats::EngineStats;
 
 #[cfg(test)]
 mod sim_tests;

@@ -12,6 +12,7 @@ use crate::index::Registry;
 use crate::log::Log;
 use crate::maintenance::{self, SEGMENTS};
 use crate::manifest::{ManifestStore, Version};
+use crate::quarantine::QUARANTINE;
 use crate::segment::Segment;
 use crate::vfs::Vfs;
 use crate::wal::{Record, Recovery, SampleRecord, Wal};
@@ -19,9 +20,6 @@ use crate::{EngineError, Options, Result, SampleColumns, SeriesRef};
 
 /// The folder of the log.
 const WAL: &str = "wal";
-
-/// Where damaged files are put, for a person to look at.
-const QUARANTINE: &str = "quarantine";
 
 /// Builds the shared state of a store from its directory.
 pub(crate) fn recover(
@@ -34,11 +32,13 @@ pub(crate) fn recover(
         vfs.create_dir_all(dir).map_err(EngineError::io("create", dir))?;
     }
     let store = ManifestStore::new(Arc::clone(&vfs));
-    let mut version = store.load()?;
+    let loaded = store.load()?;
+    let (mut version, mut damaged) = (loaded.version, loaded.damaged);
     remove_orphans(&vfs, &version)?;
     let registry = Registry::new(version.next_series_id);
     let mut known = HashMap::new();
-    let (segments, damaged) = open_segments(&vfs, &mut version, &registry, &mut known)?;
+    let (segments, damaged_segments) = open_segments(&vfs, &mut version, &registry, &mut known)?;
+    damaged.extend(damaged_segments);
     let (mut wal, recovery) = Wal::open(Arc::clone(&vfs), WAL, options.wal_file_bytes)?;
     wal.skip_to(version.wal_floor);
     let files = Files { store, version };
@@ -53,7 +53,7 @@ pub(crate) fn recover(
         directory,
     );
     for (path, what) in damaged {
-        shared.counters.damaged(path, what);
+        shared.damaged(path, what);
     }
     replay(&shared, recovery, known)?;
     Ok(shared)
@@ -149,10 +149,10 @@ fn replay(shared: &Shared, mut recovery: Recovery, mut known: HashMap<SeriesId, 
             "{} ({} bytes at byte {})",
             damage.what, damage.bytes, damage.offset
         );
-        shared.counters.damaged(damage.path.display().to_string(), what);
+        shared.damaged(damage.path.display().to_string(), what);
     }
     if lost > 0 {
-        shared.counters.damaged(
+        shared.damaged(
             WAL,
             format!("{lost} samples belong to series whose definition was damaged"),
         );

@@ -2,18 +2,10 @@
 
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 
+use crate::damage::{Damage, DamageLedger, DamageTotals};
 use crate::engine::Shared;
-
-/// A part of the files that was not what had been written; it was set aside and the rest goes on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Damage {
-    /// The file, relative to the data directory.
-    pub path: String,
-    /// What is wrong and what it costs.
-    pub what: String,
-}
 
 /// What the threads count.
 #[derive(Default)]
@@ -30,7 +22,7 @@ pub(crate) struct Counters {
     /// monotonic time before which a failed flush is not tried again
     pub(crate) flush_not_before_ns: AtomicU64,
     poison: OnceLock<String>,
-    damages: Mutex<Vec<Damage>>,
+    pub(crate) damages: DamageLedger,
 }
 
 impl Counters {
@@ -42,23 +34,6 @@ impl Counters {
     /// Stops writes; the first reason stays.
     pub(crate) fn set_poison(&self, reason: &str) {
         self.poison.get_or_init(|| reason.to_owned());
-    }
-
-    /// Records and logs a damage.
-    pub(crate) fn damaged(&self, path: impl Into<String>, what: impl Into<String>) {
-        let damage = Damage {
-            path: path.into(),
-            what: what.into(),
-        };
-        tracing::error!(
-            path = damage.path,
-            what = damage.what,
-            "damage found in the store"
-        );
-        self.damages
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(damage);
     }
 }
 
@@ -91,8 +66,10 @@ pub struct EngineStats {
     pub segment_memory_bytes: usize,
     /// Why writes have stopped, if they have.
     pub poisoned: Option<String>,
-    /// What was found damaged since the store was opened.
+    /// What was found damaged since the store was opened: the first of it.
     pub damages: Vec<Damage>,
+    /// How much of it there is.
+    pub damage_totals: DamageTotals,
 }
 
 impl EngineStats {
@@ -102,6 +79,7 @@ impl EngineStats {
             let state = shared.state.read().unwrap_or_else(PoisonError::into_inner);
             std::sync::Arc::clone(&state.segments)
         };
+        let (damages, damage_totals) = counters.damages.read();
         Self {
             series: shared.registry.len(),
             samples_committed: counters.samples.load(Ordering::Relaxed),
@@ -119,11 +97,8 @@ impl EngineStats {
                 .sum(),
             segment_memory_bytes: segments.iter().map(|s| s.memory_bytes()).sum(),
             poisoned: counters.poison(),
-            damages: counters
-                .damages
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
+            damages,
+            damage_totals,
         }
     }
 }

@@ -17,17 +17,15 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::alerting::{
-    AlertHub, DeliveryOptions, Evaluator, HubError, LoadError, alert_tables, deliver, load_rules,
+    ALERTS_DIR, AlertHub, DeliveryOptions, Evaluator, HubError, LoadError, alert_tables, deliver, load_rules,
 };
 use crate::api::{MetricsSource, Readiness, health_routes, metrics_routes, reload_routes, sql_routes};
 use crate::channels::{Channel, LogChannel, WebhookChannel, WebhookError, WebhookOptions};
 use crate::config::{ChannelKind, Config, Listen};
 use crate::detecting::{DetectorRunner, DetectorStats, RunnerHandle, Watch, WatchError};
+use crate::damage_table::damage_table;
 use crate::grpc;
 use crate::ingest::{self, IngestLimits, IngestSink, SetupError};
-
-/// The folder of alert state in the data directory.
-const ALERTS_DIR: &str = "alerts";
 
 /// How long connections may take to end after a stop.
 const STOP_GRACE: Duration = Duration::from_secs(5);
@@ -358,6 +356,8 @@ fn open_blocking(
         config.storage.engine_options(),
     )?;
     let hub = AlertHub::open(vfs, ALERTS_DIR, alerts)?;
+    let mut tables = alert_tables(&hub);
+    tables.push(damage_table(&engine));
     let memory = usize::try_from(config.sql.memory_bytes(&config.storage)).unwrap_or(usize::MAX);
     let limits = SqlLimits {
         timeout: Duration::from_millis(config.sql.timeout_ms.unsigned_abs()),
@@ -368,7 +368,7 @@ fn open_blocking(
     };
     let sql = Arc::new(SqlEngine::new(
         Arc::new(Arc::clone(&engine)),
-        alert_tables(&hub),
+        tables,
         limits,
         clock,
     )?);

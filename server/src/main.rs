@@ -47,6 +47,10 @@ fn run(command: Command) -> anyhow::Result<()> {
             }
             Ok(())
         }
+        Command::Inspect(args) => {
+            cli::print(&cli::inspect::run(&args)?);
+            Ok(())
+        }
         Command::Check(args) => {
             let checked = cli::check::run(&args)?;
             checked.notes.iter().for_each(|note| cli::say(note));

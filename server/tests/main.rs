@@ -13,3 +13,4 @@ mod durability;
 mod lifecycle;
 mod program;
 mod prometheus;
+mod readers;

@@ -15,6 +15,7 @@ mod bench;
 mod codegen;
 mod demo;
 mod packages;
+mod python;
 mod sim;
 mod step;
 mod test;
@@ -44,6 +45,8 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Build and run the benches
     Bench(bench::BenchArguments),
+    /// Install the Python packages that the tests use, below the target folder
+    Python,
     /// Run the simulation tests with many seeds
     Sim(sim::SimArguments),
 }
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Codegen => codegen::run(),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Python => python::install(),
         Command::Sim(arguments) => sim::run(&arguments),
     };
     exit_code(&result)

@@ -30,6 +30,11 @@ pub(crate) struct SegmentMeta {
 }
 
 impl SegmentMeta {
+    /// Its files.
+    pub(crate) fn paths(&self) -> [String; 2] {
+        [self.samples_path(), self.series_path()]
+    }
+
     pub(crate) fn samples_path(&self) -> String {
         format!("{}.samples.parquet", self.name)
     }

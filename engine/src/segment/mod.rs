@@ -18,9 +18,13 @@ mod reader;
 mod schema;
 mod sealed;
 mod series_file;
+mod walk;
 mod writer;
 
+pub(crate) use decimal::POW10;
 pub(crate) use meta::SegmentMeta;
 pub(crate) use reader::SegmentCursor;
+pub(crate) use schema::FLAG_STALE;
 pub(crate) use sealed::Segment;
+pub(crate) use walk::{SamplesBatch, SeriesEntry, SeriesWalk, Walk};
 pub(crate) use writer::SegmentWriter;

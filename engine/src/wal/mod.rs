@@ -26,6 +26,7 @@ mod writer;
 
 pub use frame::Frame;
 pub use reader::Damage;
+pub(crate) use reader::{LogFile, MAGIC as FILE_MAGIC, file_number, file_path};
 pub use record::{KIND_SAMPLES, KIND_SERIES, Record, RecordError};
 pub use recovery::{Recovery, ReplayReport};
 pub use samples::{RECORD_SAMPLES_MAX, SampleRecord};

@@ -11,11 +11,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use barograph_alerts::{AlertStore, Options, StoreError, Transaction};
 use barograph_engine::EngineError;
-use barograph_engine::journal::Journal;
+use barograph_engine::journal::{Journal, JournalContents};
 use barograph_engine::vfs::Vfs;
 use barograph_engine::wal::Damage;
 use thiserror::Error;
 use tokio::sync::watch;
+
+/// The folder of alert state in the data directory.
+pub const ALERTS_DIR: &str = "alerts";
 
 /// A checkpoint begins with this and the log's identity, little endian; the store's own bytes follow.
 const CHECKPOINT_MAGIC: &[u8; 8] = b"BAROHUB\x01";
@@ -227,6 +230,21 @@ impl AlertHub {
 /// A number that no other log has: from the operating system's randomness, by way of the standard hasher.
 fn draw_log_id() -> u64 {
     RandomState::new().build_hasher().finish()
+}
+
+/// Whether what a journal holds makes a state of alerts; changes nothing.
+///
+/// # Errors
+/// [`HubError`] says why not.
+pub fn check_contents(dir: &str, contents: &JournalContents) -> Result<(), HubError> {
+    let checkpoint = contents.checkpoint.as_deref().map(|bytes| decode(dir, bytes)).transpose()?;
+    let state = checkpoint.map(|(_, state)| state);
+    let store = AlertStore::recover(state, &contents.records, Options::default());
+    store.map(drop).map_err(|source| HubError::Store {
+        dir: dir.to_owned(),
+        source,
+        damage: String::new(),
+    })
 }
 
 fn describe(damage: &Damage) -> String {

@@ -7,6 +7,7 @@
 pub mod alerts_watch;
 pub mod check;
 pub mod detect;
+pub mod inspect;
 mod repl;
 pub mod serve;
 pub mod sql;
@@ -20,6 +21,7 @@ use clap::{Args, Parser, Subcommand};
 use alerts_watch::WatchArgs;
 use check::CheckArgs;
 use detect::DetectArgs;
+use inspect::InspectArgs;
 use serve::{DemoArgs, ServeArgs};
 use sql::SqlArgs;
 
@@ -55,9 +57,11 @@ pub enum Command {
     /// Follow alerts
     #[command(subcommand_required = true, arg_required_else_help = true)]
     Alerts(AlertsArgs),
-    /// Check a configuration or rule files without running anything
+    /// Check a configuration, rule files or a store without running anything
     #[command(subcommand_required = true, arg_required_else_help = true)]
     Check(CheckArgs),
+    /// Show what is inside a file of a store
+    Inspect(InspectArgs),
 }
 
 /// Arguments of `barograph alerts`.
@@ -170,6 +174,9 @@ mod tests {
             "alerts watch --cursor c --filter a=1 --format json --url http://a",
             "check config f",
             "check rules f g",
+            "check store --data-dir d",
+            "check store --data-dir d --format json --shared --jobs 2",
+            "inspect f --format json --top 5",
         ] {
             assert!(parsed(line).is_ok(), "{line}: {:?}", parsed(line));
         }
