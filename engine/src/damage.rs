@@ -32,7 +32,13 @@ pub enum DamageKind {
 
 impl DamageKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Manifest, Self::Segment, Self::Index, Self::Wal, Self::Journal];
+    pub const ALL: [Self; 5] = [
+        Self::Manifest,
+        Self::Segment,
+        Self::Index,
+        Self::Wal,
+        Self::Journal,
+    ];
 
     /// The word for it.
     #[must_use]
@@ -110,18 +116,41 @@ struct Entries {
 impl DamageLedger {
     /// Enters and logs a damage. What is known already, the same words about the same file, is not entered again: a
     /// damaged file may be met by every query.
-    pub(crate) fn enter(&self, root: &Path, kind: Option<DamageKind>, path: &str, what: String, found_at: TimestampMs) {
-        let path = Path::new(path).strip_prefix(root).map_or(path.into(), |p| p.to_string_lossy());
+    pub(crate) fn enter(
+        &self,
+        root: &Path,
+        kind: Option<DamageKind>,
+        path: &str,
+        what: String,
+        found_at: TimestampMs,
+    ) {
+        let path = Path::new(path)
+            .strip_prefix(root)
+            .map_or(path.into(), |p| p.to_string_lossy());
         let kind = kind.unwrap_or_else(|| DamageKind::of_path(&path));
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.first.iter().any(|known| known.path == path && known.what == what) {
+        if entries
+            .first
+            .iter()
+            .any(|known| known.path == path && known.what == what)
+        {
             return;
         }
-        tracing::error!(kind = kind.as_str(), path = path.as_ref(), what, "damage found in the store");
+        tracing::error!(
+            kind = kind.as_str(),
+            path = path.as_ref(),
+            what,
+            "damage found in the store"
+        );
         entries.totals.0[kind as usize] += 1;
         if entries.first.len() < DAMAGES_KEPT_MAX {
             let path = path.into_owned();
-            entries.first.push(Damage { kind, path, what, found_at });
+            entries.first.push(Damage {
+                kind,
+                path,
+                what,
+                found_at,
+            });
         }
     }
 
@@ -164,12 +193,18 @@ mod tests {
         enter("wal/1.wal", "a hole".to_owned());
         let (first, totals) = ledger.read();
         assert_eq!((first.len(), totals.sum()), (1, 1));
-        assert_eq!((first[0].path.as_str(), first[0].found_at), ("wal/1.wal", TimestampMs(5)));
+        assert_eq!(
+            (first[0].path.as_str(), first[0].found_at),
+            ("wal/1.wal", TimestampMs(5))
+        );
         for i in 0..DAMAGES_KEPT_MAX {
             enter("segments/x", format!("{i}"));
         }
         let (first, totals) = ledger.read();
         assert_eq!(first.len(), DAMAGES_KEPT_MAX);
-        assert_eq!((totals.of(DamageKind::Wal), totals.of(DamageKind::Segment)), (1, 1000));
+        assert_eq!(
+            (totals.of(DamageKind::Wal), totals.of(DamageKind::Segment)),
+            (1, 1000)
+        );
     }
 }

@@ -233,7 +233,10 @@ impl Engine {
     /// reported with what the store has found itself.
     pub fn report_damage(&self, kind: DamageKind, path: &str, what: impl Into<String>) {
         let (root, now) = (self.shared.vfs.root(), self.shared.clock.now());
-        self.shared.counters.damages.enter(&root, Some(kind), path, what.into(), now);
+        self.shared
+            .counters
+            .damages
+            .enter(&root, Some(kind), path, what.into(), now);
     }
 
     /// Refuses further writes, finishes those that wait, flushes, and ends the threads. Reads go on.
@@ -318,7 +321,9 @@ impl Shared {
     /// Enters damage that was found in a file, and set aside.
     pub(crate) fn damaged(&self, path: impl AsRef<str>, what: impl Into<String>) {
         let (root, now) = (self.vfs.root(), self.clock.now());
-        self.counters.damages.enter(&root, None, path.as_ref(), what.into(), now);
+        self.counters
+            .damages
+            .enter(&root, None, path.as_ref(), what.into(), now);
     }
 
     pub(crate) fn log(&self) -> MutexGuard<'_, Log> {

@@ -13,22 +13,35 @@ pub(crate) const QUARANTINE: &str = "quarantine";
 /// # Errors
 /// What the system says; [`io::ErrorKind::NotFound`] where there is no such file.
 pub(crate) fn set_aside(vfs: &dyn Vfs, path: &str) -> io::Result<String> {
-    vfs.create_dir_all(QUARANTINE)?;
-    let taken = vfs.list(QUARANTINE)?;
-    let name = path.replace('/', "-");
-    let free = |candidate: &String| !taken.contains(candidate);
-    // One of one name more than there are is free.
-    let numbered = (2..taken.len() + 3).map(|i| format!("{name}.{i}"));
-    let name = std::iter::once(name.clone())
-        .chain(numbered)
-        .find(free)
-        .unwrap_or(name);
-    let aside = format!("{QUARANTINE}/{name}");
+    let aside = free_path(vfs, path)?;
     vfs.rename(path, &aside)?;
     vfs.sync_dir(QUARANTINE)?;
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     vfs.sync_dir(folder)?;
     Ok(aside)
+}
+
+/// As [`set_aside`], but leaves the file where it is as well.
+pub(crate) fn copy_aside(vfs: &dyn Vfs, path: &str) -> io::Result<String> {
+    let aside = free_path(vfs, path)?;
+    let bytes = vfs.read(path)?;
+    let mut file = vfs.create(&aside)?;
+    file.append(&bytes)?;
+    file.sync()?;
+    vfs.sync_dir(QUARANTINE)?;
+    Ok(aside)
+}
+
+/// A path in quarantine for a file, which no file has yet.
+fn free_path(vfs: &dyn Vfs, path: &str) -> io::Result<String> {
+    vfs.create_dir_all(QUARANTINE)?;
+    let taken = vfs.list(QUARANTINE)?;
+    let name = path.replace('/', "-");
+    // One of one name more than there are is free.
+    let numbered = (2..taken.len() + 3).map(|i| format!("{name}.{i}"));
+    let mut candidates = std::iter::once(name.clone()).chain(numbered);
+    let free = candidates.find(|candidate| !taken.contains(candidate));
+    Ok(format!("{QUARANTINE}/{}", free.unwrap_or(name)))
 }
 
 #[cfg(test)]
@@ -43,7 +56,10 @@ mod tests {
         let put = |byte: u8| vfs.create("wal/1").unwrap().append(&[byte]).unwrap();
         for (byte, expected) in [(1, "wal-1"), (2, "wal-1.2"), (3, "wal-1.3")] {
             put(byte);
-            assert_eq!(set_aside(&vfs, "wal/1").unwrap(), format!("quarantine/{expected}"));
+            assert_eq!(
+                set_aside(&vfs, "wal/1").unwrap(),
+                format!("quarantine/{expected}")
+            );
         }
         for (byte, name) in [(1, "wal-1"), (2, "wal-1.2"), (3, "wal-1.3")] {
             assert_eq!(&vfs.read(&format!("quarantine/{name}")).unwrap()[..], [byte]);

@@ -1,8 +1,8 @@
 //! Figures about an open store.
 
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::OnceLock;
 
 use crate::damage::{Damage, DamageLedger, DamageTotals};
 use crate::engine::Shared;

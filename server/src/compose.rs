@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use barograph_alerts::{FilterError, Options as AlertOptions, RuleSet};
 use barograph_engine::vfs::{DiskVfs, Vfs};
-use barograph_engine::{Engine, EngineError};
+use barograph_engine::{DamageKind, Engine, EngineError};
 use barograph_model::Clock;
 use barograph_query::sql::{SqlEngine, SqlError, SqlLimits};
 use thiserror::Error;
@@ -22,8 +22,8 @@ use crate::alerting::{
 use crate::api::{MetricsSource, Readiness, health_routes, metrics_routes, reload_routes, sql_routes};
 use crate::channels::{Channel, LogChannel, WebhookChannel, WebhookError, WebhookOptions};
 use crate::config::{ChannelKind, Config, Listen};
-use crate::detecting::{DetectorRunner, DetectorStats, RunnerHandle, Watch, WatchError};
 use crate::damage_table::damage_table;
+use crate::detecting::{DetectorRunner, DetectorStats, RunnerHandle, Watch, WatchError};
 use crate::grpc;
 use crate::ingest::{self, IngestLimits, IngestSink, SetupError};
 
@@ -356,6 +356,9 @@ fn open_blocking(
         config.storage.engine_options(),
     )?;
     let hub = AlertHub::open(vfs, ALERTS_DIR, alerts)?;
+    for damage in hub.damage() {
+        engine.report_damage(DamageKind::Journal, &damage.path, damage.what.as_str());
+    }
     let mut tables = alert_tables(&hub);
     tables.push(damage_table(&engine));
     let memory = usize::try_from(config.sql.memory_bytes(&config.storage)).unwrap_or(usize::MAX);

@@ -51,13 +51,23 @@ fn python() -> PathBuf {
     let binary = std::env::current_exe().unwrap();
     let target = binary.ancestors().nth(3).unwrap();
     let python = target.join("python/bin/python");
-    assert!(python.is_file(), "no {}: run `cargo xtask python` once", python.display());
+    assert!(
+        python.is_file(),
+        "no {}: run `cargo xtask python` once",
+        python.display()
+    );
     python
 }
 
 fn read_with(script: &str, segments: &Path) -> Samples {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readers").join(script);
-    let output = Command::new(python()).arg(&script).arg(segments).output().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/readers")
+        .join(script);
+    let output = Command::new(python())
+        .arg(&script)
+        .arg(segments)
+        .output()
+        .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {stderr}", script.display());
     let mut samples = Samples::new();
@@ -74,7 +84,9 @@ fn read_with(script: &str, segments: &Path) -> Samples {
 }
 
 fn differences(ours: &Samples, theirs: &Samples) -> Vec<String> {
-    let keys = ours.keys().chain(theirs.keys().filter(|key| !ours.contains_key(*key)));
+    let keys = ours
+        .keys()
+        .chain(theirs.keys().filter(|key| !ours.contains_key(*key)));
     keys.filter(|key| ours.get(*key) != theirs.get(*key))
         .map(|key| format!("{key:?}: {:x?} here, {:x?} there", ours.get(key), theirs.get(key)))
         .take(5)
@@ -87,7 +99,13 @@ async fn duckdb_and_pyarrow_read_the_numbers_that_our_sql_gives() {
     let mut barograph = Barograph::new(root.path());
     let now = now_ms();
     let (values, start) = (nasty(), now - 5 * HOUR_MS);
-    let series = |i: usize| pairs(&[("__name__", "odd"), ("instance", &format!("näme\"{i}\\")), ("job", "a\nb")]);
+    let series = |i: usize| {
+        pairs(&[
+            ("__name__", "odd"),
+            ("instance", &format!("näme\"{i}\\")),
+            ("job", "a\nb"),
+        ])
+    };
     let labels = [series(0), series(1), pairs(&[("__name__", "even_total")])];
     // Two starts, so that there are two files of each window, the second with newer values for some instants.
     for round in 0..2 {

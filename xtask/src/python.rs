@@ -19,13 +19,26 @@ pub(crate) fn install() -> Result<()> {
     // Written last, so that an installation that was cut short is done again.
     let marker = folder.join("installed.txt");
     if fs::read_to_string(&marker).is_ok_and(|installed| installed == wanted) {
-        println!("all there: {}", wanted.split_whitespace().collect::<Vec<_>>().join(", "));
+        println!(
+            "all there: {}",
+            wanted.split_whitespace().collect::<Vec<_>>().join(", ")
+        );
         return Ok(());
     }
-    step::run("environment", Command::new("python3").args(["-m", "venv"]).arg(&folder))
-        .context("the tests need python3 with its module venv (on Debian: apt-get install python3-venv)")?;
+    step::run(
+        "environment",
+        Command::new("python3").args(["-m", "venv"]).arg(&folder),
+    )
+    .context("the tests need python3 with its module venv (on Debian: apt-get install python3-venv)")?;
     let mut pip = Command::new(folder.join("bin/python"));
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--requirement",
+    ]);
     step::run("packages", pip.arg(&requirements))?;
     fs::write(&marker, wanted).with_context(|| format!("cannot write {}", workspace::shown(&marker)))
 }
@@ -33,5 +46,7 @@ pub(crate) fn install() -> Result<()> {
 /// `target/python`, in the folder that Cargo builds in.
 fn folder() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    target.unwrap_or_else(|| workspace::root().join("target")).join("python")
+    target
+        .unwrap_or_else(|| workspace::root().join("target"))
+        .join("python")
 }

@@ -2,27 +2,28 @@
 
 use std::sync::Arc;
 
-use super::log;
 use super::finding::FileFindings;
+use super::log;
 use super::store::Part;
 use crate::Result;
-use crate::journal::{self, JournalContents, KIND_ENTRY};
+use crate::journal::{JournalContents, KIND_ENTRY, checkpoint};
 use crate::vfs::Vfs;
 
 /// The contents of a journal that nobody has open, without changing anything: as [`Journal::open`](crate::journal::Journal::open)
 /// gives them, but that damage is stepped over in silence, since [`super::check_store`] tells of it.
 ///
 /// # Errors
-/// [`crate::EngineError::Corrupt`] when the checkpoint cannot be read, [`crate::EngineError::Io`] when the folder cannot.
+/// [`crate::EngineError::Io`] when the folder cannot be read, [`crate::EngineError::Newer`] for what a newer version wrote.
 pub fn read_journal(vfs: &Arc<dyn Vfs>, dir: &str) -> Result<JournalContents> {
-    let checkpoint = journal::read_checkpoint(vfs.as_ref(), dir)?;
-    let from = checkpoint.as_ref().map_or(1, |(seq, _)| *seq);
+    let loaded = checkpoint::read(vfs.as_ref(), dir)?;
+    let from = loaded.checkpoint.as_ref().map_or(1, |(seq, _)| *seq);
     let mut contents = JournalContents {
-        checkpoint: checkpoint.map(|(_, state)| state),
+        checkpoint: loaded.checkpoint.map(|(_, state)| state),
+        is_checkpoint_lost: loaded.is_lost,
         ..JournalContents::default()
     };
     log::walk(vfs, dir, from, &mut Part::default(), &mut |frame, _| {
-        if frame.seq >= from && frame.kind == KIND_ENTRY {
+        if frame.seq >= from && frame.kind == KIND_ENTRY && !loaded.is_lost {
             contents.records.push(frame.payload.to_vec());
         }
     })?;
@@ -32,20 +33,40 @@ pub fn read_journal(vfs: &Arc<dyn Vfs>, dir: &str) -> Result<JournalContents> {
 /// Looks at the journal in a folder, if there is one.
 pub(super) fn check(vfs: &Arc<dyn Vfs>, dir: &str) -> Result<Part> {
     let mut part = Part::default();
-    let mut findings = FileFindings::new(journal::checkpoint_path(dir));
-    let checkpoint = journal::read_checkpoint(vfs.as_ref(), dir);
-    let from = match &checkpoint {
-        Ok(Some((seq, state))) => {
-            part.checked.bytes += state.len() as u64;
-            Some(*seq)
+    let [path, copy_path] = checkpoint::paths(dir);
+    let mut findings = FileFindings::new(&path);
+    let mut copy_findings = FileFindings::new(&copy_path);
+    let from = match checkpoint::read(vfs.as_ref(), dir) {
+        Ok(loaded) => {
+            let remedy = match loaded.is_lost {
+                true => {
+                    "the next start copies the journal to quarantine/ and goes on without its state; restore the folder from a backup before that, if there is one"
+                }
+                false => "the next start uses the other of the two copies, which is whole, and loses nothing",
+            };
+            for damage in &loaded.damage {
+                let is_copy = damage.path.ends_with(&copy_path);
+                let findings = if is_copy {
+                    &mut copy_findings
+                } else {
+                    &mut findings
+                };
+                findings.damage_at(damage.offset, damage.what.as_str(), remedy);
+            }
+            part.checked.bytes += loaded
+                .checkpoint
+                .as_ref()
+                .map_or(0, |(_, state)| state.len() as u64);
+            let start = if loaded.is_lost { None } else { Some(1) };
+            loaded.checkpoint.map_or(start, |(seq, _)| Some(seq))
         }
-        Ok(None) => Some(1),
         Err(error) => {
-            findings.error(error, "the records since then mean nothing without it");
+            findings.error(&error, "");
             None
         }
     };
     part.take(findings);
+    part.take(copy_findings);
     // Without a checkpoint nobody knows which numbers are needed.
     let needed_from = from.unwrap_or(u64::MAX);
     let mut records = 0;
@@ -53,7 +74,11 @@ pub(super) fn check(vfs: &Arc<dyn Vfs>, dir: &str) -> Result<Part> {
         records += u64::from(frame.seq >= from.unwrap_or(0));
         if frame.kind != KIND_ENTRY {
             let what = format!("record {} is of kind {}, not {KIND_ENTRY}", frame.seq, frame.kind);
-            findings.damage_at(frame.at as u64, what, "its checksum is right, so another version wrote it: start that one");
+            findings.damage_at(
+                frame.at as u64,
+                what,
+                "its checksum is right, so another version wrote it: start that one",
+            );
         }
     })?;
     part.checked.bytes += walked.bytes;

@@ -25,7 +25,10 @@ const KNOWN: [&str; 8] = [
 /// Looks at what lies about. Without a manifest nobody knows which segments count, and nothing is said of them.
 pub(super) fn check(vfs: &Arc<dyn Vfs>, manifest: Option<&Version>, journals: &[&str]) -> Result<Part> {
     let mut part = Part::default();
-    let list = |dir: &str| vfs.list(dir).map_err(EngineError::io("list", vfs.root().join(dir)));
+    let list = |dir: &str| {
+        vfs.list(dir)
+            .map_err(EngineError::io("list", vfs.root().join(dir)))
+    };
     if let Some(version) = manifest {
         let named: HashSet<String> = version.segments.iter().flat_map(|s| s.paths()).collect();
         for name in list("segments")? {
@@ -42,9 +45,15 @@ pub(super) fn check(vfs: &Arc<dyn Vfs>, manifest: Option<&Version>, journals: &[
     }
     let set_aside = list(QUARANTINE)?;
     if !set_aside.is_empty() {
-        let bytes: u64 = set_aside.iter().filter_map(|name| vfs.len(&format!("{QUARANTINE}/{name}")).ok()).sum();
+        let bytes: u64 = set_aside
+            .iter()
+            .filter_map(|name| vfs.len(&format!("{QUARANTINE}/{name}")).ok())
+            .sum();
         let mut findings = FileFindings::new(QUARANTINE);
-        let what = format!("{} damaged files of {bytes} bytes were set aside earlier", set_aside.len());
+        let what = format!(
+            "{} damaged files of {bytes} bytes were set aside earlier",
+            set_aside.len()
+        );
         findings.warning(what, "look at them if what they held matters, and delete them");
         part.take(findings);
     }

@@ -28,15 +28,23 @@ pub(super) fn check(vfs: &Arc<dyn Vfs>, floor: Option<u64>, progress: &Progress<
         defined: HashSet::new(),
     };
     let mut samples = 0;
-    let log = walk(vfs, WAL, floor.unwrap_or(u64::MAX), &mut part, &mut |frame, findings| {
-        match Record::decode(frame.kind, frame.payload) {
+    let log = walk(
+        vfs,
+        WAL,
+        floor.unwrap_or(u64::MAX),
+        &mut part,
+        &mut |frame, findings| match Record::decode(frame.kind, frame.payload) {
             Ok(record) => samples += references.see(frame, record, findings),
             Err(error) => {
                 let what = format!("record {} of kind {}: {error}", frame.seq, frame.kind);
-                findings.damage_at(frame.at as u64, what, "its checksum is right, so another version wrote it: start that one");
+                findings.damage_at(
+                    frame.at as u64,
+                    what,
+                    "its checksum is right, so another version wrote it: start that one",
+                );
             }
-        }
-    })?;
+        },
+    )?;
     progress.add(log.bytes);
     part.checked.bytes += log.bytes;
     part.checked.wal_files = log.files;
@@ -62,7 +70,9 @@ pub(super) fn walk(
     part: &mut Part,
     each: &mut dyn FnMut(FrameRef<'_>, &mut FileFindings),
 ) -> Result<Walked> {
-    let names = vfs.list(dir).map_err(EngineError::io("list", vfs.root().join(dir)))?;
+    let names = vfs
+        .list(dir)
+        .map_err(EngineError::io("list", vfs.root().join(dir)))?;
     let mut numbers: Vec<u64> = names.iter().filter_map(|name| file_number(name)).collect();
     numbers.sort_unstable();
     let mut walked = Walked::default();
@@ -81,8 +91,16 @@ pub(super) fn walk(
                         return Ok(()); // written again after a commit that had failed
                     }
                     if frame.seq > expected {
-                        let what = format!("records {expected} to {} are missing before record {}", frame.seq - 1, frame.seq);
-                        findings.damage_at(frame.at as u64, what, "they are lost; the next start goes on without them and reports it");
+                        let what = format!(
+                            "records {expected} to {} are missing before record {}",
+                            frame.seq - 1,
+                            frame.seq
+                        );
+                        findings.damage_at(
+                            frame.at as u64,
+                            what,
+                            "they are lost; the next start goes on without them and reports it",
+                        );
                     }
                     walked.frames += 1;
                     last = frame.seq;
@@ -108,7 +126,10 @@ fn torn_and_holes(file: &LogFile, is_last: bool, findings: &mut FileFindings) {
     match &file.tail {
         Some(tail) if is_last => findings.note_at(
             tail.offset,
-            format!("{} bytes behind the last whole record: a write that was never finished or acknowledged", tail.bytes),
+            format!(
+                "{} bytes behind the last whole record: a write that was never finished or acknowledged",
+                tail.bytes
+            ),
             "nothing to do: the next start cuts them off",
         ),
         Some(tail) => findings.damage_at(tail.offset, told(tail), STEPPED_OVER),
@@ -117,7 +138,10 @@ fn torn_and_holes(file: &LogFile, is_last: bool, findings: &mut FileFindings) {
     if file.first_seq.is_none() {
         let what = "no whole header and no whole record";
         if is_last {
-            findings.note(what, "nothing to do: a file that was never finished, which the next start removes");
+            findings.note(
+                what,
+                "nothing to do: a file that was never finished, which the next start removes",
+            );
         } else {
             findings.damage(what, STEPPED_OVER);
         }
@@ -143,7 +167,10 @@ impl References {
                 let is_lost = |id: &&SeriesId| !self.defined.contains(id);
                 let lost = samples.series.iter().filter(is_lost).count();
                 if lost > 0 && self.floor.is_some() {
-                    let what = format!("record {}: {lost} samples of series that no record defines", frame.seq);
+                    let what = format!(
+                        "record {}: {lost} samples of series that no record defines",
+                        frame.seq
+                    );
                     let remedy = "they are lost: the record that named their series is damaged";
                     findings.damage_at(frame.at as u64, what, remedy);
                 }

@@ -11,7 +11,8 @@ use crate::vfs::Vfs;
 use crate::{EngineError, Result};
 
 /// What the manifest says about the store cannot be.
-const WRITTEN_SO: &str = "the checksum is right, so it was written so: keep the file and report a bug of Barograph";
+const WRITTEN_SO: &str =
+    "the checksum is right, so it was written so: keep the file and report a bug of Barograph";
 
 /// Looks at the manifest and gives what it says, from its copy where the file itself is damaged; `None` where neither
 /// can be read.
@@ -20,7 +21,10 @@ pub(super) fn check(vfs: &Arc<dyn Vfs>, all: &mut Part) -> Result<Option<Version
     let mut copy_findings = FileFindings::new(manifest::COPY_PATH);
     let main = read(vfs, manifest::PATH, &mut all.checked.bytes);
     let copy = read(vfs, manifest::COPY_PATH, &mut all.checked.bytes);
-    let has_segments = !vfs.list("segments").map_err(EngineError::io("list", "segments"))?.is_empty();
+    let has_segments = !vfs
+        .list("segments")
+        .map_err(EngineError::io("list", "segments"))?
+        .is_empty();
     let version = match (main, copy) {
         (Ok(Some(version)), copy) => {
             match copy {
@@ -29,7 +33,9 @@ pub(super) fn check(vfs: &Arc<dyn Vfs>, all: &mut Part) -> Result<Option<Version
                     "is not the same as MANIFEST: the program was stopped between writing the two",
                     "nothing to do: the next start writes it anew",
                 ),
-                Err(error) => copy_findings.error(&error, "MANIFEST is whole; the next start writes the copy anew"),
+                Err(error) => {
+                    copy_findings.error(&error, "MANIFEST is whole; the next start writes the copy anew")
+                }
             }
             Some(version)
         }
@@ -86,7 +92,10 @@ fn rules(version: &Version, findings: &mut FileFindings) {
         let name = segment.name.as_str();
         let mut wrong = |what: String| findings.damage(format!("segment {name}: {what}"), WRITTEN_SO);
         if let Some(earlier) = names.insert(name, segment.sequence) {
-            wrong(format!("is named twice, with sequence {earlier} and {}", segment.sequence));
+            wrong(format!(
+                "is named twice, with sequence {earlier} and {}",
+                segment.sequence
+            ));
         }
         if segment.sequence >= version.next_sequence {
             wrong(format!(
@@ -101,7 +110,10 @@ fn rules(version: &Version, findings: &mut FileFindings) {
             wrong(format!("{} rows of {} series", segment.rows, segment.series));
         }
         if window_of(segment.window) != segment.window {
-            wrong(format!("window {} is not a multiple of two hours", segment.window));
+            wrong(format!(
+                "window {} is not a multiple of two hours",
+                segment.window
+            ));
         }
     }
     let mut sequences: Vec<u64> = version.segments.iter().map(|s| s.sequence).collect();

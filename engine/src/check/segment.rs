@@ -17,7 +17,8 @@ use crate::vfs::Vfs;
 const SET_ASIDE: &str = "the next start moves the segment to quarantine/ and goes on without its samples; restore its files from a backup before that, if there is one";
 
 /// Bytes that are as they were written, and wrong all the same.
-const WRITTEN_SO: &str = "the checksum is right, so it was written so: keep the segment and report a bug of Barograph";
+const WRITTEN_SO: &str =
+    "the checksum is right, so it was written so: keep the segment and report a bug of Barograph";
 
 /// Whole numbers are exact in a double up to here.
 const MANTISSA_MAX: u64 = 1 << 53;
@@ -31,8 +32,18 @@ pub(super) fn check(vfs: &Arc<dyn Vfs>, meta: &SegmentMeta) -> Part {
     let read = |path: &str, bytes: u64, crc32c: u32, into: &mut FileFindings| {
         checked_bytes(vfs, path, bytes, crc32c, into)
     };
-    let samples_bytes = read(&meta.samples_path(), meta.samples_bytes, meta.samples_crc32c, &mut samples);
-    let series_bytes = read(&meta.series_path(), meta.series_bytes, meta.series_crc32c, &mut series);
+    let samples_bytes = read(
+        &meta.samples_path(),
+        meta.samples_bytes,
+        meta.samples_crc32c,
+        &mut samples,
+    );
+    let series_bytes = read(
+        &meta.series_path(),
+        meta.series_bytes,
+        meta.series_crc32c,
+        &mut series,
+    );
     part.checked.bytes = [&samples_bytes, &series_bytes]
         .iter()
         .filter_map(|bytes| bytes.as_ref().map(|b| b.len() as u64))
@@ -168,7 +179,9 @@ impl<'a> Rows<'a> {
     /// Ends the current series and begins the next; false behind the last.
     fn next_series(&mut self, entries: &mut Entries) -> Result<bool> {
         self.end_series();
-        let next = entries.next().inspect_err(|error| self.series.error(error, WRITTEN_SO))?;
+        let next = entries
+            .next()
+            .inspect_err(|error| self.series.error(error, WRITTEN_SO))?;
         let Some(entry) = next else {
             return Ok(false);
         };
@@ -177,7 +190,10 @@ impl<'a> Rows<'a> {
         self.ids.push(entry.id.0);
         let mut wrong = |what: String| self.series.damage(format!("row {place}: {what}"), WRITTEN_SO);
         if entry.first_row as u64 != self.row || entry.rows <= 0 {
-            wrong(format!("rows {}+{} after row {}", entry.first_row, entry.rows, self.row));
+            wrong(format!(
+                "rows {}+{} after row {}",
+                entry.first_row, entry.rows, self.row
+            ));
         }
         if entry.metric != entry.labels.metric() {
             wrong(format!("metric {:?} of {}", entry.metric, entry.labels));
@@ -246,7 +262,8 @@ impl<'a> Rows<'a> {
         }
         self.ids.sort_unstable();
         for twice in self.ids.windows(2).filter(|pair| pair[0] == pair[1]) {
-            self.series.damage(format!("series id {} is there twice", twice[0]), WRITTEN_SO);
+            self.series
+                .damage(format!("series id {} is there twice", twice[0]), WRITTEN_SO);
         }
     }
 }
@@ -255,7 +272,10 @@ impl<'a> Rows<'a> {
 fn check_row(current: &mut Current, batch: &SamplesBatch, i: usize, row: u64, findings: &mut FileFindings) {
     let (id, ts) = (batch.ids.value(i), batch.ts.value(i));
     if id != current.entry.id.0 {
-        let what = format!("row {row} is of series {id}, the series file says {}", current.entry.id);
+        let what = format!(
+            "row {row} is of series {id}, the series file says {}",
+            current.entry.id
+        );
         findings.damage(what, WRITTEN_SO);
     }
     if current.first_ts.is_some() && ts <= current.last_ts {
@@ -266,7 +286,10 @@ fn check_row(current: &mut Current, batch: &SamplesBatch, i: usize, row: u64, fi
     current.last_ts = ts;
     let exponent = batch.exponents.value(i);
     if usize::try_from(exponent).map_or(true, |e| e >= POW10.len()) {
-        let what = format!("row {row} of series {id}: exponent {exponent} is not of 0 to {}", POW10.len() - 1);
+        let what = format!(
+            "row {row} of series {id}: exponent {exponent} is not of 0 to {}",
+            POW10.len() - 1
+        );
         findings.damage(what, WRITTEN_SO);
     }
     let mantissa = batch.mantissas.value(i);
@@ -275,9 +298,16 @@ fn check_row(current: &mut Current, batch: &SamplesBatch, i: usize, row: u64, fi
         findings.damage(what, WRITTEN_SO);
     }
     let float = (!arrow::array::Array::is_null(&batch.floats, i)).then(|| batch.floats.value(i));
-    let flags = if float.is_some_and(is_stale) { FLAG_STALE } else { 0 };
+    let flags = if float.is_some_and(is_stale) {
+        FLAG_STALE
+    } else {
+        0
+    };
     if batch.flags.value(i) != flags {
-        let what = format!("row {row} of series {id}: flags {} of a value that has {flags}", batch.flags.value(i));
+        let what = format!(
+            "row {row} of series {id}: flags {} of a value that has {flags}",
+            batch.flags.value(i)
+        );
         findings.damage(what, WRITTEN_SO);
     }
 }

@@ -26,7 +26,10 @@ pub(super) fn check(
             };
             let part = segment::check(vfs, meta);
             progress.add(part.checked.bytes);
-            parts.lock().unwrap_or_else(PoisonError::into_inner).push((i, part));
+            parts
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((i, part));
         }
     };
     thread::scope(|scope| {

@@ -62,7 +62,10 @@ impl Part {
 /// [`EngineError::Io`] when its folders cannot be listed. Everything else is a finding.
 pub fn check_store(vfs: &Arc<dyn Vfs>, options: &CheckOptions<'_>) -> Result<CheckReport> {
     let names = vfs.list("").map_err(EngineError::io("list", vfs.root()))?;
-    if !["MANIFEST", "wal", "segments"].iter().any(|name| names.iter().any(|n| n == name)) {
+    if !["MANIFEST", "wal", "segments"]
+        .iter()
+        .any(|name| names.iter().any(|n| n == name))
+    {
         return Err(EngineError::NotAStore { path: vfs.root() });
     }
     let _held = if options.is_shared { None } else { Some(lock(vfs)?) };
@@ -96,7 +99,12 @@ fn lock(vfs: &Arc<dyn Vfs>) -> Result<Box<dyn Send + Sync + Debug>> {
 }
 
 fn bytes_of(vfs: &Arc<dyn Vfs>, dir: &str) -> Result<u64> {
-    let names = vfs.list(dir).map_err(EngineError::io("list", vfs.root().join(dir)))?;
+    let names = vfs
+        .list(dir)
+        .map_err(EngineError::io("list", vfs.root().join(dir)))?;
     // A file whose length cannot be told is reported when it is looked at.
-    Ok(names.iter().filter_map(|name| vfs.len(&format!("{dir}/{name}")).ok()).sum())
+    Ok(names
+        .iter()
+        .filter_map(|name| vfs.len(&format!("{dir}/{name}")).ok())
+        .sum())
 }

@@ -81,14 +81,29 @@ fn told(report: &CheckReport) -> String {
 #[test]
 fn a_sound_store_has_no_findings_and_stays_as_it_was() {
     let vfs = store(1);
-    let before: Vec<_> = vfs.files().iter().map(|(path, _)| (path.clone(), vfs.read(path).unwrap())).collect();
+    let before: Vec<_> = vfs
+        .files()
+        .iter()
+        .map(|(path, _)| (path.clone(), vfs.read(path).unwrap()))
+        .collect();
     let report = check(&vfs);
     assert_eq!(told(&report), "");
     let checked = report.checked;
     assert_eq!((checked.segments, checked.segment_rows), (2, 400));
-    assert_eq!((checked.segment_series, checked.wal_samples, checked.journal_records), (10, 200, 2));
+    assert_eq!(
+        (
+            checked.segment_series,
+            checked.wal_samples,
+            checked.journal_records
+        ),
+        (10, 200, 2)
+    );
     assert!(checked.wal_frames >= 2 && checked.bytes > 1000, "{checked:?}");
-    let after: Vec<_> = vfs.files().iter().map(|(path, _)| (path.clone(), vfs.read(path).unwrap())).collect();
+    let after: Vec<_> = vfs
+        .files()
+        .iter()
+        .map(|(path, _)| (path.clone(), vfs.read(path).unwrap()))
+        .collect();
     assert_eq!(before, after);
 }
 
@@ -106,7 +121,11 @@ fn a_flipped_bit_is_found_in_the_file_that_has_it() {
         let report = check(&vfs);
         let found = report.findings.iter().find(|f| &f.path == path);
         // The end of a log cannot be told from a write that was never finished; beyond it, all bits are reserved.
-        assert!(found.is_some() || path.ends_with(".wal"), "seed {seed}: bit {bit} of {path}: {}", told(&report));
+        assert!(
+            found.is_some() || path.ends_with(".wal"),
+            "seed {seed}: bit {bit} of {path}: {}",
+            told(&report)
+        );
         if !path.ends_with(".wal") {
             assert!(report.is_damaged(), "seed {seed}: bit {bit} of {path}");
         }
@@ -117,12 +136,17 @@ fn a_flipped_bit_is_found_in_the_file_that_has_it() {
 fn what_is_missing_or_lies_about_is_told() {
     let vfs = store(1);
     let files = vfs.files();
-    let samples: Vec<&String> = files.iter().map(|(path, _)| path).filter(|p| p.contains(".samples.")).collect();
+    let samples: Vec<&String> = files
+        .iter()
+        .map(|(path, _)| path)
+        .filter(|p| p.contains(".samples."))
+        .collect();
     vfs.remove(samples[0]).unwrap();
     vfs.create("segments/0-00000099.samples.parquet").unwrap();
     vfs.create("notes.txt").unwrap();
     vfs.create("quarantine/old").unwrap();
     vfs.remove("MANIFEST.copy").unwrap();
+    vfs.flip_bit("alerts/checkpoint.copy", 300);
     let report = check(&vfs);
     let told = told(&report);
     for expected in [
@@ -131,10 +155,11 @@ fn what_is_missing_or_lies_about_is_told() {
         "note: notes.txt: not a file of the store",
         "warning: quarantine: 1 damaged files",
         "note: MANIFEST.copy: is not the same",
+        "damage: alerts/checkpoint.copy: at byte 24: expected a whole checkpoint",
     ] {
         assert!(told.contains(expected), "{expected} in\n{told}");
     }
-    assert_eq!(report.count(Severity::Damage), 1, "{told}");
+    assert_eq!(report.count(Severity::Damage), 2, "{told}");
     assert_eq!(report.checked.segment_rows, 200);
 }
 
@@ -147,6 +172,7 @@ fn a_lost_manifest_is_told_with_the_remedy() {
     assert_eq!(report.checked.segments, 2);
     vfs.remove("MANIFEST").unwrap();
     vfs.remove("MANIFEST.copy").unwrap();
+    vfs.flip_bit("alerts/checkpoint.copy", 300);
     let report = check(&vfs);
     assert!(told(&report).contains("--repair"), "{}", told(&report));
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::Result;
-use crate::journal;
+use crate::journal::checkpoint;
 
 /// What a checkpoint holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,7 +20,7 @@ pub struct CheckpointFigures {
 
 /// Reads it.
 pub(super) fn figures(path: &str, bytes: &[u8]) -> Result<CheckpointFigures> {
-    let (next_seq, state) = journal::decode_checkpoint(Path::new(path), bytes)?;
+    let (next_seq, state) = checkpoint::decode(Path::new(path), bytes)?;
     Ok(CheckpointFigures {
         bytes: bytes.len() as u64,
         next_seq,

@@ -63,7 +63,10 @@ pub(super) fn figures(path: &str, walk: &Walk, bytes: u64) -> Result<ParquetFigu
     let metadata = walk.footer().metadata();
     let file = metadata.file_metadata();
     let column_count = file.schema_descr().num_columns();
-    let ragged = metadata.row_groups().iter().any(|group| group.num_columns() != column_count);
+    let ragged = metadata
+        .row_groups()
+        .iter()
+        .any(|group| group.num_columns() != column_count);
     if ragged {
         return Err(EngineError::Corrupt {
             path: PathBuf::from(path),
@@ -89,14 +92,22 @@ fn column(metadata: &ParquetMetaData, i: usize) -> ColumnFigures {
     let descriptor = metadata.file_metadata().schema_descr().column(i);
     let chunks = || metadata.row_groups().iter().map(|group| group.column(i));
     let sum = |of: fn(&ColumnChunkMetaData) -> i64| chunks().map(|chunk| positive(of(chunk))).sum();
-    let mut encodings: Vec<String> = chunks().flat_map(|c| c.encodings().map(|e| e.to_string())).collect();
+    let mut encodings: Vec<String> = chunks()
+        .flat_map(|c| c.encodings().map(|e| e.to_string()))
+        .collect();
     encodings.sort_unstable();
     encodings.dedup();
-    let compressions: Vec<String> = chunks().map(|chunk| format!("{:?}", chunk.compression_codec())).collect();
+    let compressions: Vec<String> = chunks()
+        .map(|chunk| format!("{:?}", chunk.compression_codec()))
+        .collect();
     let nulls = chunks().map(|chunk| chunk.statistics()?.null_count_opt());
-    let pages = metadata
-        .offset_index()
-        .map(|index| index.iter().filter_map(|group| group.get(i)).map(|c| c.page_locations().len() as u64).sum());
+    let pages = metadata.offset_index().map(|index| {
+        index
+            .iter()
+            .filter_map(|group| group.get(i))
+            .map(|c| c.page_locations().len() as u64)
+            .sum()
+    });
     let (mut min, mut max): (Option<Bound>, Option<Bound>) = (None, None);
     for (low, high) in chunks().filter_map(|chunk| bounds(chunk.statistics()?)) {
         if min.as_ref().is_none_or(|min| low.is_below(min)) {
@@ -199,7 +210,9 @@ pub(super) fn pieces(walk: &Walk) -> Vec<Piece> {
                 .map_or(&[][..], |column| column.page_locations());
             let mut rest = positive(chunk.compressed_size());
             for (i, page) in locations.iter().enumerate() {
-                let next = locations.get(i + 1).map_or(rows, |next| positive(next.first_row_index));
+                let next = locations
+                    .get(i + 1)
+                    .map_or(rows, |next| positive(next.first_row_index));
                 let bytes = positive(i64::from(page.compressed_page_size)).min(rest);
                 rest -= bytes;
                 let start = base.saturating_add(positive(page.first_row_index).min(rows));

@@ -58,7 +58,10 @@ pub(super) fn figures(path: &str, bytes: &[u8]) -> Result<ManifestFigures> {
             samples: meta.rows,
             series: meta.series,
             bytes: meta.samples_bytes.saturating_add(meta.series_bytes),
-            bytes_per_sample: ratio(meta.samples_bytes.saturating_add(meta.series_bytes) as f64, meta.rows),
+            bytes_per_sample: ratio(
+                meta.samples_bytes.saturating_add(meta.series_bytes) as f64,
+                meta.rows,
+            ),
             ts_min: meta.ts_min,
             ts_max: meta.ts_max,
         })

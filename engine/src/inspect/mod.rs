@@ -54,7 +54,9 @@ pub enum Inspection {
 /// [`EngineError::Io`] when the file cannot be read; [`EngineError::Corrupt`] and [`EngineError::Parquet`] when it is
 /// none of this program's, or damaged.
 pub fn inspect(vfs: &Arc<dyn Vfs>, path: &str) -> Result<Inspection> {
-    let bytes = vfs.read(path).map_err(EngineError::io("read", vfs.root().join(path)))?;
+    let bytes = vfs
+        .read(path)
+        .map_err(EngineError::io("read", vfs.root().join(path)))?;
     let series = path
         .strip_suffix(".samples.parquet")
         .and_then(|name| vfs.read(&format!("{name}.series.parquet")).ok());
@@ -81,7 +83,7 @@ pub fn inspect_bytes(path: &str, bytes: Bytes, series: Option<Bytes>) -> Result<
     if bytes.starts_with(&crate::wal::FILE_MAGIC) {
         return log::figures(path, &bytes).map(Inspection::Log);
     }
-    if bytes.starts_with(&crate::journal::MAGIC) {
+    if bytes.starts_with(&crate::journal::checkpoint::MAGIC) {
         return checkpoint::figures(path, &bytes).map(Inspection::Checkpoint);
     }
     if bytes.starts_with(b"barograph-manifest ") {

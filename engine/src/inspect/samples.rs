@@ -66,7 +66,9 @@ pub(super) fn figures(
     runs.end();
     let ranges = match series {
         None => Err("there is no series file beside it".to_owned()),
-        Some(bytes) => metric_ranges(&path.replace(".samples.", ".series."), bytes).map_err(|e| e.to_string()),
+        Some(bytes) => {
+            metric_ranges(&path.replace(".samples.", ".series."), bytes).map_err(|e| e.to_string())
+        }
     };
     let (metrics, metrics_missing) = match ranges {
         Ok(ranges) => (Some(by_metric(&ranges, &columns::pieces(walk))), None),
@@ -188,7 +190,10 @@ fn by_metric(ranges: &[MetricRange], pieces: &[Piece]) -> Vec<MetricFigures> {
             if range.start >= piece.end {
                 break;
             }
-            let shared = piece.end.min(range.end).saturating_sub(piece.start.max(range.start));
+            let shared = piece
+                .end
+                .min(range.end)
+                .saturating_sub(piece.start.max(range.start));
             bytes[i] += piece.bytes as f64 * shared as f64 / rows as f64;
         }
     }

@@ -56,8 +56,13 @@ pub(crate) fn decode(path: &str, bytes: &[u8]) -> Result<Version> {
             format,
         });
     }
-    serde_json::from_slice(body)
-        .map_err(|error| corrupt(line_end + 1, format!("the fields of format {FORMAT}"), error.to_string()))
+    serde_json::from_slice(body).map_err(|error| {
+        corrupt(
+            line_end + 1,
+            format!("the fields of format {FORMAT}"),
+            error.to_string(),
+        )
+    })
 }
 
 /// The checksum of a manifest.
@@ -68,8 +73,7 @@ pub(super) fn checksum(format: u32, body: &[u8]) -> u32 {
 /// The format's number and the checksum.
 fn parse_header(line: &str) -> Option<(u32, u32)> {
     let (format, crc) = line.strip_prefix(NAME)?.split_once(SUM)?;
-    if crc.len() != 8 {
-        return None;
-    }
-    Some((format.parse().ok()?, u32::from_str_radix(crc, 16).ok()?))
+    let (format, sum) = (format.parse().ok()?, u32::from_str_radix(crc, 16).ok()?);
+    // As it is written and in no other spelling, so that no flipped bit goes unnoticed.
+    (line == format!("{NAME}{format}{SUM}{sum:08x}")).then_some((format, sum))
 }

@@ -18,7 +18,8 @@ pub(crate) const COPY_PATH: &str = "MANIFEST.copy";
 const SEGMENTS: &str = "segments";
 
 /// What to do when neither can be read.
-const REMEDY: &str = "restore it from a backup, or make a new one from the segments with `barograph check store --repair`";
+const REMEDY: &str =
+    "restore it from a backup, or make a new one from the segments with `barograph check store --repair`";
 
 /// The manifest of a data directory.
 #[derive(Debug)]
@@ -66,18 +67,28 @@ impl ManifestStore {
             }
             (Ok(None), Ok(Some(version))) => (version, Some((PATH, "it was missing".to_owned()))),
             (Ok(None), Ok(None)) => {
-                let segments = self.vfs.list(SEGMENTS).map_err(EngineError::io("list", SEGMENTS))?;
+                let segments = self
+                    .vfs
+                    .list(SEGMENTS)
+                    .map_err(EngineError::io("list", SEGMENTS))?;
                 if !segments.is_empty() {
-                    return Err(unreadable(&format!("no such file while there are segments; {REMEDY}")));
+                    return Err(unreadable(&format!(
+                        "no such file while there are segments; {REMEDY}"
+                    )));
                 }
                 (Version::default(), None)
             }
-            (Err(EngineError::Corrupt { expected, found, .. }), Ok(None) | Err(EngineError::Corrupt { .. })) => {
+            (
+                Err(EngineError::Corrupt { expected, found, .. }),
+                Ok(None) | Err(EngineError::Corrupt { .. }),
+            ) => {
                 let found = format!("{found} where {expected} should be, and no whole {COPY_PATH}; {REMEDY}");
                 return Err(unreadable(&found));
             }
             (Ok(None), Err(EngineError::Corrupt { .. })) => {
-                return Err(unreadable(&format!("no such file, and no whole {COPY_PATH}; {REMEDY}")));
+                return Err(unreadable(&format!(
+                    "no such file, and no whole {COPY_PATH}; {REMEDY}"
+                )));
             }
             (Err(error), _) | (_, Err(error)) => return Err(error),
         };
@@ -95,10 +106,7 @@ impl ManifestStore {
         let bytes = encoding::encode(version)?;
         for path in [PATH, COPY_PATH] {
             let next = format!("{path}.next");
-            let mut file = self
-                .vfs
-                .create(&next)
-                .map_err(EngineError::io("create", &next))?;
+            let mut file = self.vfs.create(&next).map_err(EngineError::io("create", &next))?;
             file.append(&bytes).map_err(EngineError::io("write", &next))?;
             file.sync().map_err(EngineError::io("sync", &next))?;
             drop(file);
@@ -121,7 +129,9 @@ impl ManifestStore {
     /// Moves a damaged file away; gives what to report. A file that cannot be moved is overwritten by the next save.
     fn quarantine(&self, path: &str, what: &str) -> String {
         match set_aside(self.vfs.as_ref(), path) {
-            Ok(aside) => format!("{what}; it is now {aside}, and the other of its two copies is used: nothing is lost"),
+            Ok(aside) => {
+                format!("{what}; it is now {aside}, and the other of its two copies is used: nothing is lost")
+            }
             Err(_) => format!("{what}; the other of its two copies is used: nothing is lost"),
         }
     }

@@ -41,7 +41,11 @@ fn any_flipped_bit_of_either_file_is_found_and_costs_nothing() {
 fn a_missing_file_is_replaced_by_the_other() {
     let vfs = SimVfs::new(1);
     assert_eq!(store(&vfs).load().unwrap().version, Version::default());
-    assert_eq!(vfs.list("").unwrap(), [PATH, COPY_PATH], "a new store has both at once");
+    assert_eq!(
+        vfs.list("").unwrap(),
+        [PATH, COPY_PATH],
+        "a new store has both at once"
+    );
     store(&vfs).save(&version(3)).unwrap();
     vfs.remove(PATH).unwrap();
     let loaded = store(&vfs).load().unwrap();
@@ -73,7 +77,10 @@ fn a_newer_format_is_refused_even_beside_a_copy_of_this_one() {
     let vfs = SimVfs::new(1);
     store(&vfs).save(&version(3)).unwrap();
     let body = b"[\"whatever comes then\"]";
-    let line = format!("barograph-manifest 2 crc32c={:08x}\n", encoding::checksum(2, body));
+    let line = format!(
+        "barograph-manifest 2 crc32c={:08x}\n",
+        encoding::checksum(2, body)
+    );
     let bytes = [line.as_bytes(), body].concat();
     vfs.create(PATH).unwrap().append(&bytes).unwrap();
     let error = store(&vfs).load().unwrap_err();
@@ -91,7 +98,10 @@ fn a_power_cut_at_any_operation_leaves_the_old_state_or_the_new_in_each_file() {
             vfs.restart();
             for path in [PATH, COPY_PATH] {
                 let found = decode(path, &vfs.read(path).unwrap()).unwrap();
-                assert!(found == version(2) || (found == version(1) && !saved), "{path}: {found:?}");
+                assert!(
+                    found == version(2) || (found == version(1) && !saved),
+                    "{path}: {found:?}"
+                );
             }
             let loaded = store(&vfs).load().unwrap();
             assert!(loaded.damaged.is_empty(), "{:?}", loaded.damaged);

@@ -12,9 +12,7 @@ use std::path::PathBuf;
 use arrow::array::{
     Array, AsArray, Float64Array, Int32Array, Int64Array, MapArray, PrimitiveArray, RecordBatch, StringArray,
 };
-use arrow::datatypes::{
-    ArrowPrimitiveType, Float64Type, Int32Type, Int64Type, TimestampMillisecondType,
-};
+use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int32Type, Int64Type, TimestampMillisecondType};
 use barograph_model::{Labels, SeriesId};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
@@ -73,7 +71,9 @@ impl Walk {
 
     /// The rows of a samples file, in the order they lie there.
     pub(crate) fn samples(&self) -> Result<SamplesWalk> {
-        Ok(SamplesWalk(self.reader(Some(&SAMPLES_COLUMNS), SAMPLES_BATCH_ROWS)?))
+        Ok(SamplesWalk(
+            self.reader(Some(&SAMPLES_COLUMNS), SAMPLES_BATCH_ROWS)?,
+        ))
     }
 
     /// The rows of a series file, in the order they lie there.

@@ -292,7 +292,9 @@ impl Shared {
             SqlError::new(SqlErrorCode::UnknownTable, format!("there is no table {written}"))
         };
         let schema = state.schema_for_ref(reference.clone()).map_err(|_| {
-            wrong().with_hint(format!("schemas are {PUBLIC}, {METRICS}, {SYSTEM} and information_schema"))
+            wrong().with_hint(format!(
+                "schemas are {PUBLIC}, {METRICS}, {SYSTEM} and information_schema"
+            ))
         })?;
         // A function that gives rows is written where a table is.
         let is_function =

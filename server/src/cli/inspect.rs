@@ -95,7 +95,9 @@ fn cut(inspection: &mut Inspection, top: usize) -> usize {
             first(&mut figures.metrics, top)
         }
         Inspection::Manifest(figures) => {
-            figures.segments.sort_by_key(|segment| std::cmp::Reverse(segment.bytes));
+            figures
+                .segments
+                .sort_by_key(|segment| std::cmp::Reverse(segment.bytes));
             first(&mut figures.segments, top)
         }
         _ => 0,

@@ -90,9 +90,10 @@ pub fn run(args: &StoreArgs) -> Result<(), StoreFailure> {
     let vfs: Arc<dyn Vfs> = Arc::new(DiskVfs::open(&args.data_dir).map_err(unusable)?);
     let bar = bar();
     let options = CheckOptions {
-        threads: args
-            .jobs
-            .map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from),
+        threads: args.jobs.map_or_else(
+            || thread::available_parallelism().map_or(1, usize::from),
+            usize::from,
+        ),
         is_shared: args.shared,
         journals: &[ALERTS_DIR],
         progress: &|done, total| {
@@ -141,7 +142,9 @@ fn bar() -> Option<ProgressBar> {
         let bar = ProgressBar::new(0);
         let template = "  {bar:32} {percent:>3} %  {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left";
         // The template above is right; a broken one would only cost its looks.
-        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_style(
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        );
         bar
     })
 }
@@ -159,11 +162,16 @@ fn text(data_dir: &Path, report: &CheckReport) -> String {
         checked.journal_records,
         checked.bytes
     ));
-    lines.push(match (report.count(Severity::Damage), report.count(Severity::Warning)) {
-        (0, 0) => format!("{}: ok", data_dir.display()),
-        (0, warnings) => format!("{}: ok, with {warnings} warning(s)", data_dir.display()),
-        (damages, warnings) => format!("{}: {damages} damage(s), {warnings} warning(s)", data_dir.display()),
-    });
+    lines.push(
+        match (report.count(Severity::Damage), report.count(Severity::Warning)) {
+            (0, 0) => format!("{}: ok", data_dir.display()),
+            (0, warnings) => format!("{}: ok, with {warnings} warning(s)", data_dir.display()),
+            (damages, warnings) => format!(
+                "{}: {damages} damage(s), {warnings} warning(s)",
+                data_dir.display()
+            ),
+        },
+    );
     lines.join("\n")
 }
 

@@ -13,7 +13,10 @@ pub(super) fn text(file: &Path, inspection: &Inspection, left_out: usize) -> Str
     let mut parts = match inspection {
         Inspection::Samples(figures) => samples(figures),
         Inspection::Series(figures) => series(figures),
-        Inspection::Parquet(figures) => vec!["a Parquet file that is not of a segment".to_owned(), columns(figures)],
+        Inspection::Parquet(figures) => vec![
+            "a Parquet file that is not of a segment".to_owned(),
+            columns(figures),
+        ],
         Inspection::Log(figures) => log(figures),
         Inspection::Checkpoint(c) => vec![format!(
             "a checkpoint of {} bytes: a state of {} bytes before record {}",
@@ -24,7 +27,10 @@ pub(super) fn text(file: &Path, inspection: &Inspection, left_out: usize) -> Str
     };
     parts[0] = format!("{}: {}", file.display(), parts[0]);
     if left_out > 0 {
-        parts.push(format!("  and {left_out} more (--top {} shows all)", left_out + rows_shown(inspection)));
+        parts.push(format!(
+            "  and {left_out} more (--top {} shows all)",
+            left_out + rows_shown(inspection)
+        ));
     }
     parts.join("\n")
 }
@@ -60,7 +66,16 @@ fn columns(file: &ParquetFigures) -> String {
         })
         .collect();
     let heads = [
-        "column", "type", "encodings", "compression", "pages", "nulls", "raw bytes", "bytes", "bytes a row", "min",
+        "column",
+        "type",
+        "encodings",
+        "compression",
+        "pages",
+        "nulls",
+        "raw bytes",
+        "bytes",
+        "bytes a row",
+        "min",
         "max",
     ];
     let more = format!(
@@ -118,7 +133,10 @@ fn samples(figures: &SamplesFigures) -> Vec<String> {
                 "\nBy metric (a page that several metrics share is counted by their rows, which is an estimate):"
                     .to_owned(),
             );
-            parts.push(table(&["metric", "series", "samples", "bytes", "share", "bytes a sample"], &rows));
+            parts.push(table(
+                &["metric", "series", "samples", "bytes", "share", "bytes a sample"],
+                &rows,
+            ));
         }
         (None, why) => parts.push(format!(
             "\nNothing is known by metric: {}",
@@ -166,7 +184,14 @@ fn log(figures: &LogFigures) -> Vec<String> {
     let kinds: Vec<Vec<String>> = figures
         .kinds
         .iter()
-        .map(|k| vec![k.name.to_owned(), k.kind.to_string(), k.frames.to_string(), k.bytes.to_string()])
+        .map(|k| {
+            vec![
+                k.name.to_owned(),
+                k.kind.to_string(),
+                k.frames.to_string(),
+                k.bytes.to_string(),
+            ]
+        })
         .collect();
     let mut parts = vec![
         format!(
@@ -216,11 +241,24 @@ fn manifest(figures: &ManifestFigures) -> Vec<String> {
             ]
         })
         .collect();
-    let heads = ["segment", "sequence", "series", "samples", "bytes", "bytes a sample", "from", "to"];
+    let heads = [
+        "segment",
+        "sequence",
+        "series",
+        "samples",
+        "bytes",
+        "bytes a sample",
+        "from",
+        "to",
+    ];
     vec![
         format!(
             "a manifest of {} bytes: {} samples in {} bytes of segments ({:.3} bytes a sample), the log counts from record {}",
-            figures.bytes, figures.samples, figures.segment_bytes, figures.bytes_per_sample, figures.wal_floor
+            figures.bytes,
+            figures.samples,
+            figures.segment_bytes,
+            figures.bytes_per_sample,
+            figures.wal_floor
         ),
         table(&heads, &rows),
     ]

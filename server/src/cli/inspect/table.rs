@@ -3,12 +3,18 @@
 /// A table under its heads. Cells that begin with a digit or a sign stand to the right.
 pub(super) fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
     let width = |i: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(i)).map(|cell| cell.chars().count());
+        let cells = rows
+            .iter()
+            .filter_map(|row| row.get(i))
+            .map(|cell| cell.chars().count());
         cells.max().unwrap_or(0).max(heads[i].chars().count())
     };
     let widths: Vec<usize> = (0..heads.len()).map(width).collect();
     let is_number = |i: usize| {
-        let mut cells = rows.iter().filter_map(|row| row.get(i)).filter(|cell| !cell.is_empty());
+        let mut cells = rows
+            .iter()
+            .filter_map(|row| row.get(i))
+            .filter(|cell| !cell.is_empty());
         cells.all(|cell| cell.starts_with(|c: char| c.is_ascii_digit() || c == '-'))
     };
     let numbers: Vec<bool> = (0..heads.len()).map(is_number).collect();
