@@ -102,7 +102,10 @@ impl EngineStats {
         let counters = &shared.counters;
         let (segments, head) = {
             let state = shared.state.read().unwrap_or_else(PoisonError::into_inner);
-            (std::sync::Arc::clone(&state.segments), state.memtable.head().clone())
+            (
+                std::sync::Arc::clone(&state.segments),
+                state.memtable.head().clone(),
+            )
         };
         Self {
             head_series: head.len(),
