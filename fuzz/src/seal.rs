@@ -19,7 +19,7 @@ pub(crate) fn manifest(fields: &[u8]) -> Vec<u8> {
 }
 
 /// The format of manifests.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 fn header(magic: &[u8; 8], sequence: u64) -> Vec<u8> {
     let front = [&magic[..], &1u32.to_le_bytes()].concat();

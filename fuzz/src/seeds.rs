@@ -107,7 +107,7 @@ fn store() -> io::Result<SimVfs> {
     let vfs: Arc<dyn Vfs> = Arc::new(disk.clone());
     let engine = Engine::open(Arc::clone(&vfs), clock, options).map_err(io::Error::other)?;
     for round in 0..2 {
-        let mut columns = SampleColumns::default();
+        let mut columns = SampleColumns::new(&engine.head());
         for series in 0..4 {
             let instance = format!("host-{series}");
             let labels = Labels::from_pairs([
@@ -115,7 +115,7 @@ fn store() -> io::Result<SimVfs> {
                 ("instance", instance.as_str()),
                 ("job", "node"),
             ]);
-            let series = engine.series(&labels.map_err(io::Error::other)?);
+            let series = engine.head().series(&labels.map_err(io::Error::other)?);
             for i in 0..40 {
                 let value = match i % 5 {
                     0 => stale_nan(),

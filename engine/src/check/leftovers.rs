@@ -7,6 +7,7 @@ use super::finding::FileFindings;
 use super::store::Part;
 use crate::manifest::Version;
 use crate::quarantine::QUARANTINE;
+use crate::segment::SegmentMeta;
 use crate::vfs::Vfs;
 use crate::{EngineError, Result};
 
@@ -30,7 +31,7 @@ pub(super) fn check(vfs: &Arc<dyn Vfs>, manifest: Option<&Version>, journals: &[
             .map_err(EngineError::io("list", vfs.root().join(dir)))
     };
     if let Some(version) = manifest {
-        let named: HashSet<String> = version.segments.iter().flat_map(|s| s.paths()).collect();
+        let named: HashSet<String> = version.segments.iter().flat_map(SegmentMeta::paths).collect();
         for name in list("segments")? {
             let path = format!("segments/{name}");
             if !named.contains(&path) {

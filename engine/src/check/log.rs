@@ -4,14 +4,12 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use barograph_model::SeriesId;
-
 use super::finding::FileFindings;
 use super::store::{Part, Progress};
 use crate::vfs::Vfs;
 use crate::wal::frame::FrameRef;
 use crate::wal::{Damage, LogFile, Record, file_number};
-use crate::{EngineError, Result};
+use crate::{EngineError, Result, SeriesRef};
 
 /// The folder of the log.
 const WAL: &str = "wal";
@@ -151,7 +149,7 @@ fn torn_and_holes(file: &LogFile, is_last: bool, findings: &mut FileFindings) {
 /// What samples refer to: series that a record before them defines.
 struct References {
     floor: Option<u64>,
-    defined: HashSet<SeriesId>,
+    defined: HashSet<SeriesRef>,
 }
 
 impl References {
@@ -164,7 +162,7 @@ impl References {
             }
             Record::Samples(_) if self.floor.is_some_and(|floor| frame.seq < floor) => 0,
             Record::Samples(samples) => {
-                let is_lost = |id: &&SeriesId| !self.defined.contains(id);
+                let is_lost = |id: &&SeriesRef| !self.defined.contains(id);
                 let lost = samples.series.iter().filter(is_lost).count();
                 if lost > 0 && self.floor.is_some() {
                     let what = format!(

@@ -54,7 +54,11 @@ pub(super) fn check(vfs: &Arc<dyn Vfs>, all: &mut Part) -> Result<Option<Version
             );
             None
         }
-        (Ok(None), Ok(None)) => Some(Version::default()), // a store that has never flushed
+        (Ok(None), Ok(None)) => {
+            let remedy = "the next start makes a new one, and loses nothing, since there are no segments";
+            findings.warning("it is missing", remedy);
+            None
+        }
         (main, copy) => {
             let remedy = "restore it from a backup, or run this command with --repair, which makes a new one from the segments; until then the store does not start";
             match main {

@@ -6,16 +6,14 @@ use std::thread;
 
 use super::segment;
 use super::store::{Part, Progress};
-use crate::segment::SegmentMeta;
+use crate::index::Head;
+use crate::manifest::Version;
 use crate::vfs::Vfs;
 
 /// Looks at segments on so many threads; what is found comes in the order of the manifest.
-pub(super) fn check(
-    vfs: &Arc<dyn Vfs>,
-    segments: &[SegmentMeta],
-    threads: usize,
-    progress: &Progress<'_>,
-) -> Part {
+pub(super) fn check(vfs: &Arc<dyn Vfs>, version: &Version, threads: usize, progress: &Progress<'_>) -> Part {
+    let segments = &version.segments;
+    let head = Head::new(version.store_key);
     let next = AtomicUsize::new(0);
     let parts: Mutex<Vec<(usize, Part)>> = Mutex::default();
     let work = || {
@@ -24,7 +22,7 @@ pub(super) fn check(
             let Some(meta) = segments.get(i) else {
                 return;
             };
-            let part = segment::check(vfs, meta);
+            let part = segment::check(vfs, meta, &head);
             progress.add(part.checked.bytes);
             parts
                 .lock()

@@ -76,8 +76,9 @@ pub fn check_store(vfs: &Arc<dyn Vfs>, options: &CheckOptions<'_>) -> Result<Che
         done: AtomicU64::new(0),
         tell: options.progress,
     };
-    let named = manifest.as_ref().map_or(&[][..], |version| &version.segments);
-    all.merge(segments::check(vfs, named, options.threads, &progress));
+    if let Some(version) = &manifest {
+        all.merge(segments::check(vfs, version, options.threads, &progress));
+    }
     let floor = manifest.as_ref().map(|version| version.wal_floor);
     all.merge(log::check(vfs, floor, &progress)?);
     for dir in options.journals {

@@ -22,11 +22,11 @@ fn open(vfs: &SimVfs) -> Arc<Engine> {
 }
 
 fn append(engine: &Engine, first: i64) {
-    let mut columns = SampleColumns::default();
+    let mut columns = SampleColumns::new(&engine.head());
     for series in 0..5 {
         let instance = format!("i{series}");
         let labels = Labels::from_pairs([("__name__", "up"), ("instance", &instance)]).unwrap();
-        let series = engine.series(&labels);
+        let series = engine.head().series(&labels);
         for i in first..first + 40 {
             let value = match i % 5 {
                 0 => stale_nan(),

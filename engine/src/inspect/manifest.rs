@@ -57,11 +57,8 @@ pub(super) fn figures(path: &str, bytes: &[u8]) -> Result<ManifestFigures> {
             sequence: meta.sequence,
             samples: meta.rows,
             series: meta.series,
-            bytes: meta.samples_bytes.saturating_add(meta.series_bytes),
-            bytes_per_sample: ratio(
-                meta.samples_bytes.saturating_add(meta.series_bytes) as f64,
-                meta.rows,
-            ),
+            bytes: meta.bytes(),
+            bytes_per_sample: ratio(meta.bytes() as f64, meta.rows),
             ts_min: meta.ts_min,
             ts_max: meta.ts_max,
         })

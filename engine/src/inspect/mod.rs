@@ -6,6 +6,7 @@
 
 mod checkpoint;
 mod columns;
+mod index;
 mod log;
 mod manifest;
 mod samples;
@@ -19,6 +20,7 @@ use serde::Serialize;
 
 pub use checkpoint::CheckpointFigures;
 pub use columns::{ColumnFigures, ParquetFigures};
+pub use index::IndexFigures;
 pub use log::{KindFigures, LogFigures};
 pub use manifest::{ManifestFigures, SegmentFigures};
 pub use samples::{MetricFigures, SamplesFigures};
@@ -37,6 +39,8 @@ pub enum Inspection {
     Samples(SamplesFigures),
     /// The series of a segment.
     Series(SeriesFigures),
+    /// The index of a segment.
+    Index(IndexFigures),
     /// Another Parquet file.
     Parquet(ParquetFigures),
     /// A file of the write-ahead log or of a journal.
@@ -79,6 +83,9 @@ pub fn inspect_bytes(path: &str, bytes: Bytes, series: Option<Bytes>) -> Result<
             return series::figures(&walk, figures).map(Inspection::Series);
         }
         return Ok(Inspection::Parquet(figures));
+    }
+    if bytes.starts_with(b"BAROIDX\n") {
+        return index::figures(path, &bytes).map(Inspection::Index);
     }
     if bytes.starts_with(&crate::wal::FILE_MAGIC) {
         return log::figures(path, &bytes).map(Inspection::Log);

@@ -21,12 +21,12 @@ fn store() -> (SimVfs, Arc<dyn Vfs>) {
     };
     let clock = Arc::new(ManualClock::new(TimestampMs(NOW)));
     let engine = Engine::open(Arc::new(vfs.clone()), clock, options).unwrap();
-    let mut columns = SampleColumns::default();
+    let mut columns = SampleColumns::new(&engine.head());
     for series in 0..30 {
         let metric = ["constant", "decimal", "noise"][series / 10];
         let instance = format!("i{series}");
         let labels = Labels::from_pairs([("__name__", metric), ("instance", &instance)]).unwrap();
-        let series = engine.series(&labels);
+        let series = engine.head().series(&labels);
         for i in 0..100 {
             let value = match metric {
                 _ if i == 50 => stale_nan(),
@@ -39,8 +39,10 @@ fn store() -> (SimVfs, Arc<dyn Vfs>) {
     }
     engine.append_blocking(columns).unwrap();
     engine.flush().unwrap();
-    let more = engine.series(&Labels::from_pairs([("__name__", "constant")]).unwrap());
-    let mut columns = SampleColumns::default();
+    let more = engine
+        .head()
+        .series(&Labels::from_pairs([("__name__", "constant")]).unwrap());
+    let mut columns = SampleColumns::new(&engine.head());
     columns.push(more, NOW, 1.0);
     engine.append_blocking(columns).unwrap();
     drop(engine);
@@ -125,6 +127,13 @@ fn logs_checkpoints_and_manifests_are_known_by_their_first_bytes() {
     assert_eq!(kinds, [("series", 1), ("samples", 1)]);
     assert_eq!((log.samples, log.series, log.ts_range), (1, 1, Some((NOW, NOW))));
     assert_eq!((log.holes, log.torn_at, log.unreadable_frames), (vec![], None, 0));
+    let Inspection::Index(index) = inspect(&vfs, &path_with(&sim, ".index")).unwrap() else {
+        panic!("not an index");
+    };
+    assert_eq!(
+        (index.series, index.rows, index.groups, index.label_pairs),
+        (30, 3000, 30, 33)
+    );
     let Inspection::Manifest(manifest) = inspect(&vfs, "MANIFEST.copy").unwrap() else {
         panic!("not a manifest");
     };
@@ -145,7 +154,7 @@ fn logs_checkpoints_and_manifests_are_known_by_their_first_bytes() {
 #[test]
 fn damaged_files_are_errors_or_figures_and_never_a_panic() {
     let (sim, vfs) = store();
-    for part in [".samples.", ".series.", "wal/", "MANIFEST"] {
+    for part in [".samples.", ".series.", ".index", "wal/", "MANIFEST"] {
         let path = path_with(&sim, part);
         let whole = vfs.read(&path).unwrap();
         for bit in (0..whole.len() as u64 * 8).step_by(61) {

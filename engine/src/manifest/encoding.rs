@@ -8,7 +8,7 @@ use super::Version;
 use crate::{EngineError, Result};
 
 const NAME: &str = "barograph-manifest ";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const SUM: &str = " crc32c=";
 
 /// The bytes of a state.

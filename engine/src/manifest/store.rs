@@ -30,7 +30,8 @@ pub(crate) struct ManifestStore {
 /// The state on disk, and what was wrong with it.
 #[derive(Debug)]
 pub(crate) struct Loaded {
-    pub(crate) version: Version,
+    /// `None` in a directory where no store was ever opened
+    pub(crate) version: Option<Version>,
     /// files with what is wrong with each, which have been set aside
     pub(crate) damaged: Vec<(String, String)>,
 }
@@ -41,7 +42,7 @@ impl ManifestStore {
     }
 
     /// The state on disk, which is in both files when this returns. Where one of them is damaged or missing, it is set
-    /// aside and the other counts. A directory without segments that has neither becomes a new store.
+    /// aside and the other counts. A directory without segments that has neither has no state yet.
     ///
     /// # Errors
     /// [`EngineError::Corrupt`] where neither can be read, or both are missing while there are segments: a guess could
@@ -54,7 +55,7 @@ impl ManifestStore {
         let (version, bad) = match (main, copy) {
             (Ok(Some(version)), Ok(Some(copy))) if copy == version => {
                 return Ok(Loaded {
-                    version,
+                    version: Some(version),
                     damaged: Vec::new(),
                 });
             }
@@ -76,7 +77,10 @@ impl ManifestStore {
                         "no such file while there are segments; {REMEDY}"
                     )));
                 }
-                (Version::default(), None)
+                return Ok(Loaded {
+                    version: None,
+                    damaged: Vec::new(),
+                });
             }
             (
                 Err(EngineError::Corrupt { expected, found, .. }),
@@ -97,7 +101,10 @@ impl ManifestStore {
             damaged.push((path.to_owned(), self.quarantine(path, &what)));
         }
         self.save(&version)?;
-        Ok(Loaded { version, damaged })
+        Ok(Loaded {
+            version: Some(version),
+            damaged,
+        })
     }
 
     /// Makes a state durable in both files. On an error either may hold this state or the one before, and nothing is

@@ -6,6 +6,7 @@
 //!   becomes an error that names the file;
 //! - memory is one batch of rows and the pages under it, however long the file is.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
@@ -22,7 +23,10 @@ use parquet::arrow::arrow_reader::{
 use parquet::errors::ParquetError;
 use parquet::file::metadata::PageIndexPolicy;
 
-use super::file_writer::at;
+use super::SegmentMeta;
+use super::file_writer::{at, block_sums};
+use super::sidecar::{BLOCK_BYTES, Sidecar};
+use crate::index::StorageKey;
 use crate::{EngineError, Result};
 
 /// Rows of samples decoded at a time.
@@ -217,6 +221,55 @@ impl SeriesWalk {
             })
             .collect::<Result<Vec<_>>>()
             .map(Some)
+    }
+}
+
+/// The index of a segment, for those who hold it against what it indexes.
+pub(crate) struct IndexWalk(Sidecar);
+
+impl IndexWalk {
+    /// Checks its checksums, and that it belongs to the segment.
+    ///
+    /// # Errors
+    /// [`EngineError::Corrupt`] names the file.
+    pub(crate) fn open(meta: &SegmentMeta, bytes: &Bytes) -> Result<Self> {
+        Sidecar::open(meta, bytes).map(Self)
+    }
+
+    /// Checks its checksums; whose index it is, it says itself.
+    ///
+    /// # Errors
+    /// [`EngineError::Corrupt`] names the file.
+    pub(crate) fn of_any_segment(path: &str, bytes: &Bytes) -> Result<Self> {
+        let meta = Sidecar::described(path, bytes)?;
+        Sidecar::open(&meta, bytes).map(Self)
+    }
+
+    /// Series, rows, groups, and pairs of a label and a value.
+    pub(crate) fn counts(&self) -> (u64, u64, u64, u64) {
+        self.0.counts()
+    }
+
+    /// The parts with their bytes.
+    pub(crate) fn sections(&self) -> Vec<(&'static str, u64)> {
+        self.0.sections()
+    }
+
+    /// What it says of a place below the number of series: id, rows, and the key of its group.
+    pub(crate) fn entry(&self, place: u32) -> (SeriesId, Range<usize>, StorageKey) {
+        let key = self.0.group_key(self.0.group_of(place));
+        (self.0.id(place), self.0.rows(place), key)
+    }
+
+    /// The first byte of the first block that is not what was written, of the samples file and of the series file.
+    pub(crate) fn first_damage(&self, samples: &[u8], series: &[u8]) -> [Option<u64>; 2] {
+        let (of_samples, of_series) = self.0.block_sums();
+        let first = |bytes: &[u8], sums: &[u32]| {
+            let found = block_sums(bytes);
+            let wrong = found.iter().zip(sums).position(|(found, sum)| found != sum);
+            wrong.map(|block| (block * BLOCK_BYTES) as u64)
+        };
+        [first(samples, &of_samples), first(series, &of_series)]
     }
 }
 

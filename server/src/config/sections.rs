@@ -168,7 +168,7 @@ impl StorageConfig {
             wal_file_bytes: self.wal_file_bytes,
             row_group_rows: self.row_group_rows,
             queue_bytes_max: usize::try_from(quarter_bytes).unwrap_or(usize::MAX),
-            background: Options::default().background,
+            ..Options::default()
         }
     }
 }

@@ -38,6 +38,8 @@ impl Store {
         let clock = Arc::new(ManualClock::new(TimestampMs(START_MS + 48 * HOUR_MS)));
         let options = Options {
             background: false,
+            // Ids are hashes keyed by this, so that scripts can name them.
+            store_key: Some(1),
             ..Options::default()
         };
         let engine = Engine::open(Arc::new(SimVfs::new(0)), Arc::clone(&clock) as _, options).unwrap();
@@ -67,12 +69,12 @@ impl Store {
 
     /// Writes samples of one series, given as a selector of equalities.
     pub(super) fn write(&self, series: &str, samples: &[(i64, f64)]) {
-        let series = self.engine.series(&labels(series));
-        let columns = SampleColumns {
-            series: vec![series; samples.len()],
-            ts: samples.iter().map(|(ts, _)| START_MS + ts).collect(),
-            values: samples.iter().map(|(_, value)| *value).collect(),
-        };
+        let head = self.engine.head();
+        let series = head.series(&labels(series));
+        let mut columns = SampleColumns::with_capacity(&head, samples.len());
+        samples
+            .iter()
+            .for_each(|(ts, value)| columns.push(series, START_MS + ts, *value));
         self.engine.append_blocking(columns).unwrap();
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use barograph_engine::inspect::{
-    Inspection, LogFigures, ManifestFigures, ParquetFigures, SamplesFigures, SeriesFigures,
+    IndexFigures, Inspection, LogFigures, ManifestFigures, ParquetFigures, SamplesFigures, SeriesFigures,
 };
 
 use super::table::table;
@@ -18,6 +18,7 @@ pub(super) fn text(file: &Path, inspection: &Inspection, left_out: usize) -> Str
             columns(figures),
         ],
         Inspection::Log(figures) => log(figures),
+        Inspection::Index(figures) => index(figures),
         Inspection::Checkpoint(c) => vec![format!(
             "a checkpoint of {} bytes: a state of {} bytes before record {}",
             c.bytes, c.state_bytes, c.next_seq
@@ -176,6 +177,21 @@ fn series(figures: &SeriesFigures) -> Vec<String> {
         table(&["label", "series", "values", "bytes of text"], &labels),
         String::new(),
         table(&["metric", "series", "samples"], &metrics),
+    ]
+}
+
+fn index(figures: &IndexFigures) -> Vec<String> {
+    let sections: Vec<Vec<String>> = figures
+        .sections
+        .iter()
+        .map(|(name, bytes)| vec![(*name).to_owned(), bytes.to_string()])
+        .collect();
+    vec![
+        format!(
+            "the index of a segment: {} series with {} samples in {} groups, {} pairs of a label and a value, {:.1} bytes a series",
+            figures.series, figures.rows, figures.groups, figures.label_pairs, figures.bytes_per_series
+        ),
+        table(&["section", "bytes"], &sections),
     ]
 }
 
