@@ -9,6 +9,7 @@
 
 mod alerting;
 mod cli;
+mod damage;
 mod durability;
 mod lifecycle;
 mod program;

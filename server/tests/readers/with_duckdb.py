@@ -11,10 +11,9 @@ import duckdb
 
 QUERY = """
 WITH numbered AS (
-    SELECT file_name, max(CASE WHEN key = 'barograph.sequence' THEN CAST(decode(value) AS UBIGINT) END) AS sequence
+    SELECT file_name, CAST(decode(value) AS UBIGINT) AS sequence
     FROM parquet_kv_metadata('{folder}/*.samples.parquet')
     WHERE decode(key) = 'barograph.sequence'
-    GROUP BY file_name
 ),
 versions AS (
     SELECT series_id, ts, coalesce(vf, vm / pow(10, ve)) AS value,
