@@ -39,8 +39,7 @@ pub(crate) fn recover(
     let mut version = match loaded.version {
         Some(version) => version,
         None => {
-            let drawn = || RandomState::new().hash_one(());
-            let version = Version::new(options.store_key.unwrap_or_else(drawn));
+            let version = Version::new(options.store_key.unwrap_or_else(draw_store_key));
             // From now on segments without a manifest mean that it was lost.
             store.save(&version)?;
             version
@@ -58,6 +57,11 @@ pub(crate) fn recover(
     }
     replay(&shared, recovery)?;
     Ok(shared)
+}
+
+/// A number that no other store has: from the operating system's randomness, by way of the standard hasher.
+pub(crate) fn draw_store_key() -> u64 {
+    RandomState::new().hash_one(())
 }
 
 /// Removes segment files that the manifest does not name: leftovers of a flush or a retention that was cut short.

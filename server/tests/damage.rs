@@ -206,3 +206,28 @@ async fn a_damaged_segment_costs_itself_and_nothing_else() {
     let (code, stdout, _) = check(&dir, &[]);
     assert_eq!(code, Some(0), "{stdout}");
 }
+
+#[tokio::test]
+async fn a_lost_manifest_stops_the_start_and_is_made_again_when_asked() {
+    let root = tempfile::tempdir().unwrap();
+    let (mut barograph, samples, start) = store(root.path()).await;
+    let dir = barograph.data_dir.clone();
+    damage(&dir.join("MANIFEST"));
+    std::fs::remove_file(dir.join("MANIFEST.copy")).unwrap();
+    let (code, _, stderr) = self::barograph(&["sql", "SELECT 1", "--data-dir", dir.to_str().unwrap()]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("barograph check store --repair"), "{stderr}");
+    assert!(
+        !files(&dir.join("segments"), ".samples.parquet").is_empty(),
+        "no segment is removed"
+    );
+    let (code, stdout, stderr) = check(&dir, &["--repair"]);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    assert!(
+        stderr.contains("barograph: write a new MANIFEST with these"),
+        "{stderr}"
+    );
+    barograph.start().await;
+    assert_eq!(barograph.samples(start, now_ms()).await, samples);
+    assert!(barograph.terminate().success());
+}

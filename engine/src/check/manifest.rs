@@ -107,6 +107,9 @@ fn rules(version: &Version, findings: &mut FileFindings) {
                 segment.sequence, version.next_sequence
             ));
         }
+        if segment.store_key != version.store_key {
+            wrong("it is of another store".to_owned());
+        }
         if segment.ts_min > segment.ts_max {
             wrong(format!("instants {} to {}", segment.ts_min, segment.ts_max));
         }

@@ -5,7 +5,7 @@
 //! of each thing that is wrong where it is and what to do.
 //!
 //! Invariants:
-//! - nothing is written but the `LOCK` file, and not even that when the caller says that the directory is a copy
+//! - a check writes nothing but the `LOCK` file, and not even that when the caller says that the directory is a copy
 //!   that nobody changes;
 //! - damage never ends the check: what is behind it is looked at as far as it can be;
 //! - memory is bounded whatever the size of the store: a batch of rows for each thread, a number for each series
@@ -16,6 +16,7 @@ mod journal;
 mod leftovers;
 mod log;
 mod manifest;
+mod repair;
 mod report;
 mod segment;
 mod segments;
@@ -23,6 +24,7 @@ mod store;
 
 pub use finding::{Finding, Severity};
 pub use journal::read_journal;
+pub use repair::{RepairPlan, plan_repair};
 pub use report::{CheckReport, CheckedFigures};
 pub use store::{CheckOptions, check_store};
 

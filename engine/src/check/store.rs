@@ -92,7 +92,7 @@ pub fn check_store(vfs: &Arc<dyn Vfs>, options: &CheckOptions<'_>) -> Result<Che
 }
 
 /// Takes the data directory for this process.
-fn lock(vfs: &Arc<dyn Vfs>) -> Result<Box<dyn Send + Sync + Debug>> {
+pub(super) fn lock(vfs: &Arc<dyn Vfs>) -> Result<Box<dyn Send + Sync + Debug>> {
     vfs.lock().map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => EngineError::locked(vfs.root(), &error),
         _ => EngineError::io("lock", vfs.root())(error),

@@ -218,3 +218,105 @@ fn a_store_in_use_and_a_folder_without_one_are_refused() {
     assert!(matches!(error, EngineError::NotAStore { .. }), "{error}");
     assert!(empty.list("").unwrap().is_empty());
 }
+
+/// Everything that can be read.
+fn view(vfs: &SimVfs) -> std::collections::BTreeMap<(String, i64), u64> {
+    let snapshot = open(vfs).snapshot();
+    let set = snapshot.select(&[], barograph_model::TimeRange::ALL).unwrap();
+    let mut view = std::collections::BTreeMap::new();
+    for mut partition in snapshot
+        .scan(&set, barograph_model::TimeRange::ALL)
+        .into_partitions()
+    {
+        let mut block = crate::SampleBlock::default();
+        while partition.next_block(&mut block).unwrap() {
+            let mut row = 0;
+            for run in &block.runs {
+                let labels = set.labels(run.series).unwrap().to_string();
+                for row in row..run.end {
+                    view.insert((labels.clone(), block.ts[row]), block.values[row].to_bits());
+                }
+                row = run.end;
+            }
+        }
+    }
+    view
+}
+
+#[test]
+fn a_lost_manifest_is_made_again_from_the_folder() {
+    for lost in [
+        &["MANIFEST", "MANIFEST.copy"][..],
+        &["MANIFEST", "MANIFEST.copy", "index"],
+    ] {
+        let vfs = store(1);
+        let shared: Arc<dyn Vfs> = Arc::new(vfs.clone());
+        assert!(
+            plan_repair(&shared).unwrap().is_none(),
+            "a sound store needs none"
+        );
+        let before = view(&vfs);
+        vfs.flip_bit("MANIFEST", 300);
+        vfs.remove("MANIFEST.copy").unwrap();
+        if lost.contains(&"index") {
+            let files = vfs.files();
+            let (index, _) = files.iter().find(|(path, _)| path.ends_with(".index")).unwrap();
+            vfs.flip_bit(index, 700);
+        }
+        let plan = plan_repair(&shared).unwrap().unwrap();
+        let told = plan.to_string();
+        assert!(
+            told.contains("with these 2 segments") && !told.contains("quarantine"),
+            "{told}"
+        );
+        assert_eq!(
+            told.contains("no checksum vouches"),
+            lost.contains(&"index"),
+            "{told}"
+        );
+        plan.carry_out(&shared).unwrap();
+        assert_eq!(view(&vfs), before);
+        assert!(plan_repair(&shared).unwrap().is_none());
+        let report = check(&vfs);
+        assert!(!report.is_damaged(), "{}", self::told(&report));
+        // New samples of the same series go on under the same ids, and no name is used twice.
+        let engine = open(&vfs);
+        append(&engine, 3000);
+        engine.flush().unwrap();
+        drop(engine);
+        assert_eq!(view(&vfs).len(), before.len() + 200);
+        assert!(!check(&vfs).is_damaged());
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_set_aside_by_a_repair() {
+    let vfs = store(1);
+    let shared: Arc<dyn Vfs> = Arc::new(vfs.clone());
+    let before = view(&vfs);
+    for path in ["MANIFEST", "MANIFEST.copy"] {
+        vfs.remove(path).unwrap();
+    }
+    let files = vfs.files();
+    let (samples, _) = files.iter().find(|(path, _)| path.contains(".samples.")).unwrap();
+    vfs.flip_bit(samples, 4000);
+    vfs.create("segments/5-00000077.samples.parquet").unwrap();
+    let plan = plan_repair(&shared).unwrap().unwrap();
+    let told = plan.to_string();
+    for expected in [
+        "with these 1 segments",
+        "bytes with CRC-32C",
+        "segments/5-00000077: it has no series file",
+    ] {
+        assert!(told.contains(expected), "{expected} in {told}");
+    }
+    plan.carry_out(&shared).unwrap();
+    let after = view(&vfs);
+    assert!(after.len() < before.len() && after.iter().all(|(key, bits)| before.get(key) == Some(bits)));
+    assert_eq!(
+        vfs.list("quarantine").unwrap().len(),
+        4,
+        "{:?}",
+        vfs.list("quarantine")
+    );
+}

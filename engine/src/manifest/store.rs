@@ -36,6 +36,14 @@ pub(crate) struct Loaded {
     pub(crate) damaged: Vec<(String, String)>,
 }
 
+/// What the two files hold.
+pub(crate) struct Peeked {
+    version: Option<Version>,
+    /// the one that is damaged, and how
+    bad: Option<(&'static str, String)>,
+    are_same: bool,
+}
+
 impl ManifestStore {
     pub(crate) fn new(vfs: Arc<dyn Vfs>) -> Self {
         Self { vfs }
@@ -51,22 +59,42 @@ impl ManifestStore {
         // A process that was killed between the renaming and the sync has left a state that the disk may still forget,
         // and files that only the one before it names are about to be removed.
         self.vfs.sync_dir("").map_err(EngineError::io("sync", "."))?;
-        let (main, copy) = (self.read(PATH), self.read(COPY_PATH));
-        let (version, bad) = match (main, copy) {
-            (Ok(Some(version)), Ok(Some(copy))) if copy == version => {
-                return Ok(Loaded {
-                    version: Some(version),
-                    damaged: Vec::new(),
-                });
+        let Peeked {
+            version,
+            bad,
+            are_same,
+        } = self.peek()?;
+        let mut damaged = Vec::new();
+        if let Some((path, what)) = bad {
+            damaged.push((path.to_owned(), self.quarantine(path, &what)));
+        }
+        if let Some(version) = &version
+            && !are_same
+        {
+            self.save(version)?;
+        }
+        Ok(Loaded { version, damaged })
+    }
+
+    /// The state on disk, without changing anything.
+    ///
+    /// # Errors
+    /// Those of [`ManifestStore::load`].
+    pub(crate) fn peek(&self) -> Result<Peeked> {
+        let (version, bad, are_same) = match (self.read(PATH), self.read(COPY_PATH)) {
+            (Ok(Some(version)), Ok(copy)) => {
+                let are_same = copy.as_ref() == Some(&version);
+                (Some(version), None, are_same)
             }
-            (Ok(Some(version)), Ok(_)) => (version, None),
             (Ok(Some(version)), Err(error @ EngineError::Corrupt { .. })) => {
-                (version, Some((COPY_PATH, error.to_string())))
+                (Some(version), Some((COPY_PATH, error.to_string())), false)
             }
             (Err(error @ EngineError::Corrupt { .. }), Ok(Some(version))) => {
-                (version, Some((PATH, error.to_string())))
+                (Some(version), Some((PATH, error.to_string())), false)
             }
-            (Ok(None), Ok(Some(version))) => (version, Some((PATH, "it was missing".to_owned()))),
+            (Ok(None), Ok(Some(version))) => {
+                (Some(version), Some((PATH, "it was missing".to_owned())), false)
+            }
             (Ok(None), Ok(None)) => {
                 let segments = self
                     .vfs
@@ -77,10 +105,7 @@ impl ManifestStore {
                         "no such file while there are segments; {REMEDY}"
                     )));
                 }
-                return Ok(Loaded {
-                    version: None,
-                    damaged: Vec::new(),
-                });
+                (None, None, true)
             }
             (
                 Err(EngineError::Corrupt { expected, found, .. }),
@@ -96,14 +121,10 @@ impl ManifestStore {
             }
             (Err(error), _) | (_, Err(error)) => return Err(error),
         };
-        let mut damaged = Vec::new();
-        if let Some((path, what)) = bad {
-            damaged.push((path.to_owned(), self.quarantine(path, &what)));
-        }
-        self.save(&version)?;
-        Ok(Loaded {
-            version: Some(version),
-            damaged,
+        Ok(Peeked {
+            version,
+            bad,
+            are_same,
         })
     }
 

@@ -12,6 +12,8 @@ pub(crate) struct SegmentMeta {
     pub(crate) window: i64,
     /// Counts up with every segment: of two segments with the same instant of a series, the higher is newer.
     pub(crate) sequence: u64,
+    /// Keys the ids of its series, as in the manifest.
+    pub(crate) store_key: u64,
     /// Rows in the samples file.
     pub(crate) rows: u64,
     /// Rows in the series file.

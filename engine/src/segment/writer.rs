@@ -36,12 +36,14 @@ impl SegmentWriter {
         name: String,
         window: i64,
         sequence: u64,
+        store_key: u64,
         row_group_rows: usize,
     ) -> Result<Self> {
         let meta = SegmentMeta {
             name,
             window,
             sequence,
+            store_key,
             rows: 0,
             series: 0,
             ts_min: i64::MAX,

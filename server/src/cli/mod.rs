@@ -175,6 +175,7 @@ mod tests {
             "check config f",
             "check rules f g",
             "check store --data-dir d",
+            "check store --data-dir d --repair",
             "check store --data-dir d --format json --shared --jobs 2",
             "inspect f --format json --top 5",
         ] {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::thread;
 
 use barograph_engine::EngineError;
-use barograph_engine::check::{CheckOptions, CheckReport, Finding, Severity, check_store, read_journal};
+use barograph_engine::check::{
+    CheckOptions, CheckReport, Finding, Severity, check_store, plan_repair, read_journal,
+};
 use barograph_engine::vfs::{DiskVfs, Vfs};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -27,6 +29,9 @@ pub struct StoreArgs {
     /// Read without taking the directory's lock: for a copy that nobody changes, or that cannot be written to
     #[arg(long)]
     pub shared: bool,
+    /// Make a lost manifest again from the segments, after saying what will be done; then check
+    #[arg(long, conflicts_with = "shared")]
+    pub repair: bool,
     /// Segments that are looked at at the same time; as many as there are processors when it is not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: Option<u16>,
@@ -88,6 +93,9 @@ pub fn run(args: &StoreArgs) -> Result<(), StoreFailure> {
         return Err(unusable(io::Error::from(io::ErrorKind::NotADirectory)));
     }
     let vfs: Arc<dyn Vfs> = Arc::new(DiskVfs::open(&args.data_dir).map_err(unusable)?);
+    if args.repair {
+        repair(&vfs)?;
+    }
     let bar = bar();
     let options = CheckOptions {
         threads: args.jobs.map_or_else(
@@ -118,6 +126,19 @@ pub fn run(args: &StoreArgs) -> Result<(), StoreFailure> {
             path: args.data_dir.clone(),
             damages: report.count(Severity::Damage),
         });
+    }
+    Ok(())
+}
+
+/// Makes a lost manifest again. What will be done is told on stderr, so that stdout has the report alone.
+fn repair(vfs: &Arc<dyn Vfs>) -> Result<(), StoreFailure> {
+    match plan_repair(vfs)? {
+        None => super::super::say("the manifest can be read, so there is nothing to repair"),
+        Some(plan) => {
+            super::super::say(&plan.to_string());
+            plan.carry_out(vfs)?;
+            super::super::say("done");
+        }
     }
     Ok(())
 }
