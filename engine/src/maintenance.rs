@@ -7,14 +7,12 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use crate::engine::{Files, Shared};
+use crate::engine::Shared;
+use crate::files::{self, Files, SEGMENTS};
 use crate::memtable::{Memtable, Window};
 use crate::merge::Merge;
 use crate::segment::{Segment, SegmentMeta, SegmentWriter};
 use crate::{EngineError, Result, SeriesRef};
-
-/// The folder of segments.
-pub(crate) const SEGMENTS: &str = "segments";
 
 /// How long after a failed flush the next one waits.
 const RETRY_NS: u64 = 5_000_000_000;
@@ -78,10 +76,44 @@ pub(crate) fn write_frozen(shared: &Shared, files: &mut Files, floor: u64) -> Re
     if frozen.is_empty() {
         return Ok(());
     }
+    let mut begun = Vec::new();
+    let (written, opened) = match write_segments(shared, files, &frozen, &mut begun) {
+        Ok(done) => done,
+        Err(error) => {
+            // On a disk that is full they would keep it full.
+            files::remove(&shared.vfs, begun.iter().flat_map(SegmentMeta::paths));
+            return Err(error);
+        }
+    };
+    let mut version = files.version.clone();
+    version.wal_floor = floor;
+    version.next_series_id = shared.registry.next_id();
+    version.segments.extend_from_slice(&written);
+    files.save(&shared.vfs, version, &written)?;
+    install(shared, &frozen, opened);
+    let bytes = written.iter().map(SegmentMeta::bytes).sum();
+    shared.counters.flushed_bytes.fetch_add(bytes, Ordering::Relaxed);
+    shared.counters.flushes.fetch_add(1, Ordering::Relaxed);
+    shared.compaction_wake.notify();
+    Ok(())
+}
+
+/// Writes a segment for each window, makes files and names durable, and opens them. `begun` gets all that was begun,
+/// also when it fails.
+fn write_segments(
+    shared: &Shared,
+    files: &mut Files,
+    frozen: &[Arc<Memtable>],
+    begun: &mut Vec<SegmentMeta>,
+) -> Result<(Vec<SegmentMeta>, Vec<Arc<Segment>>)> {
     let mut written = Vec::new();
-    for memtable in &frozen {
+    for memtable in frozen {
         for (start, window) in memtable.windows() {
-            written.extend(write_window(shared, files, *start, window)?);
+            let sequence = files.next_sequence();
+            let name = format!("{SEGMENTS}/{start}-{sequence:08}");
+            let meta = SegmentMeta::begin(name, *start, sequence, shared.clock.now());
+            begun.push(meta.clone());
+            written.extend(write_window(shared, meta, window)?);
         }
     }
     shared
@@ -96,15 +128,7 @@ pub(crate) fn write_frozen(shared: &Shared, files: &mut Files, floor: u64) -> Re
             &shared.registry,
         )?));
     }
-    let mut version = files.version.clone();
-    version.wal_floor = floor;
-    version.next_series_id = shared.registry.next_id();
-    version.segments.extend(written);
-    files.store.save(&version)?;
-    files.version = version;
-    install(shared, &frozen, opened);
-    shared.counters.flushes.fetch_add(1, Ordering::Relaxed);
-    Ok(())
+    Ok((written, opened))
 }
 
 /// Drops what the manifest says is in segments. Not while the log is replayed: the floor then lies inside a
@@ -116,17 +140,7 @@ fn cut_log(shared: &Shared, files: &Files) -> Result<()> {
     Ok(())
 }
 
-fn write_window(
-    shared: &Shared,
-    files: &mut Files,
-    start: i64,
-    window: &Window,
-) -> Result<Option<SegmentMeta>> {
-    // The number is used up even when the segment fails: a name is never written twice, since an unfinished
-    // replacement of the manifest might already name it.
-    let sequence = files.version.next_sequence;
-    files.version.next_sequence += 1;
-    let name = format!("{SEGMENTS}/{start}-{sequence:08}");
+fn write_window(shared: &Shared, meta: SegmentMeta, window: &Window) -> Result<Option<SegmentMeta>> {
     let runs = window.sorted_runs();
     let mut present: Vec<SeriesRef> = runs.iter().flat_map(|run| run.series()).copied().collect();
     present.sort_unstable();
@@ -135,12 +149,13 @@ fn write_window(
     shared.registry.order(highest).sort(&mut present);
     let mut merge = Merge::open(&[], runs, &present)?;
     let rows = shared.options.row_group_rows;
-    let mut writer = SegmentWriter::create(&shared.vfs, name, start, sequence, rows)?;
+    let mut writer = SegmentWriter::create(&shared.vfs, meta, rows)?;
     for series in present {
-        let (ts, values) = merge.rows_of(series)?;
+        let id = shared.registry.id(series);
+        let (ts, values) = merge.rows_of(series, id)?;
         writer.push(
-            shared.registry.id(series),
-            shared.registry.labels(series),
+            id,
+            &shared.registry.labels(series),
             ts,
             values,
         )?;
@@ -161,21 +176,22 @@ fn install(shared: &Shared, frozen: &[Arc<Memtable>], opened: Vec<Arc<Segment>>)
     shared.counters.memory_rows.fetch_sub(rows, Ordering::Relaxed);
 }
 
-/// Drops segments that are wholly older than the retention: first from the manifest, then from sight, then from disk.
+/// Drops segments in which nothing may be kept any longer: first from the manifest, then from sight, then from disk.
 pub(crate) fn apply_retention(shared: &Shared) -> Result<usize> {
-    let Some(retention_ms) = shared.options.retention_ms else {
-        return Ok(0);
-    };
-    let oldest = shared.clock.now().saturating_add(-retention_ms).0;
+    let oldest = shared.retention.oldest_of_any(shared.clock.now()).0;
     let mut files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
     let mut version = files.version.clone();
     let dropped: Vec<SegmentMeta> = version.segments.extract_if(.., |s| s.ts_max < oldest).collect();
     if dropped.is_empty() {
         return Ok(0);
     }
+    let tombstones = {
+        let state = shared.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.tombstones.after(&dropped, &[])
+    };
     version.next_series_id = shared.registry.next_id();
-    files.store.save(&version)?;
-    files.version = version;
+    version.tombstones = tombstones.to_stored();
+    files.save(&shared.vfs, version, &[])?;
     {
         let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
         let kept = state
@@ -185,13 +201,9 @@ pub(crate) fn apply_retention(shared: &Shared) -> Result<usize> {
             .cloned()
             .collect();
         state.segments = Arc::new(kept);
+        state.tombstones = Arc::new(tombstones);
     }
-    for path in dropped.iter().flat_map(|s| [s.samples_path(), s.series_path()]) {
-        // Nobody names the file any more; if it stays now, the next start removes it.
-        if let Err(error) = shared.vfs.remove(&path) {
-            tracing::warn!(path, %error, "an expired segment could not be removed");
-        }
-    }
+    files::remove(&shared.vfs, dropped.iter().flat_map(SegmentMeta::paths));
     tracing::info!(
         segments = dropped.len(),
         "dropped segments older than the retention"

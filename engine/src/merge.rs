@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use barograph_model::SeriesId;
+
 use crate::memtable::Run;
 use crate::segment::{Segment, SegmentCursor};
+use crate::tombstone::Mask;
 use crate::{Result, SeriesRef};
 
 /// Sources of one window, oldest first. Gives the rows of one series after the other.
 pub(crate) struct Merge {
-    cursors: Vec<SegmentCursor>,
+    cursors: Vec<(SegmentCursor, Mask)>,
     runs: Vec<Arc<Run>>,
     ts: Vec<i64>,
     values: Vec<f64>,
@@ -18,10 +21,10 @@ pub(crate) struct Merge {
 
 impl Merge {
     /// Opens the segments, which are older than the runs, for `series` in storage order.
-    pub(crate) fn open(segments: &[Arc<Segment>], runs: Vec<Arc<Run>>, series: &[SeriesRef]) -> Result<Self> {
+    pub(crate) fn open(segments: &[(Arc<Segment>, Mask)], runs: Vec<Arc<Run>>, series: &[SeriesRef]) -> Result<Self> {
         let mut cursors = Vec::with_capacity(segments.len());
-        for segment in segments {
-            cursors.extend(SegmentCursor::open(segment, series)?);
+        for (segment, mask) in segments {
+            cursors.extend(SegmentCursor::open(segment, series)?.map(|cursor| (cursor, mask.clone())));
         }
         Ok(Self {
             cursors,
@@ -34,13 +37,14 @@ impl Merge {
 
     /// The rows of a series, ascending in time, each instant once with its newest value. Series must be asked for
     /// in the order that was given to [`Merge::open`].
-    pub(crate) fn rows_of(&mut self, series: SeriesRef) -> Result<(&[i64], &[f64])> {
+    pub(crate) fn rows_of(&mut self, series: SeriesRef, id: SeriesId) -> Result<(&[i64], &[f64])> {
         self.ts.clear();
         self.values.clear();
         self.starts.clear();
-        for cursor in &mut self.cursors {
+        for (cursor, mask) in &mut self.cursors {
             let start = self.ts.len();
             cursor.take(series, &mut self.ts, &mut self.values)?;
+            mask.filter(id, start, &mut self.ts, &mut self.values);
             if self.ts.len() > start {
                 self.starts.push(start);
             }

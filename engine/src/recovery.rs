@@ -7,12 +7,14 @@ use std::sync::{Arc, PoisonError};
 
 use barograph_model::{Clock, SeriesId};
 
-use crate::engine::{Files, Shared};
+use crate::engine::Shared;
+use crate::files::{Files, SEGMENTS};
 use crate::index::Registry;
 use crate::log::Log;
-use crate::maintenance::{self, SEGMENTS};
+use crate::maintenance;
 use crate::manifest::{ManifestStore, Version};
-use crate::segment::Segment;
+use crate::segment::{Segment, SegmentMeta};
+use crate::tombstone::Tombstones;
 use crate::vfs::Vfs;
 use crate::wal::{Record, Recovery, SampleRecord, Wal};
 use crate::{EngineError, Options, Result, SampleColumns, SeriesRef};
@@ -41,7 +43,10 @@ pub(crate) fn recover(
     let (segments, damaged) = open_segments(&vfs, &mut version, &registry, &mut known)?;
     let (mut wal, recovery) = Wal::open(Arc::clone(&vfs), WAL, options.wal_file_bytes)?;
     wal.skip_to(version.wal_floor);
-    let files = Files { store, version };
+    let tombstones = Tombstones::load(&vfs, version.tombstones.clone(), &version.segments)?;
+    // Those that hide nothing any more are left out of the next manifest.
+    version.tombstones = tombstones.to_stored();
+    let files = Files::new(store, version);
     let shared = Shared::new(
         vfs,
         clock,
@@ -50,6 +55,7 @@ pub(crate) fn recover(
         files,
         Log::new(wal),
         segments,
+        tombstones,
         directory,
     );
     for (path, what) in damaged {
@@ -64,7 +70,7 @@ fn remove_orphans(vfs: &Arc<dyn Vfs>, version: &Version) -> Result<()> {
     let named: HashSet<String> = version
         .segments
         .iter()
-        .flat_map(|s| [s.samples_path(), s.series_path()])
+        .flat_map(SegmentMeta::paths)
         .collect();
     for file in vfs.list(SEGMENTS).map_err(EngineError::io("list", SEGMENTS))? {
         let path = format!("{SEGMENTS}/{file}");
@@ -96,7 +102,7 @@ fn open_segments(
                 kept.push(meta);
             }
             Err(error) => {
-                for path in [meta.samples_path(), meta.series_path()] {
+                for path in meta.paths() {
                     let aside = path.replacen(SEGMENTS, QUARANTINE, 1);
                     if let Err(error) = vfs.rename(&path, &aside) {
                         tracing::warn!(path, %error, "a damaged file could not be moved to quarantine");

@@ -8,7 +8,8 @@ use barograph_model::TimeRange;
 use crate::memtable::Window;
 use crate::merge::Merge;
 use crate::segment::Segment;
-use crate::{Result, SeriesRef};
+use crate::tombstone::Mask;
+use crate::{Result, SeriesRef, Snapshot};
 
 /// Rows of a block, about: a series is never cut, so a block may be longer.
 const BLOCK_ROWS: usize = 1 << 14;
@@ -97,10 +98,11 @@ impl Scan {
 
 /// A stretch of time of a scan: all its sources and the series that are wanted.
 pub struct ScanPartition {
+    pub(crate) snapshot: Snapshot,
     pub(crate) series: Arc<[SeriesRef]>,
     pub(crate) range: TimeRange,
-    /// oldest first
-    pub(crate) segments: Vec<Arc<Segment>>,
+    /// oldest first, with what is deleted in each
+    pub(crate) segments: Vec<(Arc<Segment>, Mask)>,
     /// oldest first, all newer than the segments
     pub(crate) windows: Vec<Window>,
     pub(crate) next_series: usize,
@@ -132,11 +134,17 @@ impl ScanPartition {
                     .insert(Merge::open(&self.segments, runs, &self.series)?)
             }
         };
+        let kept_of_all = self.snapshot.retention.oldest_of_all(self.snapshot.now);
         while self.next_series < self.series.len() && block.len() < BLOCK_ROWS {
             let series = self.series[self.next_series];
             self.next_series += 1;
-            let (ts, values) = merge.rows_of(series)?;
-            let from = ts.partition_point(|t| *t < self.range.start.0);
+            let (ts, values) = merge.rows_of(series, self.snapshot.series_id(series))?;
+            // Only where some series may be kept for less time than others.
+            let start = match self.range.start < kept_of_all {
+                true => self.range.start.max(self.snapshot.oldest_of(series)),
+                false => self.range.start,
+            };
+            let from = ts.partition_point(|t| *t < start.0);
             let to = ts.partition_point(|t| *t <= self.range.end.0);
             if from < to {
                 block.ts.extend_from_slice(&ts[from..to]);

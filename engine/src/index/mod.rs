@@ -7,7 +7,9 @@
 mod order;
 mod postings;
 mod registry;
+mod storage_key;
 
 pub(crate) use order::StorageOrder;
 pub(crate) use postings::Postings;
 pub(crate) use registry::Registry;
+pub(crate) use storage_key::StorageKey;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::segment::SegmentMeta;
+use crate::tombstone::Tombstone;
 
 /// What the manifest holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,10 +12,13 @@ pub(crate) struct Version {
     pub(crate) wal_floor: u64,
     /// No series below this id will be named again.
     pub(crate) next_series_id: i64,
-    /// The number of the next segment.
+    /// The number of the next segment or delete.
     pub(crate) next_sequence: u64,
     /// The segments, in the order in which they were written.
     pub(crate) segments: Vec<SegmentMeta>,
+    /// Deletes that some of the segments still need, oldest first.
+    #[serde(default)]
+    pub(crate) tombstones: Vec<Tombstone>,
 }
 
 impl Default for Version {
@@ -24,6 +28,7 @@ impl Default for Version {
             next_series_id: 1,
             next_sequence: 1,
             segments: Vec::new(),
+            tombstones: Vec::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Segments: the sealed files that hold all but the newest samples.
 //!
-//! A segment is two Parquet files for one two-hour window, both sorted by (metric, job, instance, series_id):
+//! A segment is two Parquet files for one two-hour window, or for a day at level 2, both sorted by (metric, job, instance, series_id):
 //!
 //! ```text
 //! <name>.samples.parquet   series_id INT64, ts TIMESTAMP(ms, UTC), vm INT64, ve INT32, vf DOUBLE?, flags INT32
@@ -18,9 +18,11 @@ mod reader;
 mod schema;
 mod sealed;
 mod series_file;
+mod stream;
 mod writer;
 
-pub(crate) use meta::SegmentMeta;
+pub(crate) use meta::{DAY_MS, SegmentMeta};
 pub(crate) use reader::SegmentCursor;
 pub(crate) use sealed::Segment;
+pub(crate) use stream::{SegmentStream, SeriesTable};
 pub(crate) use writer::SegmentWriter;

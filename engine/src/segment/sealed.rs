@@ -126,7 +126,7 @@ impl Segment {
     }
 }
 
-fn check(path: &str, found: u64, expected: u64, what: &str) -> Result<()> {
+pub(super) fn check(path: &str, found: u64, expected: u64, what: &str) -> Result<()> {
     if found == expected {
         return Ok(());
     }

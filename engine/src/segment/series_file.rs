@@ -112,7 +112,7 @@ pub(crate) fn read(path: &str, bytes: Bytes) -> Result<Vec<SeriesRow>> {
     Ok(rows)
 }
 
-fn read_batch(batch: &RecordBatch, rows: &mut Vec<SeriesRow>) -> std::result::Result<(), String> {
+pub(super) fn read_batch(batch: &RecordBatch, rows: &mut Vec<SeriesRow>) -> std::result::Result<(), String> {
     let column = |name: &str| {
         batch
             .column_by_name(name)
