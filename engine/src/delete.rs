@@ -54,7 +54,12 @@ pub(crate) fn delete(shared: &Shared, matchers: &[Matcher], range: TimeRange) ->
     let mut files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
     // What flushes and merges have written meanwhile. A write that was flushed while the delete was at work is hidden,
     // one that is still in memory is not: either may be, since neither came after the other.
-    for segment in files.version.segments.iter().filter(|meta| !seen.contains(meta.name.as_str())) {
+    for segment in files
+        .version
+        .segments
+        .iter()
+        .filter(|meta| !seen.contains(meta.name.as_str()))
+    {
         look_into(shared, &mut search, segment)?;
     }
     let sequence = files.next_sequence();
@@ -74,7 +79,10 @@ pub(crate) fn delete(shared: &Shared, matchers: &[Matcher], range: TimeRange) ->
         Arc::clone(&state.tombstones)
     };
     if before.len() >= WAITING_MAX {
-        let what = format!("{} deletes wait to be carried out by merges, the limit is {WAITING_MAX}", before.len());
+        let what = format!(
+            "{} deletes wait to be carried out by merges, the limit is {WAITING_MAX}",
+            before.len()
+        );
         return Err(EngineError::Overloaded { what });
     }
     let tombstones = before.with(added);

@@ -153,12 +153,7 @@ fn write_window(shared: &Shared, meta: SegmentMeta, window: &Window) -> Result<O
     for series in present {
         let id = shared.registry.id(series);
         let (ts, values) = merge.rows_of(series, id)?;
-        writer.push(
-            id,
-            &shared.registry.labels(series),
-            ts,
-            values,
-        )?;
+        writer.push(id, &shared.registry.labels(series), ts, values)?;
     }
     writer.finish()
 }

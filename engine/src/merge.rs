@@ -21,7 +21,11 @@ pub(crate) struct Merge {
 
 impl Merge {
     /// Opens the segments, which are older than the runs, for `series` in storage order.
-    pub(crate) fn open(segments: &[(Arc<Segment>, Mask)], runs: Vec<Arc<Run>>, series: &[SeriesRef]) -> Result<Self> {
+    pub(crate) fn open(
+        segments: &[(Arc<Segment>, Mask)],
+        runs: Vec<Arc<Run>>,
+        series: &[SeriesRef],
+    ) -> Result<Self> {
         let mut cursors = Vec::with_capacity(segments.len());
         for (segment, mask) in segments {
             cursors.extend(SegmentCursor::open(segment, series)?.map(|cursor| (cursor, mask.clone())));

@@ -67,11 +67,7 @@ pub(crate) fn recover(
 
 /// Removes segment files that the manifest does not name: leftovers of a flush or a retention that was cut short.
 fn remove_orphans(vfs: &Arc<dyn Vfs>, version: &Version) -> Result<()> {
-    let named: HashSet<String> = version
-        .segments
-        .iter()
-        .flat_map(SegmentMeta::paths)
-        .collect();
+    let named: HashSet<String> = version.segments.iter().flat_map(SegmentMeta::paths).collect();
     for file in vfs.list(SEGMENTS).map_err(EngineError::io("list", SEGMENTS))? {
         let path = format!("{SEGMENTS}/{file}");
         if !named.contains(&path) {

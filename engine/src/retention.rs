@@ -46,7 +46,10 @@ impl Retention {
 
     /// The first instant that is kept of a class.
     pub(crate) fn oldest_of_class(&self, class: usize, now: TimestampMs) -> TimestampMs {
-        oldest(self.rules.get(class).map_or(self.default_ms, |rule| rule.keep_ms), now)
+        oldest(
+            self.rules.get(class).map_or(self.default_ms, |rule| rule.keep_ms),
+            now,
+        )
     }
 
     /// The first instant that is kept of a series.

@@ -155,7 +155,10 @@ fn together(mut sources: Vec<Sources>) -> Vec<Sources> {
     sources.sort_by_key(|s| s.stretch.start);
     let mut joined: Vec<Sources> = Vec::new();
     for next in sources {
-        match joined.last_mut().filter(|last| last.stretch.overlaps(&next.stretch)) {
+        match joined
+            .last_mut()
+            .filter(|last| last.stretch.overlaps(&next.stretch))
+        {
             Some(last) => {
                 last.stretch.end = last.stretch.end.max(next.stretch.end);
                 last.segments.extend(next.segments);

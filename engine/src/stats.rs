@@ -176,10 +176,7 @@ impl EngineStats {
             wal_bytes: counters.wal_bytes.load(Ordering::Relaxed),
             segments: segments.len(),
             segment_rows: segments.iter().map(|s| s.meta.rows).sum(),
-            segment_bytes: segments
-                .iter()
-                .map(|s| s.meta.bytes())
-                .sum(),
+            segment_bytes: segments.iter().map(|s| s.meta.bytes()).sum(),
             segment_memory_bytes: segments.iter().map(|s| s.memory_bytes()).sum(),
             poisoned: counters.poison(),
             damages: counters

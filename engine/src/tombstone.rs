@@ -193,10 +193,7 @@ impl Search {
             ids: found.ids.into_iter().collect(),
             segments: found.segments.into_keys().collect(),
         });
-        active
-            .filter(|a| !a.segments.is_empty())
-            .map(Arc::new)
-            .collect()
+        active.filter(|a| !a.segments.is_empty()).map(Arc::new).collect()
     }
 }
 
@@ -222,12 +219,7 @@ impl Tombstones {
         })
     }
 
-    /// Whether nothing is hidden anywhere.
-    #[must_use]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.active.is_empty()
-    }
-
+    /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.active.len()
     }

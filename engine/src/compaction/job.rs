@@ -98,7 +98,10 @@ fn start(shared: &Shared, survey: &mut Survey) -> Option<Started> {
 }
 
 fn budget(shared: &Shared) -> Budget {
-    Budget::of(shared.options.compaction_memory_bytes, shared.options.row_group_rows)
+    Budget::of(
+        shared.options.compaction_memory_bytes,
+        shared.options.row_group_rows,
+    )
 }
 
 /// Notes which input an error names as damaged, so that it is not tried again and again.
@@ -107,7 +110,10 @@ fn set_aside(shared: &Shared, survey: &mut Survey, inputs: &[SegmentMeta], error
         EngineError::Corrupt { path, .. } | EngineError::Parquet { path, .. } => path,
         _ => return,
     };
-    for input in inputs.iter().filter(|input| input.paths().iter().any(|p| Path::new(p) == path)) {
+    for input in inputs
+        .iter()
+        .filter(|input| input.paths().iter().any(|p| Path::new(p) == path))
+    {
         survey.set_damaged(input);
         let what = format!("{error}; it is not merged, and the next start sets it aside");
         shared.counters.damaged(&input.name, what);
@@ -126,8 +132,17 @@ fn run(shared: &Shared, started: &Started) -> Result<Compaction> {
     begin.level = *level;
     begin.sequence = inputs.iter().map(|meta| meta.sequence).max().unwrap_or(0);
     begin.purged = started.sequence;
-    begin.flushed_ms = inputs.iter().map(|meta| meta.flushed_ms).min().unwrap_or(begin.flushed_ms);
-    let mut output = Output::new(&shared.vfs, begin, budget(shared), shared.options.segment_rows_max);
+    begin.flushed_ms = inputs
+        .iter()
+        .map(|meta| meta.flushed_ms)
+        .min()
+        .unwrap_or(begin.flushed_ms);
+    let mut output = Output::new(
+        &shared.vfs,
+        begin,
+        budget(shared),
+        shared.options.segment_rows_max,
+    );
     let written = write(shared, started, &mut output);
     let (outputs, opened) = match written {
         Ok(written) => written,
@@ -171,10 +186,17 @@ fn write(
     let oldest = |labels: &_| shared.retention.oldest_of(labels, now).0;
     merge(sources, &oldest, output, &|| is_stopping(shared))?;
     let outputs = output.finish()?;
-    shared.vfs.sync_dir(SEGMENTS).map_err(EngineError::io("sync", SEGMENTS))?;
+    shared
+        .vfs
+        .sync_dir(SEGMENTS)
+        .map_err(EngineError::io("sync", SEGMENTS))?;
     let mut opened = Vec::with_capacity(outputs.len());
     for meta in &outputs {
-        opened.push(Arc::new(Segment::open(&shared.vfs, meta.clone(), &shared.registry)?));
+        opened.push(Arc::new(Segment::open(
+            &shared.vfs,
+            meta.clone(),
+            &shared.registry,
+        )?));
     }
     Ok((outputs, opened))
 }

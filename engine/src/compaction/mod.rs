@@ -18,7 +18,10 @@ mod rows;
 mod survey;
 mod worker;
 
-pub(crate) use job::compact_once;
 pub use job::Compaction;
+pub(crate) use job::compact_once;
 pub(crate) use survey::Survey;
 pub(crate) use worker::compaction_loop;
+
+#[cfg(test)]
+mod tests;

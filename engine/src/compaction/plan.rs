@@ -108,9 +108,14 @@ struct Day<'a> {
 pub(crate) fn next_job(segments: &[Surveyed], now: TimestampMs, inputs_max: usize) -> Option<Job> {
     let now = now.0;
     let days = by_day(segments);
-    let sound = || days.iter().filter(|(_, day)| !day.is_damaged).map(|(start, day)| (*start, day));
-    let waits_for_day =
-        |start: i64, day: &Day<'_>| is_day_over(start, now) && day.merged.is_empty() && day.len() <= inputs_max;
+    let sound = || {
+        days.iter()
+            .filter(|(_, day)| !day.is_damaged)
+            .map(|(start, day)| (*start, day))
+    };
+    let waits_for_day = |start: i64, day: &Day<'_>| {
+        is_day_over(start, now) && day.merged.is_empty() && day.len() <= inputs_max
+    };
     let open = || sound().filter(|(start, day)| !waits_for_day(*start, day));
     let windows = || open().flat_map(|(_, day)| day.windows.iter());
 
@@ -151,7 +156,10 @@ pub(crate) fn next_job(segments: &[Surveyed], now: TimestampMs, inputs_max: usiz
     if let Some(found) = alone.clone().find(expired) {
         return Some(rewrite(found, Reason::Expired));
     }
-    let deleted = |s: &&Surveyed| s.delete_asked_ms.is_some_and(|asked| now.saturating_sub(asked) >= DELETE_WAIT_MS);
+    let deleted = |s: &&Surveyed| {
+        s.delete_asked_ms
+            .is_some_and(|asked| now.saturating_sub(asked) >= DELETE_WAIT_MS)
+    };
     alone.find(deleted).map(|found| rewrite(found, Reason::Deleted))
 }
 

@@ -9,7 +9,12 @@ const DAY: i64 = 1_699_920_000_000;
 /// A segment of `rows` rows in the window that begins `hour` hours after [`DAY`].
 fn segment(hour: i64, sequence: u64, level: u8, rows: u64) -> Surveyed {
     let window = DAY + hour * HOUR_MS;
-    let mut meta = SegmentMeta::begin(format!("h{hour}-{sequence}"), window, sequence, TimestampMs(window + 2 * HOUR_MS));
+    let mut meta = SegmentMeta::begin(
+        format!("h{hour}-{sequence}"),
+        window,
+        sequence,
+        TimestampMs(window + 2 * HOUR_MS),
+    );
     meta.level = level;
     meta.rows = rows;
     Surveyed {
@@ -81,7 +86,9 @@ fn late_samples_wait_until_they_are_many_or_old() {
 
 #[test]
 fn a_day_that_has_ended_becomes_one_from_whatever_level() {
-    let mut segments: Vec<_> = (0..12).map(|i| segment(i * 2, 20 - i as u64, (i % 2) as u8, 50)).collect();
+    let mut segments: Vec<_> = (0..12)
+        .map(|i| segment(i * 2, 20 - i as u64, (i % 2) as u8, 50))
+        .collect();
     segments.push(segment(22, 21, 0, 5));
     let all = "h22-9 h20-10 h18-11 h16-12 h14-13 h12-14 h10-15 h8-16 h6-17 h4-18 h2-19 h0-20 h22-21";
     assert_eq!(plan(&segments, 25), format!("Day 2: {all}"), "oldest first");
@@ -108,8 +115,14 @@ fn more_files_than_can_be_read_at_once_become_fewer_first() {
     // Of sizes that no rule would merge while the day goes on.
     let mut segments: Vec<_> = (0..10).map(|i| segment(0, i + 1, 0, 1 << (12 - i))).collect();
     segments.extend((0..10).map(|i| segment(2, i + 11, 0, 1 << (12 - i))));
-    assert_eq!(plan_with(&segments, 25, 8), "Window 0: h2-13 h2-14 h2-15 h2-16 h2-17 h2-18 h2-19 h2-20");
-    assert_eq!(plan_with(&segments, 4, 8), "Window 0: h0-3 h0-4 h0-5 h0-6 h0-7 h0-8 h0-9 h0-10");
+    assert_eq!(
+        plan_with(&segments, 25, 8),
+        "Window 0: h2-13 h2-14 h2-15 h2-16 h2-17 h2-18 h2-19 h2-20"
+    );
+    assert_eq!(
+        plan_with(&segments, 4, 8),
+        "Window 0: h0-3 h0-4 h0-5 h0-6 h0-7 h0-8 h0-9 h0-10"
+    );
     assert!(plan_with(&segments, 25, 20).starts_with("Day 2: h0-1 h0-2"));
 }
 
@@ -136,7 +149,11 @@ fn what_expired_goes_when_it_is_a_large_part() {
     segments[1].expired_rows = 99;
     assert_eq!(plan(&segments, 100), "");
     segments[1].expired_rows = 100;
-    assert_eq!(plan(&segments, 100), "Expired 2: h0-2", "alone, although it has a sister");
+    assert_eq!(
+        plan(&segments, 100),
+        "Expired 2: h0-2",
+        "alone, although it has a sister"
+    );
 }
 
 #[test]
@@ -180,7 +197,10 @@ fn amplification(flushes: u64) -> (f64, usize) {
     }
     written += merge(&mut segments, 3);
     written += merge(&mut segments, 25);
-    assert_eq!((segments.len(), segments[0].meta.level, segments[0].meta.rows), (1, 2, flushes * 1000));
+    assert_eq!(
+        (segments.len(), segments[0].meta.level, segments[0].meta.rows),
+        (1, 2, flushes * 1000)
+    );
     (written as f64 / (flushes * 1000) as f64, files_max)
 }
 
@@ -197,6 +217,9 @@ fn a_row_is_written_again_only_as_often_as_the_logarithm_of_the_flushes() {
     for (flushes, times, files) in figures {
         let levels = (flushes as f64).log(4.0).ceil();
         assert!(times <= 2.0 + levels, "{flushes} flushes: {times}");
-        assert!(files <= 4 + 3 * levels as usize, "{flushes} flushes: {files} files");
+        assert!(
+            files <= 4 + 3 * levels as usize,
+            "{flushes} flushes: {files} files"
+        );
     }
 }
