@@ -5,24 +5,22 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, mpsc};
 use std::thread::JoinHandle;
 
-use barograph_model::{Clock, Labels, Matcher, SeriesId, TimeRange, TimestampMs};
+use barograph_model::{Clock, Matcher, TimeRange, TimestampMs};
 
 use crate::commit::{CommitQueue, Done, Pending};
 use crate::compaction::{self, Compaction, Survey};
 use crate::delete::{self, DeleteReport};
 use crate::files::Files;
-use crate::index::Registry;
+use crate::index::Head;
 use crate::log::Log;
 use crate::memtable::Memtable;
-use crate::retention::Retention;
+use crate::retention::{Kept, Retention};
 use crate::segment::Segment;
 use crate::stats::{Counters, EngineStats};
 use crate::tombstone::Tombstones;
 use crate::vfs::Vfs;
 use crate::wal::Frame;
-use crate::{
-    EngineError, Options, Result, SampleColumns, SeriesRef, Snapshot, maintenance, recovery, worker,
-};
+use crate::{EngineError, Options, Result, SampleColumns, Snapshot, maintenance, recovery, worker};
 
 /// An open store. All methods may be called from any thread.
 #[derive(Debug)]
@@ -37,7 +35,6 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) options: Options,
     pub(crate) retention: Arc<Retention>,
-    pub(crate) registry: Arc<Registry>,
     pub(crate) queue: CommitQueue,
     /// one merge at a time; holds what merges know of segments
     pub(crate) compacting: Mutex<Survey>,
@@ -123,27 +120,12 @@ impl Engine {
         Ok(Arc::new(engine))
     }
 
-    /// The key of a series in [`Engine::resolve`]: a hash of its labels as the sender wrote them. Keyed anew at each
-    /// start, so it means nothing outside this process.
+    /// The series that are written to now. Another one takes its place now and then, so it is asked for with each
+    /// batch; samples of series of an earlier head are stored all the same.
     #[must_use]
-    pub fn fingerprint(&self, raw: &[u8]) -> u128 {
-        self.shared.registry.fingerprint(raw)
-    }
-
-    /// Finds the series of many fingerprints with one lookup each. `define(i)` is called for those never seen and gives
-    /// their labels, or `None` to leave entry `i` out: it comes back as `None`.
-    pub fn resolve(
-        &self,
-        fingerprints: &[u128],
-        define: &mut dyn FnMut(usize) -> Option<Labels>,
-    ) -> Vec<Option<SeriesRef>> {
-        self.shared.registry.resolve(fingerprints, define)
-    }
-
-    /// The series of a label set, entered where it is new. For few series; edges use [`Engine::resolve`].
-    #[must_use]
-    pub fn series(&self, labels: &Labels) -> SeriesRef {
-        self.shared.registry.by_labels(labels)
+    pub fn head(&self) -> Head {
+        let state = self.shared.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.memtable.head().clone()
     }
 
     /// The instants that may be written now: not older than what is kept longest, not further ahead than the limit. A
@@ -201,15 +183,8 @@ impl Engine {
         let state = self.shared.state.read().unwrap_or_else(PoisonError::into_inner);
         let mut memtables = state.frozen.clone();
         memtables.push(Arc::new(state.memtable.clone()));
-        Snapshot {
-            registry: Arc::clone(&self.shared.registry),
-            series_len: self.shared.registry.len(),
-            segments: Arc::clone(&state.segments),
-            tombstones: Arc::clone(&state.tombstones),
-            retention: Arc::clone(&self.shared.retention),
-            now: self.shared.clock.now(),
-            memtables,
-        }
+        let kept = Kept::new(&self.shared.retention, self.shared.clock.now());
+        Snapshot::new(Arc::clone(&state.segments), Arc::clone(&state.tombstones), memtables, kept)
     }
 
     /// Writes all that is in memory to segments and cuts the log. Nothing happens where there is nothing.
@@ -226,7 +201,7 @@ impl Engine {
     /// taken before still see everything.
     ///
     /// # Errors
-    /// Those of [`Engine::flush`], [`EngineError::Corrupt`] when a segment's series cannot be read,
+    /// Those of [`Engine::flush`], [`EngineError::Corrupt`] when a segment's index cannot be read,
     /// [`EngineError::Overloaded`] when thousands of deletes wait for merges. Then nothing was deleted, unless the disk
     /// failed in the very last step: the delete may then come into force with the next start.
     pub fn delete(&self, matchers: &[Matcher], range: TimeRange) -> Result<DeleteReport> {
@@ -251,6 +226,15 @@ impl Engine {
     /// [`EngineError::Io`] when the disk says no; the segments then stay.
     pub fn apply_retention(&self) -> Result<usize> {
         maintenance::apply_retention(&self.shared)
+    }
+
+    /// Takes segments in which a reader has met damage out of the store, and moves their files to `quarantine/`; gives
+    /// how many. The store does so by itself every few seconds.
+    ///
+    /// # Errors
+    /// [`EngineError::Io`] when the disk says no; the segments then stay, and reading them fails.
+    pub fn set_aside_damaged(&self) -> Result<usize> {
+        maintenance::set_aside_damaged(&self.shared)
     }
 
     /// Figures about the store.
@@ -296,9 +280,7 @@ impl Engine {
             self.shared.wake.notify();
             return Err(EngineError::Overloaded { what });
         }
-        let mut ids: Vec<SeriesId> = Vec::with_capacity(columns.len());
-        self.shared.registry.ids_of(&columns.series, &mut ids);
-        Frame::samples(&ids, &columns.ts, &columns.values)
+        columns.frame()
     }
 }
 
@@ -313,7 +295,6 @@ impl Shared {
         vfs: Arc<dyn Vfs>,
         clock: Arc<dyn Clock>,
         options: Options,
-        registry: Registry,
         files: Files,
         log: Log,
         segments: Vec<Arc<Segment>>,
@@ -321,7 +302,7 @@ impl Shared {
         directory: Box<dyn Send + Sync + Debug>,
     ) -> Self {
         let state = State {
-            memtable: Memtable::default(),
+            memtable: Memtable::new(Head::new(files.version.store_key)),
             frozen: Vec::new(),
             segments: Arc::new(segments),
             tombstones: Arc::new(tombstones),
@@ -332,7 +313,6 @@ impl Shared {
             clock,
             options,
             retention: Arc::new(retention),
-            registry: Arc::new(registry),
             queue: CommitQueue::default(),
             compacting: Mutex::default(),
             files: Mutex::new(files),

@@ -16,6 +16,7 @@ mod options;
 mod retention;
 mod scan;
 mod series;
+mod series_set;
 mod snapshot;
 mod stats;
 
@@ -45,7 +46,9 @@ pub use error::{EngineError, Result};
 pub use options::Options;
 pub use retention::RetentionRule;
 pub use scan::{SampleBlock, Scan, ScanPartition, ScanStats, SeriesRun};
+pub use index::Head;
 pub use series::SeriesRef;
+pub use series_set::SeriesSet;
 pub use snapshot::Snapshot;
 pub use stats::{CompactionStats, Damage, EngineStats};
 

@@ -5,7 +5,9 @@
 //! three ways: a segment goes whole when nothing in it may be kept any longer, a merge leaves such rows out, and a
 //! segment with many of them is written anew without them.
 
-use barograph_model::{Labels, Matcher, TimestampMs, matches_all};
+use std::sync::Arc;
+
+use barograph_model::{Labels, Matcher, TimeRange, TimestampMs, matches_all};
 
 /// Keeps some series for another time than the default.
 #[derive(Debug, Clone)]
@@ -28,18 +30,18 @@ impl Retention {
         Self { default_ms, rules }
     }
 
-    /// Whether no series is kept for another time than the default.
-    pub(crate) fn is_uniform(&self) -> bool {
-        self.rules.is_empty()
+    /// The rules, in the order in which they count.
+    pub(crate) fn rules(&self) -> &[RetentionRule] {
+        &self.rules
     }
 
     /// How many classes of series there are: one for each rule, and the default.
-    pub(crate) fn classes(&self) -> usize {
+    fn classes(&self) -> usize {
         self.rules.len() + 1
     }
 
     /// The class of a series: the first rule it passes, or the last class, which is the default.
-    pub(crate) fn class_of(&self, labels: &Labels) -> usize {
+    fn class_of(&self, labels: &Labels) -> usize {
         let passes = |rule: &RetentionRule| matches_all(&rule.matchers, labels);
         self.rules.iter().position(passes).unwrap_or(self.rules.len())
     }
@@ -70,6 +72,35 @@ impl Retention {
     }
 }
 
+/// What is kept at one moment.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    retention: Arc<Retention>,
+    now: TimestampMs,
+}
+
+impl Kept {
+    pub(crate) fn new(retention: &Arc<Retention>, now: TimestampMs) -> Self {
+        Self { retention: Arc::clone(retention), now }
+    }
+
+    /// The part of a range that some series may have.
+    pub(crate) fn clip(&self, range: TimeRange) -> TimeRange {
+        let start = self.retention.oldest_of_any(self.now);
+        range.intersect(&TimeRange { start, end: TimestampMs::MAX })
+    }
+
+    /// Whether all of a range is kept of every series: then none has to be looked at.
+    pub(crate) fn is_whole(&self, range: TimeRange) -> bool {
+        range.start >= self.retention.oldest_of_all(self.now)
+    }
+
+    /// The first instant that is kept of a series.
+    pub(crate) fn oldest_of(&self, labels: &Labels) -> TimestampMs {
+        self.retention.oldest_of(labels, self.now)
+    }
+}
+
 fn oldest(keep_ms: Option<i64>, now: TimestampMs) -> TimestampMs {
     keep_ms.map_or(TimestampMs::MIN, |keep| now.saturating_add(keep.saturating_neg()))
 }
@@ -95,6 +126,5 @@ mod tests {
         assert_eq!(oldest("c"), TimestampMs(900));
         assert_eq!(retention.oldest_of_any(TimestampMs(1000)), TimestampMs::MIN);
         assert_eq!(retention.oldest_of_all(TimestampMs(1000)), TimestampMs(990));
-        assert!(!retention.is_uniform() && Retention::new(None, vec![]).is_uniform());
     }
 }

@@ -1,171 +1,206 @@
 //! One consistent view of the store: memory and files together, as they were at one moment.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
-use barograph_model::{Labels, Matcher, SeriesId, TimeRange, TimestampMs};
+use barograph_model::{METRIC_NAME, Matcher, TimeRange};
 
-use crate::index::Registry;
+use crate::index::Head;
 use crate::memtable::{Memtable, WINDOW_MS, Window};
-use crate::retention::Retention;
+use crate::retention::Kept;
 use crate::scan::{Scan, ScanPartition};
 use crate::segment::Segment;
 use crate::tombstone::{Mask, Tombstones};
-use crate::{ScanStats, SeriesRef};
+use crate::{Result, ScanStats, SeriesSet};
+
+/// Rows beyond which the series of one stretch of time are dealt out to several partitions.
+const PARTITION_ROWS: u64 = 4_000_000;
 
 /// A view of all that was acknowledged when it was taken. Cheap to take and to clone; later writes, flushes and
 /// retention do not change it. Segments stay readable while a snapshot holds them.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    pub(crate) registry: Arc<Registry>,
-    /// series known when the view was taken
-    pub(crate) series_len: usize,
     pub(crate) segments: Arc<Vec<Arc<Segment>>>,
     /// what is deleted in those segments
-    pub(crate) tombstones: Arc<Tombstones>,
-    pub(crate) retention: Arc<Retention>,
-    /// when the view was taken: samples whose time was up then are not in it
-    pub(crate) now: TimestampMs,
+    tombstones: Arc<Tombstones>,
+    /// what is kept at the moment of the view: samples whose time was up then are not in it
+    kept: Kept,
     /// oldest first: a memtable that is being flushed, then the one that takes writes
     pub(crate) memtables: Vec<Arc<Memtable>>,
+    /// the memtables' heads, each once, with the number of series that were known when the view was taken
+    heads: Vec<(Head, usize)>,
 }
 
-/// What a stretch of time has: windows and days that overlap, taken together.
-struct Sources {
-    stretch: TimeRange,
+/// What one stretch of time has.
+struct Stretch {
+    range: TimeRange,
     segments: Vec<(Arc<Segment>, Mask)>,
-    windows: Vec<Window>,
+    memory: Vec<(Arc<Memtable>, Vec<Window>)>,
+    rows: u64,
 }
 
 impl Snapshot {
-    /// Series known to this view; a [`SeriesRef`] of it is below this number.
-    #[must_use]
-    pub fn series_len(&self) -> usize {
-        self.series_len
+    pub(crate) fn new(
+        segments: Arc<Vec<Arc<Segment>>>,
+        tombstones: Arc<Tombstones>,
+        memtables: Vec<Arc<Memtable>>,
+        kept: Kept,
+    ) -> Self {
+        let mut heads: Vec<(Head, usize)> = Vec::new();
+        for head in memtables.iter().map(|memtable| memtable.head()) {
+            if !heads.iter().any(|(known, _)| known.is(head)) {
+                heads.push((head.clone(), head.len()));
+            }
+        }
+        Self {
+            segments,
+            tombstones,
+            kept,
+            memtables,
+            heads,
+        }
     }
 
     /// The series that pass every matcher, in storage order (metric, job, instance, series id). No matcher means all.
-    #[must_use]
-    pub fn select(&self, matchers: &[Matcher]) -> Vec<SeriesRef> {
-        self.registry.select(matchers, self.series_len)
+    ///
+    /// Of files, only those with samples in the closed range are asked; a series in memory is found whatever the range.
+    ///
+    /// # Errors
+    /// [`EngineError::Corrupt`](crate::EngineError) and others name the segment that could not be read.
+    pub fn select(&self, matchers: &[Matcher], range: TimeRange) -> Result<SeriesSet> {
+        let segments: Vec<_> = self.segments_in(range).cloned().collect();
+        SeriesSet::select(&self.heads, &segments, matchers)
     }
 
-    /// The labels of a series of this view.
-    #[must_use]
-    pub fn labels(&self, series: SeriesRef) -> Arc<Labels> {
-        self.registry.labels(series)
-    }
-
-    /// The stable id of a series of this view.
-    #[must_use]
-    pub fn series_id(&self, series: SeriesRef) -> SeriesId {
-        self.registry.id(series)
-    }
-
-    /// The names of all metrics, sorted.
-    #[must_use]
-    pub fn metric_names(&self) -> Vec<String> {
-        self.registry
-            .label_values(barograph_model::METRIC_NAME, &[], self.series_len)
+    /// The names of all metrics with samples in a range, sorted.
+    ///
+    /// # Errors
+    /// As [`Snapshot::select`].
+    pub fn metric_names(&self, range: TimeRange) -> Result<Vec<String>> {
+        self.label_values(METRIC_NAME, &[], range)
     }
 
     /// The names of the labels of series that pass every matcher, sorted, `__name__` among them.
-    #[must_use]
-    pub fn label_names(&self, matchers: &[Matcher]) -> Vec<String> {
-        self.registry.label_names(matchers, self.series_len)
+    ///
+    /// # Errors
+    /// As [`Snapshot::select`].
+    pub fn label_names(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<String>> {
+        let mut names = BTreeSet::new();
+        let mut enter = |name: &str| enter(&mut names, name);
+        self.heads.iter().for_each(|(head, len)| head.label_names(matchers, *len, &mut enter));
+        for segment in self.segments_in(range) {
+            segment.label_names(matchers, &mut enter)?;
+        }
+        Ok(names.into_iter().collect())
     }
 
     /// The values of a label among the series that pass every matcher, sorted.
-    #[must_use]
-    pub fn label_values(&self, name: &str, matchers: &[Matcher]) -> Vec<String> {
-        self.registry.label_values(name, matchers, self.series_len)
+    ///
+    /// # Errors
+    /// As [`Snapshot::select`].
+    pub fn label_values(&self, name: &str, matchers: &[Matcher], range: TimeRange) -> Result<Vec<String>> {
+        let mut values = BTreeSet::new();
+        let mut enter = |value: &str| enter(&mut values, value);
+        self.heads.iter().for_each(|(head, len)| head.label_values(name, matchers, *len, &mut enter));
+        for segment in self.segments_in(range) {
+            segment.label_values(name, matchers, &mut enter)?;
+        }
+        Ok(values.into_iter().collect())
     }
 
-    /// Plans to read some series, given in storage order, over a closed range. Windows and segments outside the range
-    /// or without any of the series are left out.
+    /// Plans to read the series of a set over a closed range. What lies outside the range or has none of the series
+    /// is left out.
     #[must_use]
-    pub fn scan(&self, series: &[SeriesRef], range: TimeRange) -> Scan {
-        let wanted: Arc<[SeriesRef]> = series.into();
-        let kept = TimeRange {
-            start: self.retention.oldest_of_any(self.now),
-            end: TimestampMs::MAX,
-        };
-        let range = range.intersect(&kept);
+    pub fn scan(&self, set: &SeriesSet, range: TimeRange) -> Scan {
+        let range = self.kept.clip(range);
         let mut stats = ScanStats {
             files_total: self.segments.len(),
-            series_matched: wanted.len(),
+            series_matched: set.len(),
             ..ScanStats::default()
         };
-        let mut sources: Vec<Sources> = Vec::new();
+        let mut found: Vec<Stretch> = Vec::new();
         for segment in self.segments.iter() {
             stats.rows_total += segment.meta.rows;
-            let rows = if segment.meta.bounds().overlaps(&range) {
-                segment.rows_of_all(&wanted)
-            } else {
-                0
-            };
+            let bounds = segment.meta.bounds();
+            let rows = if bounds.overlaps(&range) { rows_in(segment, set) } else { 0 };
             if rows == 0 {
                 stats.files_pruned += 1;
                 continue;
             }
             stats.rows_selected += rows;
-            sources.push(Sources {
-                stretch: segment.meta.stretch(),
-                segments: vec![(Arc::clone(segment), self.tombstones.mask(&segment.meta))],
-                windows: Vec::new(),
-            });
+            let segments = vec![(Arc::clone(segment), self.tombstones.mask(&segment.meta))];
+            found.push(Stretch { range: bounds, segments, memory: Vec::new(), rows });
         }
         for memtable in &self.memtables {
+            let series: Vec<_> = set.refs_in(memtable.head(), 0..set.len()).into_iter().flatten().collect();
             for (start, window) in memtable.windows() {
                 stats.rows_total += window.rows() as u64;
                 let (low, high) = window.bounds().unwrap_or((i64::MAX, i64::MIN));
-                if TimeRange::new(low, high).overlaps(&range) && !wanted.is_empty() {
-                    stats.rows_selected += window.rows_of_all(&wanted);
-                    sources.push(Sources {
-                        stretch: TimeRange::new(*start, start.saturating_add(WINDOW_MS - 1)),
-                        segments: Vec::new(),
-                        windows: vec![window.clone()],
-                    });
+                if TimeRange::new(low, high).overlaps(&range) && !series.is_empty() {
+                    let rows = window.rows_of_all(&series);
+                    stats.rows_selected += rows;
+                    let memory = vec![(Arc::clone(memtable), vec![window.clone()])];
+                    let stretch = TimeRange::new(*start, start.saturating_add(WINDOW_MS - 1));
+                    found.push(Stretch { range: stretch, segments: Vec::new(), memory, rows });
                 }
             }
         }
-        let partitions = together(sources).into_iter().map(|mut sources| {
-            // Age is not the order of the manifest once segments have been merged.
-            sources.segments.sort_by_key(|(segment, _)| segment.meta.sequence);
-            ScanPartition {
-                snapshot: self.clone(),
-                series: Arc::clone(&wanted),
-                range: range.intersect(&sources.stretch),
-                segments: sources.segments,
-                windows: sources.windows,
-                next_series: 0,
+        let partitions = disjoint(found).into_iter().flat_map(|stretch| {
+            let clipped = range.intersect(&stretch.range);
+            parts(set.len(), stretch.rows).map(move |positions| ScanPartition {
+                set: set.clone(),
+                positions,
+                range: clipped,
+                segments: stretch.segments.clone(),
+                memory: stretch.memory.clone(),
+                kept: self.kept.clone(),
                 merge: None,
-            }
+            })
         });
         Scan::new(partitions.collect(), stats)
     }
 
-    /// The first instant of a series that this view has: the one before are not kept.
-    pub(crate) fn oldest_of(&self, series: SeriesRef) -> TimestampMs {
-        self.retention.oldest_of(&self.labels(series), self.now)
+    fn segments_in(&self, range: TimeRange) -> impl Iterator<Item = &Arc<Segment>> {
+        let range = self.kept.clip(range);
+        self.segments.iter().filter(move |segment| segment.meta.bounds().overlaps(&range))
     }
 }
 
-/// Joins sources whose stretches overlap; the result is disjoint and in order. Windows stay in the order given.
-fn together(mut sources: Vec<Sources>) -> Vec<Sources> {
-    sources.sort_by_key(|s| s.stretch.start);
-    let mut joined: Vec<Sources> = Vec::new();
-    for next in sources {
-        match joined
-            .last_mut()
-            .filter(|last| last.stretch.overlaps(&next.stretch))
-        {
-            Some(last) => {
-                last.stretch.end = last.stretch.end.max(next.stretch.end);
-                last.segments.extend(next.segments);
-                last.windows.extend(next.windows);
+fn enter(texts: &mut BTreeSet<String>, text: &str) {
+    if !texts.contains(text) {
+        texts.insert(text.to_owned());
+    }
+}
+
+fn rows_in(segment: &Segment, set: &SeriesSet) -> u64 {
+    let places = set.places_in(segment, 0..set.len());
+    places.into_iter().flatten().map(|place| segment.rows_of(place).len() as u64).sum()
+}
+
+/// Puts together what overlaps in time, keeping the order of age within each stretch.
+fn disjoint(mut found: Vec<Stretch>) -> Vec<Stretch> {
+    found.sort_by_key(|stretch| stretch.range.start);
+    let mut disjoint: Vec<Stretch> = Vec::new();
+    for stretch in found {
+        match disjoint.last_mut() {
+            Some(last) if last.range.overlaps(&stretch.range) => {
+                last.range.end = last.range.end.max(stretch.range.end);
+                last.segments.extend(stretch.segments);
+                last.memory.extend(stretch.memory);
+                last.rows += stretch.rows;
             }
-            None => joined.push(next),
+            _ => disjoint.push(stretch),
         }
     }
-    joined
+    for stretch in &mut disjoint {
+        stretch.segments.sort_by_key(|(segment, _)| segment.meta.sequence);
+    }
+    disjoint
+}
+
+/// The positions of a set in as many parts as their rows are worth; at least one.
+fn parts(series: usize, rows: u64) -> impl Iterator<Item = Range<usize>> {
+    let count = usize::try_from(rows / PARTITION_ROWS + 1).unwrap_or(usize::MAX).min(series.max(1));
+    (0..count).map(move |i| series * i / count..series * (i + 1) / count)
 }

@@ -86,6 +86,18 @@ impl CompactionCounters {
         self.bytes_read.fetch_add(done.bytes_in, Ordering::Relaxed);
         self.bytes_written.fetch_add(done.bytes_out, Ordering::Relaxed);
     }
+
+    fn stats(&self) -> CompactionStats {
+        CompactionStats {
+            jobs: self.jobs.load(Ordering::Relaxed),
+            failures: self.failures.load(Ordering::Relaxed),
+            rows_read: self.rows_read.load(Ordering::Relaxed),
+            rows_written: self.rows_written.load(Ordering::Relaxed),
+            bytes_read: self.bytes_read.load(Ordering::Relaxed),
+            bytes_written: self.bytes_written.load(Ordering::Relaxed),
+            ns: self.ns.load(Ordering::Relaxed),
+        }
+    }
 }
 
 /// What merges of segments have done since the store was opened.
@@ -110,8 +122,10 @@ pub struct CompactionStats {
 /// Figures about a store at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct EngineStats {
-    /// Series known.
-    pub series: usize,
+    /// Series in memory: those written to, and some that have fallen silent.
+    pub head_series: usize,
+    /// Memory that these take, about.
+    pub head_bytes: usize,
     /// Samples committed since the store was opened.
     pub samples_committed: u64,
     /// Syncs of the log that succeeded.
@@ -136,10 +150,10 @@ pub struct EngineStats {
     pub segments: usize,
     /// Rows in segments.
     pub segment_rows: u64,
-    /// Bytes of segments on disk, series files included.
+    /// Bytes of segments on disk, series files and indexes included.
     pub segment_bytes: u64,
-    /// Memory that open segments take beside the mapped files.
-    pub segment_memory_bytes: usize,
+    /// Bytes of the indexes among them.
+    pub index_bytes: u64,
     /// Why writes have stopped, if they have.
     pub poisoned: Option<String>,
     /// What was found damaged since the store was opened.
@@ -149,35 +163,27 @@ pub struct EngineStats {
 impl EngineStats {
     pub(crate) fn of(shared: &Shared) -> Self {
         let counters = &shared.counters;
-        let (segments, tombstones) = {
+        let (segments, tombstones, head) = {
             let state = shared.state.read().unwrap_or_else(PoisonError::into_inner);
-            (std::sync::Arc::clone(&state.segments), state.tombstones.len())
+            (std::sync::Arc::clone(&state.segments), state.tombstones.len(), state.memtable.head().clone())
         };
-        let merged = &counters.compaction;
         Self {
-            series: shared.registry.len(),
+            head_series: head.len(),
+            head_bytes: head.heap_bytes(),
             samples_committed: counters.samples.load(Ordering::Relaxed),
             commits: counters.commits.load(Ordering::Relaxed),
             commits_failed: counters.failed_commits.load(Ordering::Relaxed),
             flushes: counters.flushes.load(Ordering::Relaxed),
             flushes_failed: counters.failed_flushes.load(Ordering::Relaxed),
             flushed_bytes: counters.flushed_bytes.load(Ordering::Relaxed),
-            compaction: CompactionStats {
-                jobs: merged.jobs.load(Ordering::Relaxed),
-                failures: merged.failures.load(Ordering::Relaxed),
-                rows_read: merged.rows_read.load(Ordering::Relaxed),
-                rows_written: merged.rows_written.load(Ordering::Relaxed),
-                bytes_read: merged.bytes_read.load(Ordering::Relaxed),
-                bytes_written: merged.bytes_written.load(Ordering::Relaxed),
-                ns: merged.ns.load(Ordering::Relaxed),
-            },
+            compaction: counters.compaction.stats(),
             tombstones,
             memory_rows: counters.memory_rows.load(Ordering::Relaxed),
             wal_bytes: counters.wal_bytes.load(Ordering::Relaxed),
             segments: segments.len(),
             segment_rows: segments.iter().map(|s| s.meta.rows).sum(),
             segment_bytes: segments.iter().map(|s| s.meta.bytes()).sum(),
-            segment_memory_bytes: segments.iter().map(|s| s.memory_bytes()).sum(),
+            index_bytes: segments.iter().map(|s| s.meta.sidecar_bytes).sum(),
             poisoned: counters.poison(),
             damages: counters
                 .damages

@@ -4,19 +4,18 @@
 //! Samples that are written after it have a higher number and are seen. A merge carries deletes out and notes in the
 //! segment it writes up to which number ([`SegmentMeta::purged`]); a tombstone that no segment needs any more goes.
 //!
-//! In memory each tombstone knows the ids of its series and the segments in which it hides something, both found in the
-//! series files of those segments: so a reader asks with an id and nothing else. [`Tombstones::mask`] is the whole of
-//! the reading side.
+//! In memory each tombstone knows the ids of its series and the segments that have one of them, both found in the indexes
+//! of those segments: so a reader asks with an id and nothing else. [`Tombstones::mask`] is the whole of the reading
+//! side.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use barograph_model::{MatchOp, Matcher, SeriesId, TimeRange, TimestampMs, matches_all};
+use barograph_model::{MatchOp, Matcher, SeriesId, TimeRange, TimestampMs};
 use serde::{Deserialize, Serialize};
 
-use crate::segment::{SegmentMeta, SeriesTable};
-use crate::vfs::Vfs;
+use crate::segment::{Segment, SegmentMeta};
 use crate::{EngineError, Result};
 
 /// One delete, as the manifest keeps it.
@@ -97,7 +96,7 @@ pub(crate) struct ActiveTombstone {
     pub(crate) tombstone: Tombstone,
     /// sorted
     ids: Arc<[SeriesId]>,
-    /// names of the segments that have rows of such a series near the range
+    /// names of the segments that have rows in the range, or near it, and such a series
     segments: BTreeSet<String>,
 }
 
@@ -145,39 +144,30 @@ impl Search {
         })
     }
 
-    /// Looks through the series of a segment; reads nothing where no tombstone can hold for it.
-    pub(crate) fn look_into(&mut self, vfs: &Arc<dyn Vfs>, segment: &SegmentMeta) -> Result<()> {
-        let mut holding: Vec<&mut Found> = self
-            .found
-            .iter_mut()
-            .filter(|found| found.tombstone.holds_for(segment))
-            .collect();
-        if holding.is_empty() {
-            return Ok(());
-        }
-        for series in SeriesTable::open(vfs, segment)? {
-            let series = series?;
-            let bounds = TimeRange::new(series.ts_min, series.ts_max);
-            for found in &mut holding {
-                if found.tombstone.range().overlaps(&bounds) && matches_all(&found.matchers, &series.labels) {
-                    found.ids.insert(series.id);
-                    match found.segments.get_mut(&segment.name) {
-                        Some(rows) => *rows += series.rows,
-                        None => _ = found.segments.insert(segment.name.clone(), series.rows),
-                    }
-                }
+    /// Looks for series in a segment. O(1) where no tombstone can hold for it.
+    pub(crate) fn look_into(&mut self, segment: &Segment) -> Result<()> {
+        for found in &mut self.found {
+            if !found.tombstone.holds_for(&segment.meta) {
+                continue;
             }
+            let places = segment.select(&found.matchers)?;
+            if places.is_empty() {
+                continue;
+            }
+            found.ids.extend(places.iter().map(|place| segment.id(place)));
+            let rows = places.iter().map(|place| segment.rows_of(place).len() as u64).sum();
+            found.segments.insert(segment.meta.name.clone(), rows);
         }
         Ok(())
     }
 
     /// Forgets what was found in segments that are gone, and gives the rest a number.
-    pub(crate) fn settle(&mut self, sequence: u64, current: &[SegmentMeta]) {
+    pub(crate) fn settle(&mut self, sequence: u64, current: &[Arc<Segment>]) {
         for found in &mut self.found {
             found.tombstone.sequence = sequence;
             found
                 .segments
-                .retain(|name, _| current.iter().any(|meta| meta.name == *name));
+                .retain(|name, _| current.iter().any(|segment| segment.meta.name == *name));
         }
     }
 
@@ -205,14 +195,10 @@ pub(crate) struct Tombstones {
 
 impl Tombstones {
     /// What the manifest holds, with what is hidden in the segments.
-    pub(crate) fn load(
-        vfs: &Arc<dyn Vfs>,
-        tombstones: Vec<Tombstone>,
-        segments: &[SegmentMeta],
-    ) -> Result<Self> {
+    pub(crate) fn load(tombstones: Vec<Tombstone>, segments: &[Arc<Segment>]) -> Result<Self> {
         let mut search = Search::new(tombstones)?;
         for segment in segments {
-            search.look_into(vfs, segment)?;
+            search.look_into(segment)?;
         }
         Ok(Self {
             active: search.finish(),
@@ -251,9 +237,14 @@ impl Tombstones {
 
     /// After some segments were replaced by others, perhaps by none. Tombstones that hide nothing any more are left
     /// out; those that came while the merge was running hide in its result what they hid in its inputs.
-    pub(crate) fn after(&self, gone: &[SegmentMeta], come: &[SegmentMeta]) -> Self {
+    pub(crate) fn after<'a>(
+        &self,
+        gone: impl IntoIterator<Item = &'a SegmentMeta>,
+        come: &[SegmentMeta],
+    ) -> Self {
+        let gone: BTreeSet<&str> = gone.into_iter().map(|meta| meta.name.as_str()).collect();
         let active = self.active.iter().filter_map(|active| {
-            let is_gone = |name: &String| gone.iter().any(|meta| meta.name == *name);
+            let is_gone = |name: &String| gone.contains(name.as_str());
             if !active.segments.iter().any(is_gone) {
                 return Some(Arc::clone(active));
             }

@@ -75,10 +75,10 @@ fn is_stopping(shared: &Shared) -> bool {
 /// lock under which deletes are entered.
 fn start(shared: &Shared, survey: &mut Survey) -> Option<Started> {
     let segments = {
-        let files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
-        files.version.segments.clone()
+        let state = shared.state.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&state.segments)
     };
-    for (segment, error) in survey.update(&shared.vfs, &shared.retention, &segments) {
+    for (segment, error) in survey.update(&shared.retention, &segments) {
         set_aside(shared, survey, std::slice::from_ref(&segment), &error);
     }
     let budget = budget(shared);
@@ -114,9 +114,10 @@ fn set_aside(shared: &Shared, survey: &mut Survey, inputs: &[SegmentMeta], error
         .iter()
         .filter(|input| input.paths().iter().any(|p| Path::new(p) == path))
     {
-        survey.set_damaged(input);
-        let what = format!("{error}; it is not merged, and the next start sets it aside");
-        shared.counters.damaged(&input.name, what);
+        if survey.set_damaged(input) {
+            let what = format!("{error}; it is not merged any more, and what can be read of it is served");
+            shared.counters.damaged(&input.name, what);
+        }
     }
 }
 
@@ -165,7 +166,7 @@ fn run(shared: &Shared, started: &Started) -> Result<Compaction> {
     Ok(done)
 }
 
-/// Writes the result, makes files and names durable, and opens it, which reads all of it back.
+/// Writes the result, makes files and names durable, and opens it.
 fn write(
     shared: &Shared,
     started: &Started,
@@ -192,11 +193,7 @@ fn write(
         .map_err(EngineError::io("sync", SEGMENTS))?;
     let mut opened = Vec::with_capacity(outputs.len());
     for meta in &outputs {
-        opened.push(Arc::new(Segment::open(
-            &shared.vfs,
-            meta.clone(),
-            &shared.registry,
-        )?));
+        opened.push(Arc::new(Segment::open(&shared.vfs, meta.clone())?));
     }
     Ok((outputs, opened))
 }

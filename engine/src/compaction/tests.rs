@@ -22,7 +22,8 @@ fn labels(series: u8) -> Labels {
 fn read(snapshot: &Snapshot, range: TimeRange) -> Model {
     let mut found = Model::new();
     let mut last_end = i64::MIN;
-    for mut partition in snapshot.scan(&snapshot.select(&[]), range).into_partitions() {
+    let set = snapshot.select(&[], range).unwrap();
+    for mut partition in snapshot.scan(&set, range).into_partitions() {
         assert!(
             partition.range().start.0 > last_end,
             "partitions are disjoint and in order"
@@ -32,7 +33,7 @@ fn read(snapshot: &Snapshot, range: TimeRange) -> Model {
         while partition.next_block(&mut block).unwrap() {
             let mut row = 0;
             for run in &block.runs {
-                let labels = snapshot.labels(run.series);
+                let labels = set.labels(run.series).unwrap();
                 for row in row..run.end {
                     let key = (labels.as_ref().clone(), block.ts[row]);
                     assert_eq!(
@@ -49,10 +50,11 @@ fn read(snapshot: &Snapshot, range: TimeRange) -> Model {
 }
 
 fn write(engine: &Engine, model: &mut Model, rows: impl IntoIterator<Item = (u8, i64, f64)>) {
-    let mut columns = SampleColumns::default();
+    let head = engine.head();
+    let mut columns = SampleColumns::new(&head);
     for (series, ts, value) in rows {
         let labels = labels(series);
-        columns.push(engine.series(&labels), ts, value);
+        columns.push(head.series(&labels), ts, value);
         model.insert((labels, ts), value.to_bits());
     }
     engine.append_blocking(columns).unwrap();

@@ -24,4 +24,25 @@ impl StorageKey {
         }
         Self(key.into_boxed_slice())
     }
+
+    /// A key that was read back from an index.
+    pub(crate) fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes.into_boxed_slice())
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_sort_as_the_three_values_do() {
+        let triples = [("a", "z", "z"), ("a\u{1}", "", ""), ("ab", "a", "b"), ("ab", "a", "bc"), ("ab", "ab", "")];
+        let keys: Vec<_> = triples.iter().map(|(m, j, i)| StorageKey::from_parts(m, j, i)).collect();
+        assert!(keys.windows(2).all(|w| w[0] < w[1]));
+    }
 }

@@ -9,17 +9,26 @@ use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
+use super::sidecar::BLOCK_BYTES;
 use crate::vfs::{Vfs, VfsFile};
 use crate::{EngineError, Result};
 
 /// Bytes gathered before they go to the file.
 const BUFFER_BYTES: usize = 1 << 18;
 
-/// The length and CRC-32C of a finished file.
-#[derive(Debug, Clone, Copy)]
+/// The length and the checksums of a finished file.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct FileSum {
     pub(crate) bytes: u64,
+    /// CRC-32C of the whole file.
     pub(crate) crc32c: u32,
+    /// CRC-32C of each block of [`BLOCK_BYTES`].
+    pub(crate) blocks: Vec<u32>,
+}
+
+/// The checksums of a whole file's blocks.
+pub(super) fn block_sums(bytes: &[u8]) -> Vec<u32> {
+    bytes.chunks(BLOCK_BYTES).map(crc32c::crc32c).collect()
 }
 
 /// Writes one Parquet file.
@@ -38,7 +47,7 @@ impl FileWriter {
         let file = vfs.create(&path).map_err(EngineError::io("create", &path))?;
         let summed = Summed {
             file,
-            sum: FileSum { bytes: 0, crc32c: 0 },
+            sum: FileSum::default(),
             sync_every: u64::MAX,
             synced_bytes: 0,
         };
@@ -75,6 +84,25 @@ pub(crate) fn at(path: &str) -> impl FnOnce(ParquetError) -> EngineError {
     move |source| EngineError::Parquet { path, source }
 }
 
+impl FileSum {
+    /// Sums further bytes.
+    fn add(&mut self, mut bytes: &[u8]) {
+        self.crc32c = crc32c::crc32c_append(self.crc32c, bytes);
+        while !bytes.is_empty() {
+            let room = BLOCK_BYTES - (self.bytes % BLOCK_BYTES as u64) as usize;
+            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            if room == BLOCK_BYTES {
+                self.blocks.push(0);
+            }
+            if let Some(last) = self.blocks.last_mut() {
+                *last = crc32c::crc32c_append(*last, now);
+            }
+            self.bytes += now.len() as u64;
+            bytes = later;
+        }
+    }
+}
+
 struct Summed {
     file: Box<dyn VfsFile>,
     sum: FileSum,
@@ -85,8 +113,7 @@ struct Summed {
 impl Write for Summed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.append(bytes)?;
-        self.sum.crc32c = crc32c::crc32c_append(self.sum.crc32c, bytes);
-        self.sum.bytes += bytes.len() as u64;
+        self.sum.add(bytes);
         if self.sum.bytes - self.synced_bytes >= self.sync_every {
             self.file.sync()?;
             self.synced_bytes = self.sum.bytes;

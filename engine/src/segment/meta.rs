@@ -3,8 +3,6 @@
 use barograph_model::{TimeRange, TimestampMs};
 use serde::{Deserialize, Serialize};
 
-use crate::memtable::WINDOW_MS;
-
 /// The width of a day file: a UTC day.
 pub(crate) const DAY_MS: i64 = 24 * 3_600_000;
 
@@ -13,14 +11,14 @@ pub(crate) const DAY_MS: i64 = 24 * 3_600_000;
 pub(crate) struct SegmentMeta {
     /// Path without the endings `.samples.parquet` and `.series.parquet`.
     pub(crate) name: String,
-    /// Start of what it covers, in milliseconds since the epoch: see [`SegmentMeta::stretch`].
+    /// Start of the window or of the day that it belongs to, in milliseconds since the epoch.
     pub(crate) window: i64,
-    /// 0: written by a flush, or merged from a few of those. 1: all of a window when it was merged. 2: all of a day
-    /// when it was merged. Segments of level 1 or 2 with the same sequence share no series.
+    /// 0: written by a flush, or merged from a few of those. 1: all of a window when it was merged. 2: all of a UTC day
+    /// when it was merged.
     #[serde(default)]
     pub(crate) level: u8,
     /// Its age: of two segments with the same instant of a series, the higher is newer. A merged segment has that of
-    /// its newest input; the files into which one merge was split have the same.
+    /// its newest input. Segments of one age come from one merge and share no series.
     pub(crate) sequence: u64,
     /// Deletes with a number up to this one are carried out in it.
     #[serde(default)]
@@ -44,6 +42,8 @@ pub(crate) struct SegmentMeta {
     pub(crate) series_bytes: u64,
     /// CRC-32C of the series file.
     pub(crate) series_crc32c: u32,
+    /// Length of the sidecar, which has its own checksums.
+    pub(crate) sidecar_bytes: u64,
 }
 
 impl SegmentMeta {
@@ -64,7 +64,13 @@ impl SegmentMeta {
             samples_crc32c: 0,
             series_bytes: 0,
             series_crc32c: 0,
+            sidecar_bytes: 0,
         }
+    }
+
+    /// From the earliest to the latest instant.
+    pub(crate) fn bounds(&self) -> TimeRange {
+        TimeRange::new(self.ts_min, self.ts_max)
     }
 
     pub(crate) fn samples_path(&self) -> String {
@@ -75,24 +81,17 @@ impl SegmentMeta {
         format!("{}.series.parquet", self.name)
     }
 
-    /// The paths of all its files.
-    pub(crate) fn paths(&self) -> [String; 2] {
-        [self.samples_path(), self.series_path()]
+    pub(crate) fn sidecar_path(&self) -> String {
+        format!("{}.index", self.name)
     }
 
-    /// The length of its files.
+    /// All files of the segment.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        vec![self.samples_path(), self.series_path(), self.sidecar_path()]
+    }
+
+    /// Bytes of all files of the segment.
     pub(crate) fn bytes(&self) -> u64 {
-        self.samples_bytes + self.series_bytes
-    }
-
-    /// The instants that it may hold: its window, or its day at level 2. Two stretches are apart or one holds the other.
-    pub(crate) fn stretch(&self) -> TimeRange {
-        let width = if self.level >= 2 { DAY_MS } else { WINDOW_MS };
-        TimeRange::new(self.window, self.window.saturating_add(width - 1))
-    }
-
-    /// The instants that it does hold lie in this range.
-    pub(crate) fn bounds(&self) -> TimeRange {
-        TimeRange::new(self.ts_min, self.ts_max)
+        self.samples_bytes + self.series_bytes + self.sidecar_bytes
     }
 }
