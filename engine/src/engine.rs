@@ -184,7 +184,12 @@ impl Engine {
         let mut memtables = state.frozen.clone();
         memtables.push(Arc::new(state.memtable.clone()));
         let kept = Kept::new(&self.shared.retention, self.shared.clock.now());
-        Snapshot::new(Arc::clone(&state.segments), Arc::clone(&state.tombstones), memtables, kept)
+        Snapshot::new(
+            Arc::clone(&state.segments),
+            Arc::clone(&state.tombstones),
+            memtables,
+            kept,
+        )
     }
 
     /// Writes all that is in memory to segments and cuts the log. Nothing happens where there is nothing.

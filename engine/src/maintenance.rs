@@ -67,7 +67,12 @@ pub(crate) fn flush(shared: &Shared) -> Result<()> {
 /// A head without the series that nothing was written to since the last flush, where these are many. Made while writes
 /// go on: a series that comes in meanwhile is entered again with its next sample.
 fn renewed_head(shared: &Shared) -> Option<Head> {
-    let memtable = shared.state.read().unwrap_or_else(PoisonError::into_inner).memtable.clone();
+    let memtable = shared
+        .state
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .memtable
+        .clone();
     let alive = memtable.series();
     let silent = (memtable.head().len() as u64).saturating_sub(alive.len());
     (silent > alive.len() + shared.options.silent_series_max).then(|| memtable.head().renewed(&alive))
@@ -159,14 +164,21 @@ fn write_window(
 ) -> Result<Option<SegmentMeta>> {
     let runs = window.sorted_runs();
     let present = RoaringBitmap::from_iter(runs.iter().flat_map(|run| run.series()).map(|s| s.0));
-    let in_order: Vec<SeriesRef> =
-        head.order().sorted().iter().copied().filter(|s| present.contains(s.0)).collect();
+    let in_order: Vec<SeriesRef> = head
+        .order()
+        .sorted()
+        .iter()
+        .copied()
+        .filter(|s| present.contains(s.0))
+        .collect();
     let mut writer = SegmentWriter::create(&shared.vfs, meta, shared.options.row_group_rows)?;
     let mut rows = Rows::default();
     // In portions, so that writers of new series do not wait for the disk.
     for portion in in_order.chunks(SERIES_PER_PORTION) {
         let mut labels = Vec::with_capacity(portion.len());
-        head.for_each(portion.iter().copied(), |series, id, set| labels.push((series, id, Arc::new(set))));
+        head.for_each(portion.iter().copied(), |series, id, set| {
+            labels.push((series, id, Arc::new(set)))
+        });
         for (series, id, set) in labels {
             rows.clear();
             runs.iter().for_each(|run| rows.add_run(run, series));
@@ -199,7 +211,10 @@ pub(crate) fn apply_retention(shared: &Shared) -> Result<usize> {
         return Ok(0);
     }
     files::remove(&shared.vfs, dropped.iter().flat_map(|s| s.meta.paths()));
-    tracing::info!(segments = dropped.len(), "dropped segments older than the retention");
+    tracing::info!(
+        segments = dropped.len(),
+        "dropped segments older than the retention"
+    );
     Ok(dropped.len())
 }
 
@@ -211,7 +226,10 @@ pub(crate) fn set_aside_damaged(shared: &Shared) -> Result<usize> {
         recovery::set_aside(&shared.vfs, &segment.meta);
         let what = segment.damage().unwrap_or_default();
         let rows = segment.meta.rows;
-        shared.counters.damaged(&segment.meta.name, format!("{what}; {rows} samples are not readable"));
+        shared.counters.damaged(
+            &segment.meta.name,
+            format!("{what}; {rows} samples are not readable"),
+        );
     }
     Ok(dropped.len())
 }

@@ -40,7 +40,11 @@ pub(crate) fn recover(
     let store = ManifestStore::new(Arc::clone(&vfs));
     let mut version = match store.load()? {
         Some(version) => version,
-        None => Version::new(options.store_key.unwrap_or_else(|| RandomState::new().hash_one(()))),
+        None => Version::new(
+            options
+                .store_key
+                .unwrap_or_else(|| RandomState::new().hash_one(())),
+        ),
     };
     remove_orphans(&vfs, &version)?;
     let (segments, damaged) = open_segments(&vfs, &mut version);
@@ -69,11 +73,7 @@ pub(crate) fn recover(
 
 /// Removes segment files that the manifest does not name: leftovers of a flush or a retention that was cut short.
 fn remove_orphans(vfs: &Arc<dyn Vfs>, version: &Version) -> Result<()> {
-    let named: HashSet<String> = version
-        .segments
-        .iter()
-        .flat_map(SegmentMeta::paths)
-        .collect();
+    let named: HashSet<String> = version.segments.iter().flat_map(SegmentMeta::paths).collect();
     for file in vfs.list(SEGMENTS).map_err(EngineError::io("list", SEGMENTS))? {
         let path = format!("{SEGMENTS}/{file}");
         if !named.contains(&path) {
@@ -121,8 +121,19 @@ pub(crate) fn set_aside(vfs: &Arc<dyn Vfs>, meta: &SegmentMeta) {
 
 /// Brings the samples beyond the segments back into memory, flushing whenever memory is full.
 fn replay(shared: &Shared, mut recovery: Recovery) -> Result<()> {
-    let floor = shared.files.lock().unwrap_or_else(PoisonError::into_inner).version.wal_floor;
-    let head = shared.state.read().unwrap_or_else(PoisonError::into_inner).memtable.head().clone();
+    let floor = shared
+        .files
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .version
+        .wal_floor;
+    let head = shared
+        .state
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .memtable
+        .head()
+        .clone();
     let mut known: HashMap<SeriesRef, SeriesRef> = HashMap::new();
     let mut lost = 0;
     // Definitions count from wherever the log begins, since samples behind the floor may use them.
@@ -130,7 +141,11 @@ fn replay(shared: &Shared, mut recovery: Recovery) -> Result<()> {
         match record {
             // A later generation may give a number to another series.
             Record::Series(series) => {
-                known.extend(series.iter().map(|(number, labels)| (*number, head.series(labels))));
+                known.extend(
+                    series
+                        .iter()
+                        .map(|(number, labels)| (*number, head.series(labels))),
+                );
             }
             Record::Samples(record) if seq >= floor => {
                 lost += insert(shared, &head, &known, record);

@@ -81,13 +81,19 @@ pub(crate) struct Kept {
 
 impl Kept {
     pub(crate) fn new(retention: &Arc<Retention>, now: TimestampMs) -> Self {
-        Self { retention: Arc::clone(retention), now }
+        Self {
+            retention: Arc::clone(retention),
+            now,
+        }
     }
 
     /// The part of a range that some series may have.
     pub(crate) fn clip(&self, range: TimeRange) -> TimeRange {
         let start = self.retention.oldest_of_any(self.now);
-        range.intersect(&TimeRange { start, end: TimestampMs::MAX })
+        range.intersect(&TimeRange {
+            start,
+            end: TimestampMs::MAX,
+        })
     }
 
     /// Whether all of a range is kept of every series: then none has to be looked at.

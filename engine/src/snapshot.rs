@@ -88,7 +88,9 @@ impl Snapshot {
     pub fn label_names(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<String>> {
         let mut names = BTreeSet::new();
         let mut enter = |name: &str| enter(&mut names, name);
-        self.heads.iter().for_each(|(head, len)| head.label_names(matchers, *len, &mut enter));
+        self.heads
+            .iter()
+            .for_each(|(head, len)| head.label_names(matchers, *len, &mut enter));
         for segment in self.segments_in(range) {
             segment.label_names(matchers, &mut enter)?;
         }
@@ -102,7 +104,9 @@ impl Snapshot {
     pub fn label_values(&self, name: &str, matchers: &[Matcher], range: TimeRange) -> Result<Vec<String>> {
         let mut values = BTreeSet::new();
         let mut enter = |value: &str| enter(&mut values, value);
-        self.heads.iter().for_each(|(head, len)| head.label_values(name, matchers, *len, &mut enter));
+        self.heads
+            .iter()
+            .for_each(|(head, len)| head.label_values(name, matchers, *len, &mut enter));
         for segment in self.segments_in(range) {
             segment.label_values(name, matchers, &mut enter)?;
         }
@@ -123,17 +127,30 @@ impl Snapshot {
         for segment in self.segments.iter() {
             stats.rows_total += segment.meta.rows;
             let bounds = segment.meta.bounds();
-            let rows = if bounds.overlaps(&range) { rows_in(segment, set) } else { 0 };
+            let rows = if bounds.overlaps(&range) {
+                rows_in(segment, set)
+            } else {
+                0
+            };
             if rows == 0 {
                 stats.files_pruned += 1;
                 continue;
             }
             stats.rows_selected += rows;
             let segments = vec![(Arc::clone(segment), self.tombstones.mask(&segment.meta))];
-            found.push(Stretch { range: bounds, segments, memory: Vec::new(), rows });
+            found.push(Stretch {
+                range: bounds,
+                segments,
+                memory: Vec::new(),
+                rows,
+            });
         }
         for memtable in &self.memtables {
-            let series: Vec<_> = set.refs_in(memtable.head(), 0..set.len()).into_iter().flatten().collect();
+            let series: Vec<_> = set
+                .refs_in(memtable.head(), 0..set.len())
+                .into_iter()
+                .flatten()
+                .collect();
             for (start, window) in memtable.windows() {
                 stats.rows_total += window.rows() as u64;
                 let (low, high) = window.bounds().unwrap_or((i64::MAX, i64::MIN));
@@ -142,7 +159,12 @@ impl Snapshot {
                     stats.rows_selected += rows;
                     let memory = vec![(Arc::clone(memtable), vec![window.clone()])];
                     let stretch = TimeRange::new(*start, start.saturating_add(WINDOW_MS - 1));
-                    found.push(Stretch { range: stretch, segments: Vec::new(), memory, rows });
+                    found.push(Stretch {
+                        range: stretch,
+                        segments: Vec::new(),
+                        memory,
+                        rows,
+                    });
                 }
             }
         }
@@ -163,7 +185,9 @@ impl Snapshot {
 
     fn segments_in(&self, range: TimeRange) -> impl Iterator<Item = &Arc<Segment>> {
         let range = self.kept.clip(range);
-        self.segments.iter().filter(move |segment| segment.meta.bounds().overlaps(&range))
+        self.segments
+            .iter()
+            .filter(move |segment| segment.meta.bounds().overlaps(&range))
     }
 }
 
@@ -175,7 +199,11 @@ fn enter(texts: &mut BTreeSet<String>, text: &str) {
 
 fn rows_in(segment: &Segment, set: &SeriesSet) -> u64 {
     let places = set.places_in(segment, 0..set.len());
-    places.into_iter().flatten().map(|place| segment.rows_of(place).len() as u64).sum()
+    places
+        .into_iter()
+        .flatten()
+        .map(|place| segment.rows_of(place).len() as u64)
+        .sum()
 }
 
 /// Puts together what overlaps in time, keeping the order of age within each stretch.
@@ -201,6 +229,8 @@ fn disjoint(mut found: Vec<Stretch>) -> Vec<Stretch> {
 
 /// The positions of a set in as many parts as their rows are worth; at least one.
 fn parts(series: usize, rows: u64) -> impl Iterator<Item = Range<usize>> {
-    let count = usize::try_from(rows / PARTITION_ROWS + 1).unwrap_or(usize::MAX).min(series.max(1));
+    let count = usize::try_from(rows / PARTITION_ROWS + 1)
+        .unwrap_or(usize::MAX)
+        .min(series.max(1));
     (0..count).map(move |i| series * i / count..series * (i + 1) / count)
 }

@@ -165,7 +165,11 @@ impl EngineStats {
         let counters = &shared.counters;
         let (segments, tombstones, head) = {
             let state = shared.state.read().unwrap_or_else(PoisonError::into_inner);
-            (std::sync::Arc::clone(&state.segments), state.tombstones.len(), state.memtable.head().clone())
+            (
+                std::sync::Arc::clone(&state.segments),
+                state.tombstones.len(),
+                state.memtable.head().clone(),
+            )
         };
         Self {
             head_series: head.len(),

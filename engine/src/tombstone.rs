@@ -155,7 +155,10 @@ impl Search {
                 continue;
             }
             found.ids.extend(places.iter().map(|place| segment.id(place)));
-            let rows = places.iter().map(|place| segment.rows_of(place).len() as u64).sum();
+            let rows = places
+                .iter()
+                .map(|place| segment.rows_of(place).len() as u64)
+                .sum();
             found.segments.insert(segment.meta.name.clone(), rows);
         }
         Ok(())

@@ -51,7 +51,10 @@ fn rows(sets: &[Labels]) -> Vec<SeriesRow> {
 }
 
 fn bytes(rows: &[SeriesRow]) -> Bytes {
-    let sums = FileSums { samples: &[1, 2], series: &[3] };
+    let sums = FileSums {
+        samples: &[1, 2],
+        series: &[3],
+    };
     Bytes::from(encode(&meta(rows), rows, &sums).unwrap())
 }
 
@@ -113,7 +116,10 @@ proptest! {
 #[test]
 fn another_segments_sidecar_is_refused() {
     let rows = rows(&[Labels::from_pairs([("__name__", "up")]).unwrap()]);
-    let other = SegmentMeta { samples_crc32c: 9, ..meta(&rows) };
+    let other = SegmentMeta {
+        samples_crc32c: 9,
+        ..meta(&rows)
+    };
     let error = Sidecar::open(&other, &bytes(&rows)).unwrap_err();
     assert!(error.to_string().contains("samples_crc32c: 9"), "{error}");
 }
