@@ -203,11 +203,11 @@ impl Engine {
     /// Deletes the samples of series that pass every matcher (no matcher means all) over a closed range. On return they
     /// are invisible and that is durable; from disk they go with the next merge of their segments. Samples written
     /// after the return are seen, also at the same instants; one written meanwhile may be deleted or not. Snapshots
-    /// taken before still see everything.
+    /// taken before still see everything. Until the merge the labels of series without samples may still be listed.
     ///
     /// # Errors
     /// Those of [`Engine::flush`], [`EngineError::Corrupt`] when a segment's index cannot be read,
-    /// [`EngineError::Overloaded`] when thousands of deletes wait for merges. Then nothing was deleted, unless the disk
+    /// [`EngineError::Overloaded`] when a thousand deletes wait for merges. Then nothing was deleted, unless the disk
     /// failed in the very last step: the delete may then come into force with the next start.
     pub fn delete(&self, matchers: &[Matcher], range: TimeRange) -> Result<DeleteReport> {
         let report = delete::delete(&self.shared, matchers, range)?;

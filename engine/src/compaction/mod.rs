@@ -24,4 +24,6 @@ pub(crate) use survey::Survey;
 pub(crate) use worker::compaction_loop;
 
 #[cfg(test)]
+mod figures_tmp;
+#[cfg(test)]
 mod tests;
