@@ -24,6 +24,4 @@ pub(crate) use survey::Survey;
 pub(crate) use worker::compaction_loop;
 
 #[cfg(test)]
-mod figures_tmp;
-#[cfg(test)]
 mod tests;

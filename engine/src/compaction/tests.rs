@@ -14,7 +14,7 @@ const HOUR_MS: i64 = 3_600_000;
 
 type Model = BTreeMap<(Labels, i64), u64>;
 
-pub(super) fn labels(series: u8) -> Labels {
+fn labels(series: u8) -> Labels {
     let (metric, instance) = (format!("m{}", series % 2), format!("i{series}"));
     Labels::from_pairs([("__name__", metric.as_str()), ("instance", &instance)]).unwrap()
 }
