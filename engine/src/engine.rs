@@ -17,7 +17,7 @@ use crate::stats::{Counters, EngineStats};
 use crate::vfs::Vfs;
 use crate::wal::Frame;
 use crate::{
-    EngineError, Options, Result, SampleColumns, SeriesRef, Snapshot, maintenance, recovery, worker,
+    EngineError, Options, Result, SampleColumns, SeriesRef, Snapshot, backup, maintenance, recovery, worker,
 };
 
 /// An open store. All methods may be called from any thread.
@@ -100,6 +100,7 @@ impl Engine {
             std::io::ErrorKind::WouldBlock => EngineError::Locked { path: vfs.root() },
             _ => EngineError::io("lock", vfs.root())(error),
         })?;
+        backup::before_open(vfs.as_ref())?;
         let shared = Arc::new(recovery::recover(vfs, clock, options, directory)?);
         let engine = Self {
             shared: Arc::clone(&shared),
