@@ -6,6 +6,7 @@ mod metrics;
 mod reload;
 mod sql;
 
+pub(crate) use admin::snapshot_name;
 pub use admin::{Administration, SNAPSHOT_DIR_HEADER, admin_routes};
 pub use health::{Readiness, health_routes};
 pub use metrics::{MetricsSource, metrics_routes};
