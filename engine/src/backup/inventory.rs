@@ -54,10 +54,10 @@ pub struct SegmentFile {
 /// # Errors
 /// [`EngineError::Io`]; [`EngineError::Corrupt`] when the manifest is damaged or is not there.
 pub fn inventory(vfs: &Arc<dyn Vfs>) -> Result<Inventory> {
-    const MANIFEST: &str = "MANIFEST";
-    // Loading takes a missing manifest for an empty store, which a snapshot or a backup never is.
-    vfs.len(MANIFEST).map_err(EngineError::io("read", MANIFEST))?;
-    let version = ManifestStore::new(Arc::clone(vfs)).load()?;
+    // A data directory without a manifest is a new store, which a snapshot or a backup never is.
+    let version = ManifestStore::new(Arc::clone(vfs)).load()?.ok_or_else(|| {
+        EngineError::io("read", "MANIFEST")(std::io::Error::from(std::io::ErrorKind::NotFound))
+    })?;
     let entry = |meta: &crate::segment::SegmentMeta| SegmentEntry {
         name: meta.name.clone(),
         rows: meta.rows,

@@ -1,11 +1,10 @@
 //! Taking a snapshot of an open store.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
 use super::{SNAPSHOTS, SnapshotFolder};
-use crate::maintenance::SEGMENTS;
-use crate::manifest::{ManifestStore, Version};
+use crate::manifest::ManifestStore;
+use crate::segment::SegmentMeta;
 use crate::vfs::Vfs;
 use crate::{Engine, EngineError, Result};
 
@@ -62,7 +61,7 @@ impl Engine {
         vfs.create_dir_all(SNAPSHOTS)
             .map_err(EngineError::io("create", SNAPSHOTS))?;
         let mut folder = SnapshotFolder::create(vfs, name)?;
-        for path in segment_files(vfs, &files.version)? {
+        for path in files.version.segments.iter().flat_map(SegmentMeta::paths) {
             folder.link(&path)?;
         }
         beside(&mut folder)?;
@@ -85,21 +84,3 @@ impl Engine {
     }
 }
 
-/// The files of a version's segments: those a segment cannot do without, and what else stands beside them under its
-/// name.
-fn segment_files(vfs: &dyn Vfs, version: &Version) -> Result<BTreeSet<String>> {
-    let mut paths = BTreeSet::new();
-    let mut stems = BTreeSet::new();
-    for segment in &version.segments {
-        paths.extend([segment.samples_path(), segment.series_path()]);
-        stems.insert(segment.name.as_str());
-    }
-    for file in vfs.list(SEGMENTS).map_err(EngineError::io("list", SEGMENTS))? {
-        let path = format!("{SEGMENTS}/{file}");
-        let stem = path.split_once('.').map_or(path.as_str(), |(stem, _)| stem);
-        if stems.contains(stem) && !path.ends_with(super::UNFINISHED) {
-            paths.insert(path);
-        }
-    }
-    Ok(paths)
-}

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
-use barograph_engine::{Engine, EngineError, SampleColumns};
+use barograph_engine::{Engine, EngineError, Head, SampleColumns};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
@@ -192,7 +192,7 @@ impl IngestSink {
             None => Ok(()),
             Some(message) => Err(Refusal::new(StatusCode::BAD_REQUEST, message)),
         };
-        let samples = columns.ts.len() as u64;
+        let samples = columns.len() as u64;
         if samples == 0 {
             return drop(reply.send(answer));
         }
@@ -234,18 +234,19 @@ impl IngestSink {
 
     fn decode(&self, body: &[u8], request: &mut WriteRequest) -> Result<Prepared, Refusal> {
         let mut rejects = Rejects::default();
+        let head = self.engine.head();
         let rules = DecodeRules {
             accepts: self.engine.accepts(),
             samples_max: self.limits.samples_max,
             labels: &self.limits.labels,
         };
         request
-            .decode(body, &rules, |raw| self.engine.fingerprint(raw), &mut rejects)
+            .decode(body, &rules, |raw| head.fingerprint(raw), &mut rejects)
             .map_err(refuse_decode)?;
         let metadata = self
             .read_metadata(body, request, &mut rejects)
             .map_err(refuse_wire)?;
-        let columns = self.resolve(body, request, &mut rejects)?;
+        let columns = self.resolve(&head, body, request, &mut rejects)?;
         // From here on the request is known to be whole, so what it says may have effects.
         for entry in &metadata {
             match self.metadata.set(entry) {
@@ -256,7 +257,7 @@ impl IngestSink {
         if !rejects.is_empty() {
             self.stats.add_rejects(&rejects);
         }
-        let refused = rejects.message(body, columns.ts.len());
+        let refused = rejects.message(body, columns.len());
         Ok(Prepared { columns, refused })
     }
 
@@ -279,6 +280,7 @@ impl IngestSink {
     /// Finds or registers each series and gives the columns of those that are acceptable.
     fn resolve(
         &self,
+        head: &Head,
         body: &[u8],
         request: &mut WriteRequest,
         rejects: &mut Rejects,
@@ -304,7 +306,7 @@ impl IngestSink {
                 Err(LabelsError::Fault(_)) => None,
             }
         };
-        let refs = self.engine.resolve(&request.fingerprints, &mut define);
+        let refs = head.resolve(&request.fingerprints, &mut define);
         self.stats.series_defined.fetch_add(defined, Relaxed);
         if let Some(error) = malformed {
             return Err(refuse_wire(error));
@@ -337,7 +339,7 @@ impl IngestSink {
         ts.truncate(series.len());
         values.truncate(series.len());
         let (ts, values) = request.take_columns();
-        Ok(SampleColumns { series, ts, values })
+        Ok(SampleColumns::from_parts(head, series, ts, values))
     }
 }
 

@@ -21,8 +21,8 @@ use super::sum::FileSum;
 use super::verify::sum_of;
 use crate::api::snapshot_name;
 
-/// Files of a snapshot's folder that are not of the store.
-const NOT_BACKED_UP: [&str; 2] = ["LOCK", "MANIFEST.next"];
+/// The file of a snapshot's folder that is not of the store.
+const LOCK: &str = "LOCK";
 
 /// What was done.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ fn list_files(dir: &Path) -> Result<(Vec<SegmentEntry>, Vec<BackupFile>), Backup
     walk(dir, &mut |path, _| {
         let relative = path.strip_prefix(dir).ok().and_then(Path::to_str);
         match relative {
-            Some(relative) if !known.contains(relative) && !NOT_BACKED_UP.contains(&relative) => {
+            Some(relative) if !known.contains(relative) && relative != LOCK => {
                 sums.insert(relative.to_owned(), FileSum::of(path)?);
                 Ok(())
             }

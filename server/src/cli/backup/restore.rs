@@ -35,7 +35,10 @@ use crate::config::format_size_bytes;
 const NOTHING: [&str; 2] = ["LOCK", "lost+found"];
 
 /// What a store consists of, which `--force` replaces. Snapshots are stores of their own and stay.
-const STORE: [&str; 6] = ["MANIFEST", "MANIFEST.next", "segments", "wal", "quarantine", ALERTS_DIR];
+const STORE: [&str; 4] = ["segments", "wal", "quarantine", ALERTS_DIR];
+
+/// The beginning of the names of the manifest's files.
+const MANIFEST: &str = "MANIFEST";
 
 /// Arguments of `barograph restore`.
 #[derive(Debug, Clone, Args)]
@@ -121,12 +124,14 @@ fn prepare(
     // Before anything goes: from here on it is no store any more.
     let mut pieces = [Bytes::from(mark.to_owned()), Bytes::new()].into_iter();
     write_file(&marked, &mut || Ok(pieces.next().unwrap_or_default()))?;
-    for name in STORE {
+    for name in names {
+        if !STORE.contains(&name.as_str()) && !name.starts_with(MANIFEST) {
+            continue;
+        }
         let path = dir.join(name);
         let removed = match path.is_dir() {
             true => fs::remove_dir_all(&path),
-            false if path.exists() => fs::remove_file(&path),
-            false => Ok(()),
+            false => fs::remove_file(&path),
         };
         removed.map_err(BackupFailure::io("remove", &path))?;
     }

@@ -221,9 +221,10 @@ impl Store {
 }
 
 fn append(engine: &Engine, batch: &Batch) -> Result<(), EngineError> {
-    let mut columns = SampleColumns::default();
+    let head = engine.head();
+    let mut columns = SampleColumns::new(&head);
     for series in &batch.series {
-        let id = engine.series(&series.labels);
+        let id = head.series(&series.labels);
         for (ts, value) in &series.samples {
             columns.push(id, *ts, *value);
         }
