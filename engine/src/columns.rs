@@ -41,8 +41,16 @@ impl SampleColumns {
     /// Where the columns differ in length.
     #[must_use]
     pub fn from_parts(head: &Head, series: Vec<SeriesRef>, ts: Vec<i64>, values: Vec<f64>) -> Self {
-        assert!(series.len() == ts.len() && ts.len() == values.len(), "columns have one length");
-        Self { head: head.clone(), series, ts, values }
+        assert!(
+            series.len() == ts.len() && ts.len() == values.len(),
+            "columns have one length"
+        );
+        Self {
+            head: head.clone(),
+            series,
+            ts,
+            values,
+        }
     }
 
     /// Adds a row; the series is one of the columns' head.
@@ -68,7 +76,9 @@ impl SampleColumns {
         let mut known = HashMap::new();
         for series in &mut self.series {
             let old = *series;
-            *series = *known.entry(old).or_insert_with(|| head.series(&self.head.labels(old)));
+            *series = *known
+                .entry(old)
+                .or_insert_with(|| head.series(&self.head.labels(old)));
         }
         self.head = head.clone();
     }
@@ -133,7 +143,14 @@ mod tests {
         let mut ours = SampleColumns::new(&new);
         ours.push(new.series(&labels("b")), 0, 1.0);
         ours.extend(theirs);
-        let jobs: Vec<String> = ours.series().iter().map(|s| new.labels(*s).get("job").to_owned()).collect();
-        assert_eq!((jobs, ours.len()), (["b", "a", "b", "a"].map(str::to_owned).to_vec(), 4));
+        let jobs: Vec<String> = ours
+            .series()
+            .iter()
+            .map(|s| new.labels(*s).get("job").to_owned())
+            .collect();
+        assert_eq!(
+            (jobs, ours.len()),
+            (["b", "a", "b", "a"].map(str::to_owned).to_vec(), 4)
+        );
     }
 }

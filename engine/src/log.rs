@@ -63,7 +63,9 @@ impl Log {
     fn definitions(&self, from: usize, head: &Head) -> Result<Vec<Frame>> {
         let frame = |part: &[SeriesRef]| {
             let mut series = Vec::with_capacity(part.len());
-            head.for_each(part.iter().copied(), |number, _, labels| series.push((number, labels)));
+            head.for_each(part.iter().copied(), |number, _, labels| {
+                series.push((number, labels))
+            });
             Frame::series(series.iter().map(|(number, labels)| (*number, labels)))
         };
         self.defining[from..]
@@ -101,9 +103,9 @@ impl Log {
         Ok(self.wal.next_seq())
     }
 
-    /// Drops files whose frames are all below `seq`.
+    /// Drops files whose frames are all below `seq`, which the manifest knows.
     pub(crate) fn cut(&mut self, seq: u64) -> Result<()> {
-        self.wal.cut(seq)
+        self.wal.cut_all(seq)
     }
 
     /// Bytes of all files of the log.

@@ -9,12 +9,14 @@ use std::sync::{Arc, PoisonError};
 
 use barograph_model::Clock;
 
-use crate::engine::{Files, Shared};
+use crate::engine::Shared;
+use crate::files::{Files, SEGMENTS};
 use crate::index::Head;
 use crate::log::Log;
-use crate::maintenance::{self, SEGMENTS};
+use crate::maintenance;
 use crate::manifest::{ManifestStore, Version};
 use crate::segment::{Segment, SegmentMeta};
+use crate::tombstone::Tombstones;
 use crate::vfs::Vfs;
 use crate::wal::{Record, Recovery, SampleRecord, Wal};
 use crate::{EngineError, Options, Result, SampleColumns, SeriesRef};
@@ -38,13 +40,20 @@ pub(crate) fn recover(
     let store = ManifestStore::new(Arc::clone(&vfs));
     let mut version = match store.load()? {
         Some(version) => version,
-        None => Version::new(options.store_key.unwrap_or_else(|| RandomState::new().hash_one(()))),
+        None => Version::new(
+            options
+                .store_key
+                .unwrap_or_else(|| RandomState::new().hash_one(())),
+        ),
     };
     remove_orphans(&vfs, &version)?;
     let (segments, damaged) = open_segments(&vfs, &mut version);
     let (mut wal, recovery) = Wal::open(Arc::clone(&vfs), WAL, options.wal_file_bytes)?;
     wal.skip_to(version.wal_floor);
-    let files = Files { store, version };
+    let tombstones = Tombstones::load(version.tombstones.clone(), &segments)?;
+    // Those that hide nothing any more are left out of the next manifest.
+    version.tombstones = tombstones.to_stored();
+    let files = Files::new(store, version);
     let shared = Shared::new(
         vfs,
         clock,
@@ -52,6 +61,7 @@ pub(crate) fn recover(
         files,
         Log::new(wal),
         segments,
+        tombstones,
         directory,
     );
     for (path, what) in damaged {
@@ -63,11 +73,7 @@ pub(crate) fn recover(
 
 /// Removes segment files that the manifest does not name: leftovers of a flush or a retention that was cut short.
 fn remove_orphans(vfs: &Arc<dyn Vfs>, version: &Version) -> Result<()> {
-    let named: HashSet<String> = version
-        .segments
-        .iter()
-        .flat_map(SegmentMeta::paths)
-        .collect();
+    let named: HashSet<String> = version.segments.iter().flat_map(SegmentMeta::paths).collect();
     for file in vfs.list(SEGMENTS).map_err(EngineError::io("list", SEGMENTS))? {
         let path = format!("{SEGMENTS}/{file}");
         if !named.contains(&path) {
@@ -115,8 +121,19 @@ pub(crate) fn set_aside(vfs: &Arc<dyn Vfs>, meta: &SegmentMeta) {
 
 /// Brings the samples beyond the segments back into memory, flushing whenever memory is full.
 fn replay(shared: &Shared, mut recovery: Recovery) -> Result<()> {
-    let floor = shared.files.lock().unwrap_or_else(PoisonError::into_inner).version.wal_floor;
-    let head = shared.state.read().unwrap_or_else(PoisonError::into_inner).memtable.head().clone();
+    let floor = shared
+        .files
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .version
+        .wal_floor;
+    let head = shared
+        .state
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .memtable
+        .head()
+        .clone();
     let mut known: HashMap<SeriesRef, SeriesRef> = HashMap::new();
     let mut lost = 0;
     // Definitions count from wherever the log begins, since samples behind the floor may use them.
@@ -124,7 +141,11 @@ fn replay(shared: &Shared, mut recovery: Recovery) -> Result<()> {
         match record {
             // A later generation may give a number to another series.
             Record::Series(series) => {
-                known.extend(series.iter().map(|(number, labels)| (*number, head.series(labels))));
+                known.extend(
+                    series
+                        .iter()
+                        .map(|(number, labels)| (*number, head.series(labels))),
+                );
             }
             Record::Samples(record) if seq >= floor => {
                 lost += insert(shared, &head, &known, record);

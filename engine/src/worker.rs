@@ -63,10 +63,19 @@ fn commit(shared: &Shared, batches: Vec<Pending>) {
     }
     let mut log = shared.log();
     // It changes only while the log is locked.
-    let head = shared.state.read().unwrap_or_else(PoisonError::into_inner).memtable.head().clone();
+    let head = shared
+        .state
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .memtable
+        .head()
+        .clone();
     let mut pushed = Vec::with_capacity(batches.len());
     for mut batch in batches {
-        match batch.rebase(&head).and_then(|()| log.push(&batch.columns, &batch.frame)) {
+        match batch
+            .rebase(&head)
+            .and_then(|()| log.push(&batch.columns, &batch.frame))
+        {
             Ok(()) => pushed.push(batch),
             Err(error) => (batch.done)(Err(error)),
         }

@@ -59,6 +59,9 @@ impl std::hash::Hash for Raw {
     }
 }
 
+/// A selection of more than one series in so many is read off the order of all; fewer are sorted.
+const SELECTIVE: u64 = 8;
+
 /// Spellings kept beyond four for each series before the map is begun anew.
 const SPELLINGS_SPARE: usize = 1 << 16;
 
@@ -87,17 +90,35 @@ struct Series {
     pairs: LabelPairs,
 }
 
+/// Series in storage order.
+#[derive(Debug, Default)]
+pub(crate) struct Selected {
+    /// Ascending, each once.
+    pub(crate) keys: Vec<StorageKey>,
+    /// Each with its id and the place of its key in `keys`.
+    pub(crate) series: Vec<(SeriesRef, SeriesId, u32)>,
+}
+
 impl fmt::Debug for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Head").field("series", &self.len()).finish_non_exhaustive()
+        f.debug_struct("Head")
+            .field("series", &self.len())
+            .finish_non_exhaustive()
     }
 }
 
 impl Head {
     /// A head without series for a store with this key.
     pub(crate) fn new(key: u64) -> Self {
-        let series = Series { pairs: LabelPairs::new(key), ..Series::default() };
-        Self(Arc::new(Inner { key, series: RwLock::new(series), order: RwLock::default() }))
+        let series = Series {
+            pairs: LabelPairs::new(key),
+            ..Series::default()
+        };
+        Self(Arc::new(Inner {
+            key,
+            series: RwLock::new(series),
+            order: RwLock::default(),
+        }))
     }
 
     /// Whether both are the same head, whose numbers mean the same.
@@ -121,7 +142,10 @@ impl Head {
     ) -> Vec<Option<SeriesRef>> {
         let mut found: Vec<Option<SeriesRef>> = {
             let series = self.read();
-            fingerprints.iter().map(|f| series.by_raw.get(&Raw::new(*f)).copied()).collect()
+            fingerprints
+                .iter()
+                .map(|f| series.by_raw.get(&Raw::new(*f)).copied())
+                .collect()
         };
         let misses: Vec<usize> = (0..found.len()).filter(|i| found[*i].is_none()).collect();
         if misses.is_empty() {
@@ -214,22 +238,48 @@ impl Head {
         let mut slot = self.0.order.write().unwrap_or_else(PoisonError::into_inner);
         if slot.len() < len {
             let series = self.read();
-            *slot = Arc::new(slot.extended(series.ids.len(), |s| (series.storage_key(s), series.ids[s.0 as usize])));
+            *slot = Arc::new(slot.extended(series.ids.len(), |s| {
+                (series.storage_key(s), series.ids[s.0 as usize])
+            }));
         }
         Arc::clone(&slot)
     }
 
-    /// The first `len` series that pass every matcher, in storage order, each with its key and id.
-    pub(crate) fn select(&self, matchers: &[Matcher], len: usize) -> Vec<(SeriesRef, SeriesId, StorageKey)> {
+    /// The first `len` series that pass every matcher, in storage order.
+    pub(crate) fn select(&self, matchers: &[Matcher], len: usize) -> Selected {
+        let selected = self.read().pairs.select(matchers, len as u32);
+        let mut found = Selected::default();
+        if selected.len() * SELECTIVE >= len as u64 {
+            // Nearly all: the order is at hand, and neighbours mostly share their key.
+            let order = self.order();
+            let series = self.read();
+            let mut last = None;
+            for s in order.sorted().iter().filter(|s| selected.contains(s.0)) {
+                let key = series.key_pairs(*s);
+                if last != Some(key) {
+                    found.keys.push(series.storage_key(*s));
+                    last = Some(key);
+                }
+                found
+                    .series
+                    .push((*s, series.ids[s.0 as usize], found.keys.len() as u32 - 1));
+            }
+            return found;
+        }
         let series = self.read();
-        let selected = series.pairs.select(matchers, len as u32);
-        let mut found: Vec<_> = selected
+        let mut keyed: Vec<_> = selected
             .iter()
             .map(SeriesRef)
-            .map(|s| (s, series.ids[s.0 as usize], series.storage_key(s)))
+            .map(|s| (series.storage_key(s), series.ids[s.0 as usize], s))
             .collect();
         drop(series);
-        found.sort_unstable_by(|a, b| (&a.2, a.1).cmp(&(&b.2, b.1)));
+        keyed.sort_unstable();
+        for (key, id, s) in keyed {
+            if found.keys.last() != Some(&key) {
+                found.keys.push(key);
+            }
+            found.series.push((s, id, found.keys.len() as u32 - 1));
+        }
         found
     }
 
@@ -238,14 +288,24 @@ impl Head {
         let series = self.read();
         let selected = series.pairs.select(matchers, len as u32);
         for name in series.pairs.names() {
-            if series.pairs.values(name).any(|(_, with)| !with.is_disjoint(&selected)) {
+            if series
+                .pairs
+                .values(name)
+                .any(|(_, with)| !with.is_disjoint(&selected))
+            {
                 give(name);
             }
         }
     }
 
     /// The values of a label among the first `len` series which pass every matcher, in no order.
-    pub(crate) fn label_values(&self, name: &str, matchers: &[Matcher], len: usize, mut give: impl FnMut(&str)) {
+    pub(crate) fn label_values(
+        &self,
+        name: &str,
+        matchers: &[Matcher],
+        len: usize,
+        mut give: impl FnMut(&str),
+    ) {
         let series = self.read();
         let selected = series.pairs.select(matchers, len as u32);
         for (value, with) in series.pairs.values(name) {
@@ -261,7 +321,11 @@ impl Head {
         {
             let (old, mut new) = (self.read(), renewed.write());
             let mut places = HashMap::with_capacity(kept.len() as usize);
-            for s in kept.iter().take_while(|s| (*s as usize) < old.ids.len()).map(SeriesRef) {
+            for s in kept
+                .iter()
+                .take_while(|s| (*s as usize) < old.ids.len())
+                .map(SeriesRef)
+            {
                 let entered = new.enter(old.ids[s.0 as usize], &old.labels(s));
                 places.insert(s, entered);
             }
@@ -277,7 +341,11 @@ impl Head {
     /// Bytes of memory that the head takes, about.
     pub(crate) fn heap_bytes(&self) -> usize {
         let series = self.read();
-        let labels: usize = series.labels.iter().map(|pairs| pairs.len() * size_of::<PairId>()).sum();
+        let labels: usize = series
+            .labels
+            .iter()
+            .map(|pairs| pairs.len() * size_of::<PairId>())
+            .sum();
         series.by_raw.capacity() * (size_of::<(Raw, SeriesRef)>() + 1)
             + series.by_id.capacity() * 5
             + series.ids.capacity() * size_of::<SeriesId>()
@@ -298,7 +366,10 @@ impl Head {
 impl Series {
     /// The series of a label set. An id that another label set has already gives way to the next one.
     fn enter(&mut self, mut id: SeriesId, labels: &Labels) -> SeriesRef {
-        let pairs: Box<[PairId]> = labels.iter().map(|(name, value)| self.pairs.intern(name, value)).collect();
+        let pairs: Box<[PairId]> = labels
+            .iter()
+            .map(|(name, value)| self.pairs.intern(name, value))
+            .collect();
         while let Some(known) = self.find(id) {
             if self.labels[known.0 as usize] == pairs {
                 return known;
@@ -312,12 +383,16 @@ impl Series {
         self.ids.push(id);
         self.labels.push(pairs);
         let ids = &self.ids;
-        self.by_id.insert_unique(hash(id), series.0, |s| hash(ids[*s as usize]));
+        self.by_id
+            .insert_unique(hash(id), series.0, |s| hash(ids[*s as usize]));
         series
     }
 
     fn find(&self, id: SeriesId) -> Option<SeriesRef> {
-        self.by_id.find(hash(id), |s| self.ids[*s as usize] == id).copied().map(SeriesRef)
+        self.by_id
+            .find(hash(id), |s| self.ids[*s as usize] == id)
+            .copied()
+            .map(SeriesRef)
     }
 
     fn labels(&self, series: SeriesRef) -> Labels {
@@ -331,16 +406,24 @@ impl Series {
     }
 
     fn storage_key(&self, series: SeriesRef) -> StorageKey {
-        let (mut metric, mut job, mut instance) = ("", "", "");
+        let [metric, job, instance] = self
+            .key_pairs(series)
+            .map(|pair| pair.map_or("", |pair| self.pairs.get(pair).1));
+        StorageKey::from_parts(metric, job, instance)
+    }
+
+    /// The pairs that make the storage key: two series have the same key when they have the same of them.
+    fn key_pairs(&self, series: SeriesRef) -> [Option<PairId>; 3] {
+        let mut found = [None; 3];
         for pair in &self.labels[series.0 as usize] {
-            match self.pairs.get(*pair) {
-                (METRIC_NAME, value) => metric = value,
-                ("job", value) => job = value,
-                ("instance", value) => instance = value,
+            match self.pairs.get(*pair).0 {
+                METRIC_NAME => found[0] = Some(*pair),
+                "job" => found[1] = Some(*pair),
+                "instance" => found[2] = Some(*pair),
                 _ => {}
             }
         }
-        StorageKey::from_parts(metric, job, instance)
+        found
     }
 }
 
@@ -361,7 +444,10 @@ mod tests {
     fn two_spellings_are_one_series() {
         let head = Head::new(1);
         let mut asked = 0;
-        let fingerprints = [head.fingerprint(b"spelling one"), head.fingerprint(b"spelling two")];
+        let fingerprints = [
+            head.fingerprint(b"spelling one"),
+            head.fingerprint(b"spelling two"),
+        ];
         for _ in 0..2 {
             let found = head.resolve(&fingerprints, &mut |_| {
                 asked += 1;
@@ -427,9 +513,18 @@ mod tests {
         for metric in ["b", "a", "c"] {
             let _ = head.series(&labels(metric, "x"));
         }
-        let selected = head.select(&[Matcher::equal("job", "x")], 3);
-        let refs: Vec<u32> = selected.iter().map(|(s, ..)| s.0).collect();
-        assert_eq!(refs, [1, 0, 2]);
-        assert_eq!(head.order().sorted().iter().map(|s| s.0).collect::<Vec<_>>(), refs);
+        for i in 0..40 {
+            let _ = head.series(&labels(["a", "b"][i % 2], &format!("y{i}")));
+        }
+        let refs = |matchers: &[Matcher]| {
+            let selected = head.select(matchers, 43);
+            assert!(selected.keys.is_sorted_by(|a, b| a < b));
+            assert!(selected.series.is_sorted_by_key(|(_, id, key)| (*key, *id)));
+            selected.series.iter().map(|(s, ..)| s.0).collect::<Vec<_>>()
+        };
+        assert_eq!(refs(&[Matcher::equal("job", "x")]), [1, 0, 2]);
+        let all = refs(&[]);
+        assert_eq!(all.len(), 43);
+        assert_eq!(head.order().sorted().iter().map(|s| s.0).collect::<Vec<_>>(), all);
     }
 }

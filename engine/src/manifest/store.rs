@@ -51,7 +51,7 @@ impl ManifestStore {
             .and_then(|hex| u32::from_str_radix(hex, 16).ok());
         let crc = crc.ok_or_else(|| {
             corrupt(
-                "a line that begins with barograph-manifest 2",
+                "a line that begins with barograph-manifest 2 (another number is another version's format)",
                 format!("{header:?}"),
             )
         })?;
@@ -59,7 +59,9 @@ impl ManifestStore {
         if crc != found {
             return Err(corrupt(&format!("CRC-32C {crc:08x}"), format!("{found:08x}")));
         }
-        serde_json::from_slice(body).map(Some).map_err(|e| corrupt("the fields of version 2", e.to_string()))
+        serde_json::from_slice(body)
+            .map(Some)
+            .map_err(|e| corrupt("the fields of version 2", e.to_string()))
     }
 
     /// Makes a state durable. On an error the old state may or may not still be the one on disk.

@@ -59,7 +59,9 @@ impl Memtable {
         let mut split: BTreeMap<i64, SampleColumns> = BTreeMap::new();
         for i in 0..columns.len() {
             let ts = columns.ts()[i];
-            let part = split.entry(window_of(ts)).or_insert_with(|| SampleColumns::new(&self.head));
+            let part = split
+                .entry(window_of(ts))
+                .or_insert_with(|| SampleColumns::new(&self.head));
             part.push(columns.series()[i], ts, columns.values()[i]);
         }
         for (start, part) in split {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use barograph_model::{Labels, MatchOp, Matcher, SeriesId, matches_all};
+use barograph_model::{Labels, MatchOp, Matcher, SeriesId, TimestampMs, matches_all};
 use bytes::Bytes;
 use proptest::prelude::*;
 
@@ -12,9 +12,6 @@ use crate::segment::series_file::SeriesRow;
 
 fn meta(rows: &[SeriesRow]) -> SegmentMeta {
     SegmentMeta {
-        name: "segments/x".to_owned(),
-        window: 0,
-        sequence: 1,
         rows: rows.iter().map(|r| r.rows).sum(),
         series: rows.len() as u64,
         ts_min: 0,
@@ -23,7 +20,7 @@ fn meta(rows: &[SeriesRow]) -> SegmentMeta {
         samples_crc32c: 7,
         series_bytes: 10,
         series_crc32c: 8,
-        sidecar_bytes: 0,
+        ..SegmentMeta::begin("segments/x".to_owned(), 0, 1, TimestampMs(0))
     }
 }
 
@@ -54,7 +51,10 @@ fn rows(sets: &[Labels]) -> Vec<SeriesRow> {
 }
 
 fn bytes(rows: &[SeriesRow]) -> Bytes {
-    let sums = FileSums { samples: &[1, 2], series: &[3] };
+    let sums = FileSums {
+        samples: &[1, 2],
+        series: &[3],
+    };
     Bytes::from(encode(&meta(rows), rows, &sums).unwrap())
 }
 
@@ -116,7 +116,10 @@ proptest! {
 #[test]
 fn another_segments_sidecar_is_refused() {
     let rows = rows(&[Labels::from_pairs([("__name__", "up")]).unwrap()]);
-    let other = SegmentMeta { samples_crc32c: 9, ..meta(&rows) };
+    let other = SegmentMeta {
+        samples_crc32c: 9,
+        ..meta(&rows)
+    };
     let error = Sidecar::open(&other, &bytes(&rows)).unwrap_err();
     assert!(error.to_string().contains("samples_crc32c: 9"), "{error}");
 }

@@ -38,6 +38,8 @@ impl Store {
         let clock = Arc::new(ManualClock::new(TimestampMs(START_MS + 48 * HOUR_MS)));
         let options = Options {
             background: false,
+            // Ids are hashes keyed by this, so that scripts can name them.
+            store_key: Some(1),
             ..Options::default()
         };
         let engine = Engine::open(Arc::new(SimVfs::new(0)), Arc::clone(&clock) as _, options).unwrap();
@@ -70,7 +72,9 @@ impl Store {
         let head = self.engine.head();
         let series = head.series(&labels(series));
         let mut columns = SampleColumns::with_capacity(&head, samples.len());
-        samples.iter().for_each(|(ts, value)| columns.push(series, START_MS + ts, *value));
+        samples
+            .iter()
+            .for_each(|(ts, value)| columns.push(series, START_MS + ts, *value));
         self.engine.append_blocking(columns).unwrap();
     }
 
