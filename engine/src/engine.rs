@@ -226,6 +226,15 @@ impl Engine {
         compaction::compact_once(&self.shared)
     }
 
+    /// Writes every segment anew in which a delete hides something, so that what was deleted is gone from disk; gives how
+    /// many merges that took. Without this call it happens within hours. Blocks for as long as it takes.
+    ///
+    /// # Errors
+    /// Those of [`Engine::compact_once`]; what was carried out until then is.
+    pub fn clean_tombstones(&self) -> Result<usize> {
+        compaction::carry_out_deletes(&self.shared)
+    }
+
     /// Drops segments in which nothing may be kept any longer; gives how many.
     ///
     /// # Errors

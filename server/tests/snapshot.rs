@@ -99,3 +99,59 @@ async fn without_the_switch_it_is_refused_with_how_to_turn_it_on() {
     let (status, text) = enabled.get("/api/v1/admin/tsdb/snapshot").await;
     assert_eq!(status, 405, "{text}");
 }
+
+#[tokio::test]
+async fn series_are_deleted_and_a_snapshot_from_before_keeps_them() {
+    let root = tempfile::tempdir().unwrap();
+    let mut barograph = Barograph::new(root.path()).with_flags(&["--enable-admin-api"]);
+    barograph.start().await;
+    let start = now_ms() - 10_000;
+    for i in 0..10 {
+        write(&barograph, "orders", start + i * 1000, i as f64).await;
+        write(&barograph, "login", start + i * 1000, i as f64).await;
+    }
+    let before = barograph.samples(start, now_ms()).await;
+    assert_eq!(before.len(), 20);
+    let (_, text) = barograph.post("/api/v1/admin/tsdb/snapshot").await;
+    let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let name = answer["data"]["name"].as_str().unwrap().to_owned();
+    let path = "/api/v1/admin/tsdb/delete_series";
+    for wrong in ["", "?match[]=up[5m]", "?match[]=up&start=soon"] {
+        let (status, text) = barograph.post(&format!("{path}{wrong}")).await;
+        assert!(status == 400 && text.contains("bad_data"), "{wrong}: {status} {text}");
+    }
+    // The first five of one series: both ends are inside.
+    let end = (start + 4000) as f64 / 1000.0;
+    let query = format!("?match[]=queue_length{{service=\"login\"}}&start=0&end={end:.3}");
+    let (status, text) = barograph.post(&format!("{path}{query}")).await;
+    assert_eq!((status, text.as_str()), (204, ""));
+    let expected: super::program::Samples = before
+        .iter()
+        .filter(|((series, ts), _)| {
+            let is_login = series.iter().any(|(_, value)| value == "login");
+            !(is_login && *ts <= start + 4000)
+        })
+        .map(|(key, bits)| (key.clone(), *bits))
+        .collect();
+    assert_eq!(expected.len(), 15);
+    assert_eq!(barograph.samples(start, now_ms()).await, expected);
+    let (status, text) = barograph.post("/api/v1/admin/tsdb/clean_tombstones").await;
+    assert_eq!((status, text.as_str()), (204, ""));
+    let (_, metrics) = barograph.get("/metrics").await;
+    assert!(
+        metrics.lines().any(|line| line == "barograph_store_segment_rows 15"),
+        "{metrics}"
+    );
+    barograph.kill();
+    barograph.start().await;
+    assert_eq!(barograph.samples(start, now_ms()).await, expected, "for good");
+    let data_dir = barograph.data_dir.join("snapshots").join(name);
+    let mut old = Barograph::new(root.path()).with_data_dir(data_dir);
+    old.start().await;
+    assert_eq!(old.samples(start, now_ms()).await, before);
+    // Without the switch nothing is deleted.
+    let (status, _) = old.post(&format!("{path}?match[]=queue_length")).await;
+    assert_eq!(status, 403);
+    assert_eq!(old.post("/api/v1/admin/tsdb/clean_tombstones").await.0, 403);
+    assert_eq!(old.samples(start, now_ms()).await, before);
+}
