@@ -20,7 +20,7 @@ use crate::stats::{Counters, EngineStats};
 use crate::tombstone::Tombstones;
 use crate::vfs::Vfs;
 use crate::wal::Frame;
-use crate::{EngineError, Options, Result, SampleColumns, Snapshot, maintenance, recovery, worker};
+use crate::{EngineError, Options, Result, SampleColumns, Snapshot, backup, maintenance, recovery, worker};
 
 /// An open store. All methods may be called from any thread.
 #[derive(Debug)]
@@ -101,6 +101,7 @@ impl Engine {
             std::io::ErrorKind::WouldBlock => EngineError::Locked { path: vfs.root() },
             _ => EngineError::io("lock", vfs.root())(error),
         })?;
+        backup::before_open(vfs.as_ref())?;
         let shared = Arc::new(recovery::recover(vfs, clock, options, directory)?);
         let engine = Self {
             shared: Arc::clone(&shared),
@@ -223,6 +224,15 @@ impl Engine {
     /// segments then stay as they are.
     pub fn compact_once(&self) -> Result<Option<Compaction>> {
         compaction::compact_once(&self.shared)
+    }
+
+    /// Writes every segment anew in which a delete hides something, so that what was deleted is gone from disk; gives how
+    /// many merges that took. Without this call it happens within hours. Blocks for as long as it takes.
+    ///
+    /// # Errors
+    /// Those of [`Engine::compact_once`]; what was carried out until then is.
+    pub fn clean_tombstones(&self) -> Result<usize> {
+        compaction::carry_out_deletes(&self.shared)
     }
 
     /// Drops segments in which nothing may be kept any longer; gives how many.

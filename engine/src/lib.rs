@@ -7,6 +7,7 @@
 //! - a segment is on disk before the manifest names it, and the manifest is on disk before the log is cut;
 //! - of two samples with the same series and instant, the one written later is the one that is read.
 
+pub mod backup;
 mod columns;
 mod delete;
 mod engine;

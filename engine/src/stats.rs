@@ -30,6 +30,8 @@ pub(crate) struct Counters {
     pub(crate) wal_bytes: AtomicU64,
     pub(crate) compaction: CompactionCounters,
     pub(crate) closing: AtomicBool,
+    /// whether deletes are carried out without waiting for an ordinary merge
+    pub(crate) purges_at_once: AtomicBool,
     /// monotonic time before which a failed flush is not tried again
     pub(crate) flush_not_before_ns: AtomicU64,
     poison: OnceLock<String>,

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::alerting::{
     AlertHub, DeliveryOptions, Evaluator, HubError, LoadError, alert_tables, deliver, load_rules,
 };
-use crate::api::{MetricsSource, Readiness, health_routes, metrics_routes, reload_routes, sql_routes};
+use crate::api::{Administration, admin_routes, MetricsSource, Readiness, health_routes, metrics_routes, reload_routes, sql_routes};
 use crate::channels::{Channel, LogChannel, WebhookChannel, WebhookError, WebhookOptions};
 use crate::config::{ChannelKind, Config, Listen};
 use crate::detecting::{DetectorRunner, DetectorStats, RunnerHandle, Watch, WatchError};
@@ -28,7 +28,7 @@ use crate::grpc;
 use crate::ingest::{self, IngestLimits, IngestSink, SetupError};
 
 /// The folder of alert state in the data directory.
-const ALERTS_DIR: &str = "alerts";
+pub(crate) const ALERTS_DIR: &str = "alerts";
 
 /// How long connections may take to end after a stop.
 const STOP_GRACE: Duration = Duration::from_secs(5);
@@ -193,7 +193,14 @@ impl Server {
             detectors: Arc::clone(&detector_stats),
             hub: Arc::clone(&hub),
         };
+        let administration = Administration {
+            is_enabled: reload.config.http.admin_api,
+            engine: Arc::clone(&engine),
+            hub: Arc::clone(&hub),
+            clock: Arc::clone(&clock),
+        };
         let routes = ingest::routes(ingest)
+            .merge(admin_routes(administration))
             .merge(sql_routes(Arc::clone(&sql)))
             .merge(metrics_routes(metrics))
             .merge(reload_routes(Arc::clone(&reload)));

@@ -67,6 +67,29 @@ pub(crate) fn compact_once(shared: &Shared) -> Result<Option<Compaction>> {
     result.map(Some)
 }
 
+/// Does every merge that is due, and those that carry out deletes at once; gives how many.
+pub(crate) fn carry_out_deletes(shared: &Shared) -> Result<usize> {
+    let waiting = || {
+        let state = shared.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.tombstones.len() > 0
+    };
+    shared.counters.purges_at_once.store(true, Ordering::SeqCst);
+    let mut merges = 0;
+    let result = loop {
+        if !waiting() {
+            break Ok(merges);
+        }
+        match compact_once(shared) {
+            Ok(Some(_)) => merges += 1,
+            // What is left is in segments that are damaged.
+            Ok(None) => break Ok(merges),
+            Err(error) => break Err(error),
+        }
+    };
+    shared.counters.purges_at_once.store(false, Ordering::SeqCst);
+    result
+}
+
 fn is_stopping(shared: &Shared) -> bool {
     shared.counters.closing.load(Ordering::SeqCst)
 }
@@ -88,7 +111,12 @@ fn start(shared: &Shared, survey: &mut Survey) -> Option<Started> {
         let state = shared.state.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&state.tombstones)
     };
-    let surveyed = survey.surveyed(&files.version.segments, &tombstones, &shared.retention, now);
+    let mut surveyed = survey.surveyed(&files.version.segments, &tombstones, &shared.retention, now);
+    if shared.counters.purges_at_once.load(Ordering::SeqCst) {
+        // As if they had been asked for long ago.
+        let asked = surveyed.iter_mut().filter_map(|s| s.delete_asked_ms.as_mut());
+        asked.for_each(|asked_ms| *asked_ms = 0);
+    }
     let job = next_job(&surveyed, now, budget.inputs_max)?;
     Some(Started {
         job,
