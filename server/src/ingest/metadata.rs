@@ -1,7 +1,6 @@
 //! What senders say about metric families: type, help, unit. Kept in memory; senders repeat it every minute.
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
@@ -47,8 +46,9 @@ impl MetricType {
         }
     }
 
-    /// A number of the enumeration; one that is not defined is unknown, as protobuf's open enums want it.
-    fn from_wire(number: u64) -> Self {
+    /// A number of the enumeration, which is the same in 1.0 and 2.0; one that is not defined is unknown, as protobuf's
+    /// open enums want it.
+    pub(super) fn from_wire(number: u64) -> Self {
         match number {
             1 => Self::Counter,
             2 => Self::Gauge,
@@ -100,6 +100,18 @@ pub enum MetadataFault {
         /// The cap.
         max: usize,
     },
+    /// A reference behind the end of the symbols table.
+    #[error("metadata of {metric:?}: the {part} refers to symbol {index} of {symbols}")]
+    UnknownSymbol {
+        /// Of which family; shown with a mark for what cannot be read.
+        metric: String,
+        /// Which text.
+        part: &'static str,
+        /// The index, from 0.
+        index: u64,
+        /// How many symbols the request has.
+        symbols: usize,
+    },
     /// The registry holds as many families as it may.
     #[error(
         "metadata of {metric:?}: {max} metric families are known already, which is the most that are kept"
@@ -121,67 +133,77 @@ pub(super) struct MetadataEntry<'a> {
     unit: &'a str,
 }
 
-/// Reads the MetricMetadata message at `range` of `body`. The outer result is the message's, the inner one the
-/// entry's: a fault leaves the rest of the request good.
+/// Reads a MetricMetadata message. The outer result is the message's, the inner one the entry's: a fault leaves the
+/// rest of the request good.
 ///
 /// # Errors
 /// [`WireError`] where the message is malformed.
 pub(super) fn read_metadata<'a>(
-    body: &'a [u8],
-    range: Range<usize>,
+    mut message: Reader<'a>,
     limits: &MetadataLimits,
 ) -> Result<Result<MetadataEntry<'a>, MetadataFault>, WireError> {
-    let mut reader = Reader::within(body, range.start, range.end);
-    let mut metric_type = MetricType::Unknown;
-    let (mut name, mut help, mut unit): (&[u8], &[u8], &[u8]) = (&[], &[], &[]);
-    while let Some(tag) = reader.tag()? {
+    let mut raw = RawMetadata::default();
+    while let Some(tag) = message.tag()? {
         match tag.field {
             1 => {
                 tag.expect(WireType::Varint, "MetricMetadata.type")?;
-                metric_type = MetricType::from_wire(reader.varint()?);
+                raw.metric_type = MetricType::from_wire(message.varint()?);
             }
             2 => {
                 tag.expect(WireType::Length, "MetricMetadata.metric_family_name")?;
-                name = reader.bytes()?;
+                raw.name = message.bytes()?;
             }
             4 => {
                 tag.expect(WireType::Length, "MetricMetadata.help")?;
-                help = reader.bytes()?;
+                raw.help = message.bytes()?;
             }
             5 => {
                 tag.expect(WireType::Length, "MetricMetadata.unit")?;
-                unit = reader.bytes()?;
+                raw.unit = message.bytes()?;
             }
-            _ => reader.skip(tag)?,
+            _ => message.skip(tag)?,
         }
     }
-    if name.is_empty() {
-        return Ok(Err(MetadataFault::NoName));
-    }
-    let text = |part: &'static str, bytes: &'a [u8], max: usize| {
-        let metric = || String::from_utf8_lossy(&name[..name.len().min(100)]).into_owned();
-        if bytes.len() > max {
-            return Err(MetadataFault::TooLong {
+    Ok(raw.check(limits))
+}
+
+/// An entry whose texts are not checked yet.
+#[derive(Debug, Default)]
+pub(super) struct RawMetadata<'a> {
+    pub(super) name: &'a [u8],
+    pub(super) metric_type: MetricType,
+    pub(super) help: &'a [u8],
+    pub(super) unit: &'a [u8],
+}
+
+impl<'a> RawMetadata<'a> {
+    /// Checks that there is a name, and the texts against the caps.
+    pub(super) fn check(self, limits: &MetadataLimits) -> Result<MetadataEntry<'a>, MetadataFault> {
+        if self.name.is_empty() {
+            return Err(MetadataFault::NoName);
+        }
+        let metric = || String::from_utf8_lossy(&self.name[..self.name.len().min(100)]).into_owned();
+        let text = |part: &'static str, bytes: &'a [u8], max: usize| {
+            if bytes.len() > max {
+                return Err(MetadataFault::TooLong {
+                    metric: metric(),
+                    part,
+                    bytes: bytes.len(),
+                    max,
+                });
+            }
+            str::from_utf8(bytes).map_err(|_| MetadataFault::NotUtf8 {
                 metric: metric(),
                 part,
-                bytes: bytes.len(),
-                max,
-            });
-        }
-        str::from_utf8(bytes).map_err(|_| MetadataFault::NotUtf8 {
-            metric: metric(),
-            part,
-        })
-    };
-    let entry = || {
+            })
+        };
         Ok(MetadataEntry {
-            name: text("name", name, limits.name_bytes_max)?,
-            metric_type,
-            help: text("help", help, limits.text_bytes_max)?,
-            unit: text("unit", unit, limits.text_bytes_max)?,
+            name: text("name", self.name, limits.name_bytes_max)?,
+            metric_type: self.metric_type,
+            help: text("help", self.help, limits.text_bytes_max)?,
+            unit: text("unit", self.unit, limits.text_bytes_max)?,
         })
-    };
-    Ok(entry())
+    }
 }
 
 /// The metadata of all metric families, the latest word of each. Bounded; shared between threads.
@@ -275,7 +297,7 @@ mod tests {
             name_bytes_max: 8,
             text_bytes_max: 5,
         };
-        read_metadata(body, 0..body.len(), &limits)
+        read_metadata(Reader::new(body), &limits)
     }
 
     fn entry<'a>(name: &'a str, help: &'a str) -> MetadataEntry<'a> {
