@@ -289,13 +289,13 @@ pub(crate) fn any_histogram() -> impl Strategy<Value = Histogram> {
                     (negative_spans, negative) = (Vec::new(), Vec::new());
                     (zero_count, zero_threshold, schema) = (0, 0.0, CUSTOM_BUCKETS_SCHEMA);
                     let mut bound = -10.0;
-                custom_values = bounds
-                    .iter()
-                    .map(|&step| {
-                        bound += f64::from(step) / 8.0;
-                        bound
-                    })
-                    .collect();
+                    custom_values = bounds
+                        .iter()
+                        .map(|&step| {
+                            bound += f64::from(step) / 8.0;
+                            bound
+                        })
+                        .collect();
                 } else if let Some(first) = positive_spans.first_mut() {
                     first.offset = -first.offset;
                 }

@@ -225,7 +225,11 @@ impl Batch {
     #[inline]
     pub(super) fn count_labels(&mut self, bytes: usize, rules: &DecodeRules<'_>) -> Result<(), DecodeError> {
         self.label_bytes += bytes;
-        check_count("bytes of labels", self.label_bytes, rules.label_bytes_max.saturating_add(1))
+        check_count(
+            "bytes of labels",
+            self.label_bytes,
+            rules.label_bytes_max.saturating_add(1),
+        )
     }
 
     /// Ends a series whose labels hash to `fingerprint`. `Err` holds it where its labels cannot be what they say: all of

@@ -68,6 +68,19 @@ impl Edge {
         self.post(&encode(all)).await
     }
 
+    /// Posts a message of remote write 2.0 that is not compressed yet.
+    pub(super) async fn post_v2(&self, message: &[u8]) -> Answer {
+        let headers = [
+            (
+                "content-type",
+                "application/x-protobuf;proto=io.prometheus.write.v2.Request",
+            ),
+            ("content-encoding", "snappy"),
+        ];
+        let block = snap::raw::Encoder::new().compress_vec(message).unwrap();
+        self.post_with(&headers, block).await
+    }
+
     /// Posts a body as it is.
     pub(super) async fn post_block(&self, block: impl Into<Body>) -> Answer {
         let headers = [
@@ -135,6 +148,17 @@ impl Answer {
             self.text
         );
         self
+    }
+
+    /// What the answer says was written: samples, histograms, exemplars; `None` where it says nothing.
+    pub(super) fn written(&self) -> Option<[u64; 3]> {
+        let count = |what: &str| {
+            let value = self
+                .headers
+                .get(format!("x-prometheus-remote-write-{what}-written"))?;
+            value.to_str().unwrap().parse().ok()
+        };
+        Some([count("samples")?, count("histograms")?, count("exemplars")?])
     }
 
     pub(super) fn retry_after(&self) -> Option<&str> {

@@ -13,7 +13,9 @@
 //! Counts are floats where `count_float` is there, else integers; fields of the other kind that are there all the same
 //! are a fault, because leaving them out would lose what they say.
 
-use barograph_model::{Histogram, HistogramCounts, HistogramError, HistogramParts, ResetHint, Span, TimestampMs};
+use barograph_model::{
+    Histogram, HistogramCounts, HistogramError, HistogramParts, ResetHint, Span, TimestampMs,
+};
 use thiserror::Error;
 
 use super::batch::{DecodeError, check_count};

@@ -94,16 +94,22 @@ impl<'a> InlineMetadata<'a> {
     ) -> Result<MetadataEntry<'a>, MetadataFault> {
         let metric = self.symbols.get(metric).unwrap_or_default();
         let text = |part: &'static str, index: u64| {
-            self.symbols.get(index).ok_or_else(|| MetadataFault::UnknownSymbol {
-                metric: String::from_utf8_lossy(&metric[..metric.len().min(100)]).into_owned(),
-                part,
-                index,
-                symbols: self.symbols.places.len(),
-            })
+            self.symbols
+                .get(index)
+                .ok_or_else(|| MetadataFault::UnknownSymbol {
+                    metric: String::from_utf8_lossy(&metric[..metric.len().min(100)]).into_owned(),
+                    part,
+                    index,
+                    symbols: self.symbols.places.len(),
+                })
         };
         let metric_type = MetricType::from_wire(metric_type);
         RawMetadata {
-            name: if is_native { metric } else { family_of(metric, metric_type) },
+            name: if is_native {
+                metric
+            } else {
+                family_of(metric, metric_type)
+            },
             metric_type,
             help: text("help", help)?,
             unit: text("unit", unit)?,

@@ -13,6 +13,8 @@ use super::written::Written;
 pub(super) struct Lanes<'a> {
     batch: &'a mut Batch,
     rows: Range<usize>,
+    histograms: Range<usize>,
+    exemplars: Range<usize>,
     series: Vec<SeriesRef>,
 }
 
@@ -21,14 +23,17 @@ impl<'a> Lanes<'a> {
         Self {
             series: Vec::with_capacity(batch.ts.len()),
             rows: 0..0,
+            histograms: 0..0,
+            exemplars: 0..0,
             batch,
         }
     }
 
-    /// Keeps what entry `i` brought, as things of `series`.
+    /// Keeps the samples that entry `i` brought, as those of `series`. Gives how many histograms and exemplars are left
+    /// over, because the store has no place for them yet.
     #[inline]
-    pub(super) fn keep(&mut self, i: usize, series: SeriesRef) {
-        self.rows = self.rows.end..self.batch.series[i].rows_end();
+    pub(super) fn keep(&mut self, i: usize, series: SeriesRef) -> (usize, usize) {
+        self.step(i);
         // Rows move only where some before them were left out.
         let kept = self.series.len();
         if self.rows.start != kept {
@@ -36,13 +41,27 @@ impl<'a> Lanes<'a> {
             self.batch.values.copy_within(self.rows.clone(), kept);
         }
         self.series.extend(repeat_n(series, self.rows.len()));
+        (self.histograms.len(), self.exemplars.len())
+    }
+
+    /// Where the message of entry `i` is in the body.
+    pub(super) fn message(&self, i: usize) -> Range<usize> {
+        self.batch.series[i].message()
+    }
+
+    #[inline]
+    fn step(&mut self, i: usize) {
+        let entry = &self.batch.series[i];
+        self.rows = self.rows.end..entry.rows_end();
+        self.histograms = self.histograms.end..entry.histograms_end();
+        self.exemplars = self.exemplars.end..entry.exemplars_end();
     }
 
     /// Leaves out what entry `i` brought; says how much that was.
     pub(super) fn skip(&mut self, i: usize) -> (SeriesEntry, [u64; Item::ALL.len()]) {
-        let entry = self.batch.series[i];
-        self.rows = self.rows.end..entry.rows_end();
-        (entry, [self.rows.len() as u64, 0, 0])
+        self.step(i);
+        let counts = [&self.rows, &self.histograms, &self.exemplars].map(|range| range.len() as u64);
+        (self.batch.series[i], counts)
     }
 
     /// The columns, and how much is in them.

@@ -76,9 +76,18 @@ mod tests {
         assert_eq!(varints(&body), Ok(vec![1, 2, 128, 3]));
         // The last number of a packed field reaches beyond the field.
         let cut = varints(&[0x0a, 1, 0x80, 1]);
-        assert_eq!(cut, Err(WireError::Truncated { offset: 2, missing: 1 }));
+        assert_eq!(
+            cut,
+            Err(WireError::Truncated {
+                offset: 2,
+                missing: 1
+            })
+        );
         let error = varints(&[0x0d, 0, 0, 0, 0]).unwrap_err().to_string();
-        assert_eq!(error, "byte 0: M.numbers has wire type 5 (fixed32), expected 2 (length-delimited)");
+        assert_eq!(
+            error,
+            "byte 0: M.numbers has wire type 5 (fixed32), expected 2 (length-delimited)"
+        );
     }
 
     #[test]
@@ -99,12 +108,22 @@ mod tests {
         assert_eq!(numbers, [bits[0], bits[1], 7.0f64.to_bits()]);
         let mut short = Reader::new(&body[..9]);
         let tag = short.tag().unwrap().unwrap();
-        assert!(short.doubles(tag, "M.numbers", |_| Ok::<_, WireError>(())).is_err());
+        assert!(
+            short
+                .doubles(tag, "M.numbers", |_| Ok::<_, WireError>(()))
+                .is_err()
+        );
     }
 
     #[test]
     fn zigzag_numbers_come_back() {
-        for (number, expected) in [(0, 0), (1, -1), (2, 1), (u64::MAX, i64::MIN), (u64::MAX - 1, i64::MAX)] {
+        for (number, expected) in [
+            (0, 0),
+            (1, -1),
+            (2, 1),
+            (u64::MAX, i64::MIN),
+            (u64::MAX - 1, i64::MAX),
+        ] {
             assert_eq!(unzigzag(number), expected);
         }
     }

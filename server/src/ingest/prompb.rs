@@ -183,12 +183,16 @@ pub(super) fn histogram(timestamp: i64, counts: &[u64]) -> Histogram {
 /// A message of these fields.
 pub(super) fn from_parts(parts: &HistogramParts, timestamp: i64) -> Histogram {
     let spans = |spans: &[Span]| {
-        let spans = spans.iter().map(|&Span { offset, length }| BucketSpan { offset, length });
+        let spans = spans
+            .iter()
+            .map(|&Span { offset, length }| BucketSpan { offset, length });
         spans.collect()
     };
     let deltas = |counts: &[u64]| {
         let mut before = 0;
-        let deltas = counts.iter().map(|&count| count as i64 - std::mem::replace(&mut before, count as i64));
+        let deltas = counts
+            .iter()
+            .map(|&count| count as i64 - std::mem::replace(&mut before, count as i64));
         deltas.collect()
     };
     let mut message = Histogram {

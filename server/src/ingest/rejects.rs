@@ -82,6 +82,10 @@ pub(super) enum Reason {
     Exemplar(LabelFault),
     #[error(transparent)]
     Histogram(HistogramFault),
+    #[error("native histograms are not stored yet (set send_native_histograms: false in the sender)")]
+    HistogramNotStored,
+    #[error("exemplars are not stored yet (set send_exemplars: false in the sender)")]
+    ExemplarNotStored,
     #[error(transparent)]
     Metadata(MetadataFault),
 }
@@ -91,8 +95,8 @@ impl Reason {
         match self {
             Self::Labels(_) => RejectKind::Labels,
             Self::OutOfBounds { .. } => RejectKind::OutOfBounds,
-            Self::Exemplar(_) => RejectKind::Exemplar,
-            Self::Histogram(_) => RejectKind::NativeHistogram,
+            Self::Exemplar(_) | Self::ExemplarNotStored => RejectKind::Exemplar,
+            Self::Histogram(_) | Self::HistogramNotStored => RejectKind::NativeHistogram,
             Self::Metadata(_) => RejectKind::Metadata,
         }
     }
@@ -164,11 +168,14 @@ impl Rejects {
         let of = |kind: RejectKind| self.counts[kind as usize];
         if self.series_labels > 0 {
             let items = list(of(RejectKind::Labels), "").unwrap_or_else(|| "0 samples".to_owned());
-            parts.push(format!("{} series with unacceptable labels ({items})", self.series_labels));
+            parts.push(format!(
+                "{} series with unacceptable labels ({items})",
+                self.series_labels
+            ));
         }
         parts.extend(list(of(RejectKind::OutOfBounds), " out of bounds"));
-        parts.extend(list(of(RejectKind::Exemplar), " with unacceptable labels"));
-        parts.extend(list(of(RejectKind::NativeHistogram), " that are not sound"));
+        parts.extend(list(of(RejectKind::Exemplar), ""));
+        parts.extend(list(of(RejectKind::NativeHistogram), ""));
         if self.metadata > 0 {
             parts.push(format!("{} metadata entries", self.metadata));
         }
@@ -243,8 +250,8 @@ mod tests {
         let text = rejects.message(LabelSource::Inline(&body), stored).unwrap();
         assert_eq!(
             text,
-            "refused 1 series with unacceptable labels (3 samples, 1 exemplars), 2 exemplars with unacceptable labels, 1 \
-             native histograms that are not sound, 1 metadata entries, in 2 series; the other 5 samples, 1 exemplars of \
+            "refused 1 series with unacceptable labels (3 samples, 1 exemplars), 2 exemplars, 1 \
+             native histograms, 1 metadata entries, in 2 series; the other 5 samples, 1 exemplars of \
              the request are stored; first refused: m{}: a native histogram has a count of floats and integer \
              buckets, which do not go together"
         );

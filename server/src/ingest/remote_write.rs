@@ -84,3 +84,5 @@ async fn receive(sink: &Arc<IngestSink>, protocol: Protocol, body: Body) -> Outc
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod v2_tests;

@@ -157,7 +157,8 @@ impl<F: Fn(&[u8]) -> u128> Decoder<'_, '_, F> {
                     tag.expect(WireType::Length, "TimeSeries.histograms")?;
                     has_histograms = true;
                     let message = series.message()?;
-                    self.batch.push_histogram(&mut open, message, rules, self.rejects)?;
+                    self.batch
+                        .push_histogram(&mut open, message, rules, self.rejects)?;
                 }
                 4 => {
                     tag.expect(WireType::Length, "TimeSeries.exemplars")?;
@@ -179,11 +180,16 @@ impl<F: Fn(&[u8]) -> u128> Decoder<'_, '_, F> {
         if created != 0 {
             self.batch.set_created(&open, created, rules);
         }
-        let metric = if too_many { Err(too_many_labels(rules)) } else { self.gather() };
+        let metric = if too_many {
+            Err(too_many_labels(rules))
+        } else {
+            self.gather()
+        };
         if let Ok(metric) = metric {
             self.batch.count_labels(self.batch.gathered.len(), rules)?;
             if let (Some(metric), Some(message)) = (metric, metadata) {
-                self.metadata.read(metric, message, has_histograms, rules.metadata)?;
+                self.metadata
+                    .read(metric, message, has_histograms, rules.metadata)?;
             }
         }
         let fingerprint = self.fingerprint;

@@ -22,7 +22,7 @@ use super::lanes::Lanes;
 use super::limits::IngestLimits;
 use super::metadata::MetadataRegistry;
 use super::protocol::Protocol;
-use super::rejects::{Reason, Rejects};
+use super::rejects::{Item, Reason, Rejects};
 use super::snappy::{Decompressor, checked_len};
 use super::stats::IngestStats;
 use super::symbols::{Symbol, Symbols};
@@ -266,12 +266,12 @@ impl IngestSink {
             self.stats
                 .decompressed_bytes
                 .fetch_add(body.len() as u64, Relaxed);
-            let prepared = self
-                .decode(protocol, body, batch, symbols, request_v2)
-                .map_err(|error| match error {
-                    Failure::Decode(error) => refusals::decode(protocol, error),
-                    Failure::Refusal(refusal) => refusal,
-                });
+            let prepared =
+                self.decode(protocol, body, batch, symbols, request_v2)
+                    .map_err(|error| match error {
+                        Failure::Decode(error) => refusals::decode(protocol, error),
+                        Failure::Refusal(refusal) => refusal,
+                    });
             decompressor.shrink_to(KEPT_BYTES);
             batch.shrink_to(KEPT_ENTRIES);
             symbols.clear();
@@ -369,7 +369,15 @@ impl IngestSink {
         let mut lanes = Lanes::new(batch);
         for (i, found) in refs.iter().enumerate() {
             if let Some(series) = *found {
-                lanes.keep(i, series);
+                let (histograms, exemplars) = lanes.keep(i, series);
+                for (item, left, reason) in [
+                    (Item::Histogram, histograms, Reason::HistogramNotStored),
+                    (Item::Exemplar, exemplars, Reason::ExemplarNotStored),
+                ] {
+                    if left > 0 {
+                        rejects.add(lanes.message(i), item, left as u64, reason);
+                    }
+                }
                 continue;
             }
             let entry = lanes.skip(i);

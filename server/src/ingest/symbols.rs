@@ -145,7 +145,10 @@ mod tests {
             body: &body,
             places: &places,
         };
-        assert_eq!((symbols.get(0), symbols.get(1)), (Some(&b""[..]), Some(&b"name"[..])));
+        assert_eq!(
+            (symbols.get(0), symbols.get(1)),
+            (Some(&b""[..]), Some(&b"name"[..]))
+        );
         assert_eq!((symbols.get(3), symbols.get(u64::MAX)), (None, None));
         let mut out = Vec::new();
         assert!(symbols.write_label(1, 2, &mut out));

@@ -23,7 +23,10 @@ fn an_integer_histogram_is_read_field_by_field() {
         schema: -2,
         zero_threshold: 0.001,
         zero_count: Some(ZeroCount::Int(4)),
-        negative_spans: vec![BucketSpan { offset: -3, length: 1 }],
+        negative_spans: vec![BucketSpan {
+            offset: -3,
+            length: 1,
+        }],
         negative_deltas: vec![3],
         reset_hint: 2,
         start_timestamp: 5,
@@ -34,7 +37,13 @@ fn an_integer_histogram_is_read_field_by_field() {
     assert_eq!((parts.sum, parts.zero_threshold), (1.5, 0.001));
     assert_eq!(parts.created, Some(TimestampMs(5)));
     assert_eq!(parts.positive_spans, [Span { offset: 0, length: 3 }]);
-    assert_eq!(parts.negative_spans, [Span { offset: -3, length: 1 }]);
+    assert_eq!(
+        parts.negative_spans,
+        [Span {
+            offset: -3,
+            length: 1
+        }]
+    );
     let HistogramCounts::Integer {
         count,
         zero_count,
@@ -140,8 +149,14 @@ fn buckets_of_a_request_are_capped_before_memory_is_taken() {
 #[test]
 fn a_wrong_wire_type_names_field_and_byte() {
     for (body, expected) in [
-        (&b"\x09\0\0\0\0\0\0\0\0"[..], "byte 0: Histogram.count_int has wire type 1 (fixed64), expected 0 (varint)"),
-        (b"\x18\x01", "byte 0: Histogram.sum has wire type 0 (varint), expected 1 (fixed64)"),
+        (
+            &b"\x09\0\0\0\0\0\0\0\0"[..],
+            "byte 0: Histogram.count_int has wire type 1 (fixed64), expected 0 (varint)",
+        ),
+        (
+            b"\x18\x01",
+            "byte 0: Histogram.sum has wire type 0 (varint), expected 1 (fixed64)",
+        ),
         (
             b"\x5a\x02\x0a\x00",
             "byte 2: BucketSpan.offset has wire type 2 (length-delimited), expected 0 (varint)",
@@ -150,8 +165,14 @@ fn a_wrong_wire_type_names_field_and_byte() {
             b"\x65\0\0\0\0",
             "byte 0: Histogram.positive_deltas or negative_deltas has wire type 5 (fixed32), expected 2 (length-delimited)",
         ),
-        (b"\x6a\x04\0\0\0\0", "byte 2: the message ends inside a field (4 bytes are missing)"),
-        (b"\x80\x01\x01", "byte 0: Histogram.custom_values has wire type 0 (varint), expected 2 (length-delimited)"),
+        (
+            b"\x6a\x04\0\0\0\0",
+            "byte 2: the message ends inside a field (4 bytes are missing)",
+        ),
+        (
+            b"\x80\x01\x01",
+            "byte 0: Histogram.custom_values has wire type 0 (varint), expected 2 (length-delimited)",
+        ),
     ] {
         let error = read(Reader::new(body), &mut 0, 10).unwrap_err();
         assert_eq!(error.to_string(), expected);
@@ -162,39 +183,54 @@ fn a_wrong_wire_type_names_field_and_byte() {
 fn any_message() -> impl Strategy<Value = prompb::Histogram> {
     let spans = || proptest::collection::vec((-1..9i32, 0..4u32), 0..3);
     let counts = || proptest::collection::vec(0..50u64, 12);
-    ((-5..10i32, any::<u64>(), 0..5i32, any::<bool>()), spans(), counts(), spans(), counts()).prop_map(
-        |((schema, sum, hint, is_float), positive, positive_counts, negative, negative_counts)| {
-            let side = |spans: Vec<(i32, u32)>, counts: Vec<u64>| {
-                let spans: Vec<Span> = spans.iter().map(|&(offset, length)| Span { offset, length }).collect();
-                let buckets: u32 = spans.iter().map(|span| span.length).sum();
-                (spans, counts[..buckets as usize].to_vec())
-            };
-            let (positive_spans, positive) = side(positive, positive_counts);
-            let (negative_spans, negative) = side(negative, negative_counts);
-            let count = positive.iter().chain(&negative).sum();
-            let float = |counts: &[u64]| counts.iter().map(|&c| c as f64 / 7.0).collect();
-            let counts = if is_float {
-                HistogramCounts::Float {
-                    count: 0.5,
-                    zero_count: 0.25,
-                    positive: float(&positive),
-                    negative: float(&negative),
-                }
-            } else {
-                HistogramCounts::Integer { count, zero_count: 0, positive, negative }
-            };
-            let parts = HistogramParts {
-                schema,
-                reset_hint: ResetHint::from_number(hint as u64),
-                sum: f64::from_bits(sum),
-                positive_spans,
-                negative_spans,
-                counts,
-                ..HistogramParts::default()
-            };
-            from_parts(&parts, 9)
-        },
+    (
+        (-5..10i32, any::<u64>(), 0..5i32, any::<bool>()),
+        spans(),
+        counts(),
+        spans(),
+        counts(),
     )
+        .prop_map(
+            |((schema, sum, hint, is_float), positive, positive_counts, negative, negative_counts)| {
+                let side = |spans: Vec<(i32, u32)>, counts: Vec<u64>| {
+                    let spans: Vec<Span> = spans
+                        .iter()
+                        .map(|&(offset, length)| Span { offset, length })
+                        .collect();
+                    let buckets: u32 = spans.iter().map(|span| span.length).sum();
+                    (spans, counts[..buckets as usize].to_vec())
+                };
+                let (positive_spans, positive) = side(positive, positive_counts);
+                let (negative_spans, negative) = side(negative, negative_counts);
+                let count = positive.iter().chain(&negative).sum();
+                let float = |counts: &[u64]| counts.iter().map(|&c| c as f64 / 7.0).collect();
+                let counts = if is_float {
+                    HistogramCounts::Float {
+                        count: 0.5,
+                        zero_count: 0.25,
+                        positive: float(&positive),
+                        negative: float(&negative),
+                    }
+                } else {
+                    HistogramCounts::Integer {
+                        count,
+                        zero_count: 0,
+                        positive,
+                        negative,
+                    }
+                };
+                let parts = HistogramParts {
+                    schema,
+                    reset_hint: ResetHint::from_number(hint as u64),
+                    sum: f64::from_bits(sum),
+                    positive_spans,
+                    negative_spans,
+                    counts,
+                    ..HistogramParts::default()
+                };
+                from_parts(&parts, 9)
+            },
+        )
 }
 
 proptest! {

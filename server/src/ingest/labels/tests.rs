@@ -124,7 +124,9 @@ fn other_fields_are_passed_over_and_malformed_ones_are_not() {
 
     let at = body.len();
     body.extend([0x0a, 0x02, 0x08, 0x01]); // Label.name as a varint
-    let wrong = LabelSource::Inline(&body).read(0..body.len(), &LIMITS).unwrap_err();
+    let wrong = LabelSource::Inline(&body)
+        .read(0..body.len(), &LIMITS)
+        .unwrap_err();
     let expected = format!(
         "byte {}: Label.name has wire type 0 (varint), expected 2 (length-delimited)",
         at + 2

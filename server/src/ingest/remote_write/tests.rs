@@ -9,7 +9,7 @@ use prost::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::super::edge_under_test::{Edge, NOW_MS, Stored, stored_as};
-use super::super::prompb::{self, Exemplar, Histogram, MetricMetadata, TimeSeries, encode, label, series};
+use super::super::prompb::{self, MetricMetadata, TimeSeries, encode, exemplar, label, series};
 use super::super::{IngestLimits, MetricType, RejectKind};
 use super::*;
 
@@ -262,9 +262,9 @@ async fn a_million_labels_are_refused_and_the_rest_is_stored() {
 async fn exemplars_and_native_histograms_are_refused_by_name() {
     let edge = Edge::new();
     let mut with_exemplar = series(UP, &[(NOW_MS, 1.0)]);
-    with_exemplar.exemplars.push(Exemplar { value: 1.0 });
+    with_exemplar.exemplars.push(exemplar("t", NOW_MS, 1.0));
     let mut histogram = series(&[("__name__", "h")], &[]);
-    histogram.histograms = vec![Histogram { count: 1 }; 3];
+    histogram.histograms = vec![prompb::histogram(NOW_MS, &[1]); 3];
     let answer = edge.post_series(vec![histogram, with_exemplar]).await;
     answer.expect(
         400,
@@ -326,9 +326,10 @@ async fn other_content_is_a_415() {
             "Content-Type \"text/plain\" is not accepted",
         ),
         (
-            "application/x-protobuf;proto=io.prometheus.write.v2.Request",
+            "application/x-protobuf;proto=io.prometheus.write.v3.Request",
             "snappy",
-            "Content-Type asks for \"io.pro",
+            "Content-Type asks for \"io.prometheus.write.v3.Request\"; prometheus.WriteRequest and \
+             io.prometheus.write.v2.Request are accepted",
         ),
         (
             "application/x-protobuf",
@@ -342,7 +343,9 @@ async fn other_content_is_a_415() {
         ),
     ] {
         let headers = [("content-type", content_type), ("content-encoding", encoding)];
-        edge.post_with(&headers, block.clone()).await.expect(415, begins);
+        let answer = edge.post_with(&headers, block.clone()).await;
+        answer.expect(415, begins);
+        assert_eq!(answer.written(), None, "nothing was negotiated");
     }
     assert_eq!(edge.stored(), Stored::new());
     assert_eq!(

@@ -8,8 +8,8 @@ use super::super::limits::{LabelLimits, MetadataLimits};
 use super::super::prompb::v2::{Builder, Exemplar, Metadata, Request};
 use super::super::prompb::{self, histogram};
 use super::super::rejects::RejectKind;
-use super::super::written::Written;
 use super::super::write_request;
+use super::super::written::Written;
 use super::*;
 
 const LABELS: LabelLimits = LabelLimits {
@@ -63,7 +63,14 @@ fn decode(body: &[u8]) -> Result<Decoded, DecodeError> {
         places: &places,
     };
     let mut scratch = Scratch::default();
-    let metadata = super::decode(symbols, &mut batch, &mut scratch, &RULES, &fingerprint, &mut rejects)?;
+    let metadata = super::decode(
+        symbols,
+        &mut batch,
+        &mut scratch,
+        &RULES,
+        &fingerprint,
+        &mut rejects,
+    )?;
     let source = LabelSource::Symbols(symbols);
     let read = |entry: &super::super::batch::SeriesEntry| source.read(entry.message(), &LABELS);
     let stored = Written {
@@ -87,7 +94,10 @@ fn decode(body: &[u8]) -> Result<Decoded, DecodeError> {
 fn a_request_is_read_whatever_the_order_of_its_fields() {
     let mut builder = Builder::new();
     let trace = builder.refs(&[("trace_id", "abc")]);
-    let series = builder.series(UP, &[(1, 1.5), (2, f64::from_bits(barograph_model::STALE_NAN_BITS))]);
+    let series = builder.series(
+        UP,
+        &[(1, 1.5), (2, f64::from_bits(barograph_model::STALE_NAN_BITS))],
+    );
     series.exemplars.push(Exemplar {
         labels_refs: trace,
         value: 0.25,
@@ -108,11 +118,17 @@ fn a_request_is_read_whatever_the_order_of_its_fields() {
     for body in [body, turned] {
         let decoded = decode(&body).unwrap();
         assert!(decoded.rejects.is_empty());
-        assert_eq!(decoded.labels, [Ok("up{job=\"node\"}".to_owned()), Ok("h".to_owned())]);
+        assert_eq!(
+            decoded.labels,
+            [Ok("up{job=\"node\"}".to_owned()), Ok("h".to_owned())]
+        );
         assert_eq!(decoded.batch.ts, [1, 2]);
         assert!(barograph_model::is_stale(decoded.batch.values[1]));
         let exemplar = &decoded.batch.exemplars[0];
-        assert_eq!((exemplar.labels.get("trace_id"), exemplar.value, exemplar.ts.0), ("abc", 0.25, 3));
+        assert_eq!(
+            (exemplar.labels.get("trace_id"), exemplar.value, exemplar.ts.0),
+            ("abc", 0.25, 3)
+        );
         let (ts, histogram) = &decoded.batch.histograms[0];
         assert_eq!((*ts, histogram.parts().positive_spans.len()), (4, 1));
     }
@@ -135,15 +151,24 @@ fn a_series_has_one_fingerprint_in_1_0_and_2_0() {
 fn references_that_lead_nowhere_refuse_their_series_only() {
     let mut builder = Builder::new();
     builder.series(UP, &[(1, 1.0)]);
-    builder.series(&[("__name__", "odd")], &[(1, 1.0), (2, 2.0)]).labels_refs.push(0);
+    builder
+        .series(&[("__name__", "odd")], &[(1, 1.0), (2, 2.0)])
+        .labels_refs
+        .push(0);
     builder.series(&[("__name__", "far")], &[(1, 1.0)]).labels_refs[1] = 4_000_000;
     let many: Vec<(String, String)> = (0..9).map(|i| (format!("l{i}"), String::new())).collect();
     let many: Vec<(&str, &str)> = many.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
     builder.series(&many, &[(1, 1.0)]).histograms = vec![histogram(4, &[1])];
     builder.series(&[("__name__", "last")], &[(3, 3.0)]);
     let decoded = decode(&builder.encode()).unwrap();
-    assert_eq!(decoded.labels, [Ok("up{job=\"node\"}".to_owned()), Ok("last".to_owned())]);
-    assert_eq!((decoded.batch.ts, decoded.batch.histograms.len()), (vec![1, 3], 0));
+    assert_eq!(
+        decoded.labels,
+        [Ok("up{job=\"node\"}".to_owned()), Ok("last".to_owned())]
+    );
+    assert_eq!(
+        (decoded.batch.ts, decoded.batch.histograms.len()),
+        (vec![1, 3], 0)
+    );
     assert_eq!(
         decoded.refused.unwrap(),
         "refused 3 series with unacceptable labels (4 samples, 1 native histograms), in 3 series; the other 2 samples of \
@@ -152,7 +177,10 @@ fn references_that_lead_nowhere_refuse_their_series_only() {
     );
     builder.request.timeseries.drain(..2);
     let far = decode(&builder.encode()).unwrap().refused.unwrap();
-    assert!(far.contains("first refused: {}: it refers to symbol 4000000 of "), "{far}");
+    assert!(
+        far.contains("first refused: {}: it refers to symbol 4000000 of "),
+        "{far}"
+    );
 }
 
 #[test]
@@ -213,11 +241,17 @@ fn what_is_malformed_refuses_the_request_and_says_where() {
             b"\x22\x00\x22\x08__name__\x2a\x09\x0a\x02\x01\x00\x2a\x03\x1a\x01x",
             "byte 20: Metadata.help_ref has wire type 2 (length-delimited), expected 0 (varint)",
         ),
-        (b"\x22\x05", "byte 1: the message ends inside a field (5 bytes are missing)"),
+        (
+            b"\x22\x05",
+            "byte 1: the message ends inside a field (5 bytes are missing)",
+        ),
     ] {
         assert_eq!(decode(body).unwrap_err().to_string(), expected);
     }
-    assert!(decode(b"").unwrap().labels.is_empty(), "a request without series is fine");
+    assert!(
+        decode(b"").unwrap().labels.is_empty(),
+        "a request without series is fine"
+    );
 }
 
 #[test]
@@ -232,23 +266,46 @@ fn counts_are_capped_before_memory_is_taken() {
     };
     let symbols = |b: &mut Builder| b.request.symbols = vec![Vec::new(); 1001];
     assert_eq!(refused(symbols), ("symbols", 1000));
-    let series = |b: &mut Builder| (0..1001).for_each(|_| drop(b.series(&[], &[])));
+    let series = |b: &mut Builder| {
+        (0..1001).for_each(|_| {
+            b.series(&[], &[]);
+        })
+    };
     assert_eq!(refused(series), ("series", 1000));
-    let samples = |b: &mut Builder| drop(b.series(UP, &[(1, 1.0); 1001]));
+    let samples = |b: &mut Builder| {
+        b.series(UP, &[(1, 1.0); 1001]);
+    };
     assert_eq!(refused(samples), ("samples", 1000));
     let buckets = |b: &mut Builder| b.series(UP, &[]).histograms = vec![histogram(1, &[0; 500]); 2];
     assert_eq!(refused(buckets), ("histogram buckets", 1000));
-    let exemplars = |b: &mut Builder| b.series(UP, &[]).exemplars = vec![Exemplar { timestamp: 1, ..Exemplar::default() }; 1001];
+    let exemplars = |b: &mut Builder| {
+        b.series(UP, &[]).exemplars = vec![
+            Exemplar {
+                timestamp: 1,
+                ..Exemplar::default()
+            };
+            1001
+        ]
+    };
     assert_eq!(refused(exemplars), ("exemplars", 1000));
     // A symbol of 90 bytes, sent once and used a hundred times.
     let labels = |b: &mut Builder| {
         let long = "v".repeat(90);
-        (0..100).for_each(|_| drop(b.series(&[("__name__", &long)], &[(1, 1.0)])));
+        (0..100).for_each(|_| {
+            b.series(&[("__name__", &long)], &[(1, 1.0)]);
+        });
     };
     assert_eq!(refused(labels), ("bytes of labels", 4097));
     let exemplar_labels = |b: &mut Builder| {
         let labels_refs = b.refs(&[("trace_id", &"v".repeat(90))]);
-        b.series(UP, &[]).exemplars = vec![Exemplar { labels_refs, value: 1.0, timestamp: 1 }; 100];
+        b.series(UP, &[]).exemplars = vec![
+            Exemplar {
+                labels_refs,
+                value: 1.0,
+                timestamp: 1
+            };
+            100
+        ];
     };
     assert_eq!(refused(exemplar_labels), ("bytes of labels", 4097));
 }
@@ -258,7 +315,13 @@ fn metadata_is_of_the_family_and_said_once() {
     let mut builder = Builder::new();
     let (help, unit) = (builder.symbol("how long"), builder.symbol("seconds"));
     let too_long = builder.symbol("h".repeat(21));
-    let metadata = |metric_type, help_ref| Some(Metadata { metric_type, help_ref, unit_ref: unit });
+    let metadata = |metric_type, help_ref| {
+        Some(Metadata {
+            metric_type,
+            help_ref,
+            unit_ref: unit,
+        })
+    };
     for metric in ["x_bucket", "x_bucket", "x_count"] {
         builder.series(&[("__name__", metric)], &[(1, 1.0)]).metadata = metadata(3, help);
     }
@@ -271,7 +334,9 @@ fn metadata_is_of_the_family_and_said_once() {
     builder.series(&[("__name__", "long")], &[(1, 1.0)]).metadata = metadata(1, too_long);
     let decoded = decode(&builder.encode()).unwrap();
     let entry = |name: &str| {
-        format!("MetadataEntry {{ name: {name:?}, metric_type: Histogram, help: \"how long\", unit: \"seconds\" }}")
+        format!(
+            "MetadataEntry {{ name: {name:?}, metric_type: Histogram, help: \"how long\", unit: \"seconds\" }}"
+        )
     };
     assert_eq!(decoded.metadata, [entry("x"), entry("x"), entry("native_count")]);
     assert_eq!(decoded.rejects.count(RejectKind::Metadata), 2);
@@ -283,13 +348,22 @@ fn metadata_is_of_the_family_and_said_once() {
 #[test]
 fn created_timestamps_of_either_draft_become_beginnings() {
     let mut builder = Builder::new();
-    let series = builder.series(&[("__name__", "rc4")], &[(10_000, 1.0), (20_000, 2.0), (30_000, 3.0)]);
+    let series = builder.series(
+        &[("__name__", "rc4")],
+        &[(10_000, 1.0), (20_000, 2.0), (30_000, 3.0)],
+    );
     for (sample, created) in series.samples.iter_mut().zip([5000, 5000, 25_000]) {
         sample.start_timestamp = created;
     }
-    builder.series(&[("__name__", "rc3")], &[(10_000, 1.0), (20_000, 2.0)]).created_timestamp = 6000;
-    builder.series(&[("__name__", "old")], &[(99_000_000, 1.0)]).created_timestamp = 6000;
-    builder.series(&[("__name__", "sampled")], &[(6000, 1.0), (7000, 1.0)]).created_timestamp = 6000;
+    builder
+        .series(&[("__name__", "rc3")], &[(10_000, 1.0), (20_000, 2.0)])
+        .created_timestamp = 6000;
+    builder
+        .series(&[("__name__", "old")], &[(99_000_000, 1.0)])
+        .created_timestamp = 6000;
+    builder
+        .series(&[("__name__", "sampled")], &[(6000, 1.0), (7000, 1.0)])
+        .created_timestamp = 6000;
     let later = builder.series(&[("__name__", "hist")], &[]);
     later.histograms = vec![histogram(10_000, &[1]), histogram(11_000, &[1])];
     later.histograms[1].start_timestamp = 9000;
@@ -297,7 +371,12 @@ fn created_timestamps_of_either_draft_become_beginnings() {
     let decoded = decode(&builder.encode()).unwrap();
     let expected = [(0, 5000), (0, 25_000), (1, 6000)].map(|(entry, ts)| CreatedAt { entry, ts });
     assert_eq!(decoded.batch.created, expected);
-    let created: Vec<_> = decoded.batch.histograms.iter().map(|(_, h): &(i64, Histogram)| h.parts().created).collect();
+    let created: Vec<_> = decoded
+        .batch
+        .histograms
+        .iter()
+        .map(|(_, h): &(i64, Histogram)| h.parts().created)
+        .collect();
     assert_eq!(created, [Some(TimestampMs(7000)), Some(TimestampMs(9000))]);
 }
 
@@ -314,12 +393,19 @@ fn any_request() -> impl Strategy<Value = Request> {
             let name = format!("metric_{i}");
             let mut pairs: Vec<(&str, &str)> = labels.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
             pairs.push(("__name__", &name));
-            let samples: Vec<_> = samples.iter().map(|&(ts, bits)| (ts, f64::from_bits(bits))).collect();
+            let samples: Vec<_> = samples
+                .iter()
+                .map(|&(ts, bits)| (ts, f64::from_bits(bits)))
+                .collect();
             let labels_refs = builder.refs(&[("trace_id", &name)]);
             let series = builder.series(&pairs, &samples);
             series.histograms = (0..histograms).map(|k| histogram(k as i64, &[1, 0, 2])).collect();
             series.exemplars = (0..exemplars)
-                .map(|k| Exemplar { labels_refs: labels_refs.clone(), value: 0.5, timestamp: k as i64 })
+                .map(|k| Exemplar {
+                    labels_refs: labels_refs.clone(),
+                    value: 0.5,
+                    timestamp: k as i64,
+                })
                 .collect();
         }
         builder.request

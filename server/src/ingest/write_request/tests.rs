@@ -3,8 +3,10 @@ use proptest::prelude::*;
 use prost::Message;
 
 use super::super::labels::LabelsError;
-use super::super::limits::{IngestLimits, LabelLimits, MetadataLimits};
-use super::super::prompb::{self, BucketSpan, MetricMetadata, TimeSeries, encode, exemplar, histogram, series};
+use super::super::limits::{LabelLimits, MetadataLimits};
+use super::super::prompb::{
+    self, BucketSpan, MetricMetadata, TimeSeries, encode, exemplar, histogram, series,
+};
 use super::super::rejects::RejectKind;
 use super::super::written::Written;
 use super::*;
@@ -71,12 +73,7 @@ fn rows(body: &[u8], request: &Batch) -> Vec<(String, Vec<(i64, u64)>)> {
         let samples = of_series
             .map(|row| (request.ts[row], request.values[row].to_bits()))
             .collect();
-        rows.push((
-            read_labels(body, entry.message())
-                .unwrap()
-                .to_string(),
-            samples,
-        ));
+        rows.push((read_labels(body, entry.message()).unwrap().to_string(), samples));
     }
     assert_eq!(start, request.ts.len());
     assert_eq!(request.series.len(), request.fingerprints.len());
@@ -143,16 +140,27 @@ fn instants_outside_are_counted_and_never_in_the_columns() {
 #[test]
 fn exemplars_and_histograms_are_decoded_beside_samples() {
     let mut with_exemplars = series(&[("__name__", "a")], &[(1, 1.0)]);
-    with_exemplars.exemplars = vec![exemplar("t1", 5, 0.5), exemplar("t2", 1_000_001, 1.0), exemplar("t3", 6, -0.0)];
+    with_exemplars.exemplars = vec![
+        exemplar("t1", 5, 0.5),
+        exemplar("t2", 1_000_001, 1.0),
+        exemplar("t3", 6, -0.0),
+    ];
     let mut only_histograms = series(&[("__name__", "b")], &[]);
     only_histograms.histograms = vec![histogram(2, &[1, 2]), histogram(-1, &[1])];
     let mut only_exemplars = series(&[("__name__", "c")], &[]);
     only_exemplars.exemplars = vec![exemplar("", 7, 1.0)];
     let body = encode(vec![with_exemplars, only_histograms, only_exemplars]);
     let (batch, rejects) = decode(&body).unwrap();
-    let ends = batch.series.iter().map(|s| (s.rows_end(), s.histograms_end(), s.exemplars_end()));
+    let ends = batch
+        .series
+        .iter()
+        .map(|s| (s.rows_end(), s.histograms_end(), s.exemplars_end()));
     assert_eq!(ends.collect::<Vec<_>>(), [(1, 0, 2), (1, 1, 2), (1, 1, 3)]);
-    let exemplars: Vec<_> = batch.exemplars.iter().map(|e| (e.labels.to_string(), e.value, e.ts.0)).collect();
+    let exemplars: Vec<_> = batch
+        .exemplars
+        .iter()
+        .map(|e| (e.labels.to_string(), e.value, e.ts.0))
+        .collect();
     assert_eq!(
         exemplars,
         [
@@ -178,12 +186,21 @@ fn what_is_not_sound_is_refused_and_the_rest_is_not() {
     garbled.labels.push(prompb::label(b"a", b"\xff"));
     bad.exemplars = vec![garbled, exemplar("t", 3, 1.0)];
     bad.histograms = vec![histogram(4, &[1]), histogram(5, &[1])];
-    bad.histograms[0].positive_spans.push(BucketSpan { offset: -1, length: 1 });
+    bad.histograms[0].positive_spans.push(BucketSpan {
+        offset: -1,
+        length: 1,
+    });
     let body = encode(vec![bad]);
     let (batch, rejects) = decode(&body).unwrap();
-    assert_eq!((batch.ts.len(), batch.exemplars.len(), batch.histograms.len()), (1, 1, 1));
     assert_eq!(
-        (rejects.count(RejectKind::Exemplar), rejects.count(RejectKind::NativeHistogram)),
+        (batch.ts.len(), batch.exemplars.len(), batch.histograms.len()),
+        (1, 1, 1)
+    );
+    assert_eq!(
+        (
+            rejects.count(RejectKind::Exemplar),
+            rejects.count(RejectKind::NativeHistogram)
+        ),
         (1, 1)
     );
     let text = message(&rejects, &body, 1).unwrap();
@@ -315,7 +332,9 @@ fn remote_write_2_is_not_taken_for_an_empty_request() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.starts_with("byte 0: field 4 is not part of prometheus.WriteRequest (it looks like remote write 2.0"),
+        error.starts_with(
+            "byte 0: field 4 is not part of prometheus.WriteRequest (it looks like remote write 2.0"
+        ),
         "{error}"
     );
 }
@@ -355,21 +374,16 @@ fn buffers_are_reused_without_traces_of_the_request_before() {
     let mut rejects = Rejects::default();
     let first = encode(vec![series(&[("__name__", "a")], &[(1, 1.0), (2, 2.0)])]);
     decode_into(&mut request, &first, &mut rejects).unwrap();
-    assert!(
-        decode_into(&mut request, b"\x0a\x05", &mut rejects)
-            .is_err()
-    );
+    assert!(decode_into(&mut request, b"\x0a\x05", &mut rejects).is_err());
     let second = encode(vec![series(&[("__name__", "b")], &[(3, 3.0)])]);
-    decode_into(&mut request, &second, &mut rejects)
-        .unwrap();
+    decode_into(&mut request, &second, &mut rejects).unwrap();
     assert_eq!(
         rows(&second, &request),
         [("b".to_owned(), vec![(3, 3.0f64.to_bits())])]
     );
     request.take_columns();
     request.shrink_to(0);
-    decode_into(&mut request, &second, &mut rejects)
-        .unwrap();
+    decode_into(&mut request, &second, &mut rejects).unwrap();
     assert_eq!(request.ts, [3]);
 }
 
@@ -446,10 +460,7 @@ fn check_never_panics(body: &[u8]) {
     };
     let mut malformed = false;
     for entry in &request.series {
-        malformed |= matches!(
-            read_labels(body, entry.message()),
-            Err(LabelsError::Wire(_))
-        );
+        malformed |= matches!(read_labels(body, entry.message()), Err(LabelsError::Wire(_)));
     }
     let _ = message(&rejects, body, 0);
     if malformed || !rejects.is_empty() {
