@@ -62,6 +62,14 @@ impl ResetHint {
         }
     }
 
+    /// The hint that [`ResetHint::as_str`] names so.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Unknown, Self::Yes, Self::No, Self::Gauge]
+            .into_iter()
+            .find(|hint| hint.as_str() == name)
+    }
+
     /// `unknown`, `yes`, `no`, `gauge`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -12,6 +12,7 @@ mod exemplar;
 mod histogram;
 mod labels;
 mod matcher;
+mod metadata;
 mod sample;
 mod series_id;
 mod time;
@@ -25,6 +26,7 @@ pub use histogram::{
 };
 pub use labels::{LabelError, Labels, LabelsBuilder, METRIC_NAME};
 pub use matcher::{MatchOp, Matcher, MatcherError, matches_all};
+pub use metadata::{Metadata, MetricType};
 pub use sample::{STALE_NAN_BITS, Sample, is_stale, stale_nan};
 pub use series_id::SeriesId;
 pub use time::{TimeError, TimeRange, TimestampMs, TimestampNs};

@@ -6,8 +6,10 @@
 
 use std::collections::HashSet;
 
+use barograph_model::MetricType;
+
 use super::limits::MetadataLimits;
-use super::metadata::{MetadataEntry, MetadataFault, MetricType, RawMetadata};
+use super::metadata::{MetadataEntry, MetadataFault, RawMetadata};
 use super::protobuf::{Reader, WireError, WireType};
 use super::symbols::Symbols;
 
@@ -103,7 +105,7 @@ impl<'a> InlineMetadata<'a> {
                     symbols: self.symbols.places.len(),
                 })
         };
-        let metric_type = MetricType::from_wire(metric_type);
+        let metric_type = MetricType::from_number(metric_type);
         RawMetadata {
             name: if is_native {
                 metric

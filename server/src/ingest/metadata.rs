@@ -3,75 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use barograph_model::{Metadata, MetricType};
 use thiserror::Error;
 
 use super::limits::MetadataLimits;
 use super::protobuf::{Reader, WireError, WireType};
-
-/// The type of a metric family, as `MetricMetadata.MetricType` numbers them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum MetricType {
-    /// Not said.
-    #[default]
-    Unknown,
-    /// Only ever rises, but for resets.
-    Counter,
-    /// Rises and falls.
-    Gauge,
-    /// Cumulative buckets, a sum and a count.
-    Histogram,
-    /// A histogram whose buckets may fall.
-    GaugeHistogram,
-    /// Quantiles, a sum and a count.
-    Summary,
-    /// Facts as labels; the value is 1.
-    Info,
-    /// One series a state; the value is 0 or 1.
-    StateSet,
-}
-
-impl MetricType {
-    /// The type's name as Prometheus' API writes it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Counter => "counter",
-            Self::Gauge => "gauge",
-            Self::Histogram => "histogram",
-            Self::GaugeHistogram => "gaugehistogram",
-            Self::Summary => "summary",
-            Self::Info => "info",
-            Self::StateSet => "stateset",
-        }
-    }
-
-    /// A number of the enumeration, which is the same in 1.0 and 2.0; one that is not defined is unknown, as protobuf's
-    /// open enums want it.
-    pub(super) fn from_wire(number: u64) -> Self {
-        match number {
-            1 => Self::Counter,
-            2 => Self::Gauge,
-            3 => Self::Histogram,
-            4 => Self::GaugeHistogram,
-            5 => Self::Summary,
-            6 => Self::Info,
-            7 => Self::StateSet,
-            _ => Self::Unknown,
-        }
-    }
-}
-
-/// What is known of a metric family.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Metadata {
-    /// Counter, gauge, ...
-    pub metric_type: MetricType,
-    /// A sentence for people; may be empty.
-    pub help: String,
-    /// The unit of the values, such as `seconds`; may be empty.
-    pub unit: String,
-}
 
 /// Why an entry was not kept.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -147,7 +83,7 @@ pub(super) fn read_metadata<'a>(
         match tag.field {
             1 => {
                 tag.expect(WireType::Varint, "MetricMetadata.type")?;
-                raw.metric_type = MetricType::from_wire(message.varint()?);
+                raw.metric_type = MetricType::from_number(message.varint()?);
             }
             2 => {
                 tag.expect(WireType::Length, "MetricMetadata.metric_family_name")?;

@@ -3,14 +3,14 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use barograph_model::stale_nan;
+use barograph_model::{MetricType, stale_nan};
 use futures::stream;
 use prost::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::super::edge_under_test::{Edge, NOW_MS, Stored, stored_as};
 use super::super::prompb::{self, MetricMetadata, TimeSeries, encode, exemplar, label, series};
-use super::super::{IngestLimits, MetricType, RejectKind};
+use super::super::{IngestLimits, RejectKind};
 use super::*;
 
 const UP: &[(&str, &str)] = &[("__name__", "up"), ("job", "node")];

@@ -1,10 +1,12 @@
 //! Remote write 2.0 at the endpoint: negotiation, headers of what was written, what is there afterwards.
 
+use barograph_model::MetricType;
+
+use super::super::IngestLimits;
 use super::super::created::CREATED_AGE_MS_MAX;
 use super::super::edge_under_test::{Edge, NOW_MS, Stored, stored_as};
 use super::super::prompb::v2::{Builder, Metadata};
 use super::super::prompb::{self, encode, series};
-use super::super::{IngestLimits, MetricType};
 
 const UP: &[(&str, &str)] = &[("__name__", "up"), ("job", "node")];
 

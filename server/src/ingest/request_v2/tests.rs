@@ -243,7 +243,7 @@ fn what_is_malformed_refuses_the_request_and_says_where() {
         ),
         (
             b"\x22\x05",
-            "byte 1: the message ends inside a field (5 bytes are missing)",
+            "byte 2: the message ends inside a field (5 bytes are missing)",
         ),
     ] {
         assert_eq!(decode(body).unwrap_err().to_string(), expected);
