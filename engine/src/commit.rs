@@ -5,6 +5,7 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use crate::index::Head;
 use crate::wal::Frame;
 use crate::{EngineError, Result, SampleColumns};
 
@@ -16,6 +17,17 @@ pub(crate) struct Pending {
     pub(crate) columns: SampleColumns,
     pub(crate) frame: Frame,
     pub(crate) done: Done,
+}
+
+impl Pending {
+    /// Names the series by another head: the one that was in force when the batch was made has been renewed.
+    pub(crate) fn rebase(&mut self, head: &Head) -> Result<()> {
+        if !self.columns.head().is(head) {
+            self.columns.rebase(head);
+            self.frame = self.columns.frame()?;
+        }
+        Ok(())
+    }
 }
 
 /// What the committing thread is asked to do.

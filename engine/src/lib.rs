@@ -14,6 +14,7 @@ pub mod journal;
 mod options;
 mod scan;
 mod series;
+mod series_set;
 mod snapshot;
 mod stats;
 
@@ -37,7 +38,9 @@ pub use engine::Engine;
 pub use error::{EngineError, Result};
 pub use options::Options;
 pub use scan::{SampleBlock, Scan, ScanPartition, ScanStats, SeriesRun};
+pub use index::Head;
 pub use series::SeriesRef;
+pub use series_set::SeriesSet;
 pub use snapshot::Snapshot;
 pub use stats::{Damage, EngineStats};
 

@@ -9,12 +9,17 @@ pub struct Options {
     pub future_ms_max: i64,
     /// Rows in memory at which the memtable is written to segments.
     pub flush_rows: usize,
+    /// Series that may be known and silent, beyond as many as are written to, before the head is renewed without
+    /// them.
+    pub silent_series_max: u64,
     /// The length of a write-ahead log file before a new one is begun.
     pub wal_file_bytes: u64,
     /// Rows of a Parquet row group.
     pub row_group_rows: usize,
     /// Bytes waiting for the log at which further appends are refused as overload.
     pub queue_bytes_max: usize,
+    /// What keys the ids of series in a new store; `None` draws a number that nobody knows.
+    pub store_key: Option<u64>,
     /// Whether the store has threads of its own. Without them each append commits, and flushes where memory is full, on the
     /// calling thread: for simulations, which must be repeatable.
     pub background: bool,
@@ -26,9 +31,11 @@ impl Default for Options {
             retention_ms: Some(15 * 86_400_000),
             future_ms_max: 10 * 60_000,
             flush_rows: 8_000_000,
+            silent_series_max: 100_000,
             wal_file_bytes: 128 << 20,
             row_group_rows: 1 << 20,
             queue_bytes_max: 256 << 20,
+            store_key: None,
             background: true,
         }
     }

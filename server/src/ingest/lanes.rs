@@ -3,7 +3,7 @@
 use std::iter::repeat_n;
 use std::ops::Range;
 
-use barograph_engine::{SampleColumns, SeriesRef};
+use barograph_engine::{Head, SampleColumns, SeriesRef};
 
 use super::batch::{Batch, SeriesEntry};
 use super::rejects::Item;
@@ -11,6 +11,7 @@ use super::written::Written;
 
 /// Walks the series of a batch in order; each is kept or skipped.
 pub(super) struct Lanes<'a> {
+    head: &'a Head,
     batch: &'a mut Batch,
     rows: Range<usize>,
     histograms: Range<usize>,
@@ -19,8 +20,9 @@ pub(super) struct Lanes<'a> {
 }
 
 impl<'a> Lanes<'a> {
-    pub(super) fn new(batch: &'a mut Batch) -> Self {
+    pub(super) fn new(head: &'a Head, batch: &'a mut Batch) -> Self {
         Self {
+            head,
             series: Vec::with_capacity(batch.ts.len()),
             rows: 0..0,
             histograms: 0..0,
@@ -73,11 +75,6 @@ impl<'a> Lanes<'a> {
             ..Written::default()
         };
         let (ts, values) = self.batch.take_columns();
-        let columns = SampleColumns {
-            series: self.series,
-            ts,
-            values,
-        };
-        (columns, written)
+        (SampleColumns::from_parts(self.head, self.series, ts, values), written)
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
-use barograph_engine::{Engine, EngineError, SampleColumns};
+use barograph_engine::{Engine, EngineError, Head, SampleColumns};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
@@ -289,6 +289,7 @@ impl IngestSink {
         scratch: &mut request_v2::Scratch,
     ) -> Result<Prepared, Failure> {
         let mut rejects = Rejects::default();
+        let head = self.engine.head();
         let rules = DecodeRules {
             accepts: self.engine.accepts(),
             samples_max: self.limits.samples_max,
@@ -297,7 +298,7 @@ impl IngestSink {
             exemplar_labels: &self.limits.exemplar_labels,
             metadata: &self.limits.metadata,
         };
-        let fingerprint = |raw: &[u8]| self.engine.fingerprint(raw);
+        let fingerprint = |raw: &[u8]| head.fingerprint(raw);
         let (source, metadata) = match protocol {
             Protocol::V1 => {
                 let metadata = write_request::decode(body, batch, &rules, &fingerprint, &mut rejects)?;
@@ -314,7 +315,7 @@ impl IngestSink {
                 (LabelSource::Symbols(symbols), metadata)
             }
         };
-        let resolved = self.resolve(source, batch, &mut rejects)?;
+        let resolved = self.resolve(&head, source, batch, &mut rejects)?;
         // From here on the request is known to be whole, so what it says may have effects.
         for entry in &metadata {
             match self.metadata.set(entry) {
@@ -337,6 +338,7 @@ impl IngestSink {
     /// Finds or registers each series and gives the columns of those that are acceptable.
     fn resolve(
         &self,
+        head: &Head,
         source: LabelSource<'_>,
         batch: &mut Batch,
         rejects: &mut Rejects,
@@ -361,12 +363,12 @@ impl IngestSink {
                 Err(LabelsError::Fault(_)) => None,
             }
         };
-        let refs = self.engine.resolve(&batch.fingerprints, &mut define);
+        let refs = head.resolve(&batch.fingerprints, &mut define);
         self.stats.series_defined.fetch_add(defined, Relaxed);
         if let Some(error) = malformed {
             return Err(DecodeError::Wire(error).into());
         }
-        let mut lanes = Lanes::new(batch);
+        let mut lanes = Lanes::new(head, batch);
         for (i, found) in refs.iter().enumerate() {
             if let Some(series) = *found {
                 let (histograms, exemplars) = lanes.keep(i, series);

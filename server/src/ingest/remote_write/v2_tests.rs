@@ -30,7 +30,7 @@ async fn both_protocols_write_the_same_series() {
         edge.stored(),
         Stored::from([stored_as("up{job=\"node\"}", &samples)])
     );
-    assert_eq!(edge.engine.stats().series, 1);
+    assert_eq!(edge.engine.stats().head_series, 1);
 }
 
 #[tokio::test]
