@@ -12,6 +12,7 @@ use crate::index::Head;
 use crate::log::Log;
 use crate::manifest::{ManifestStore, Version};
 use crate::memtable::Memtable;
+use crate::metadata::MetadataTable;
 use crate::segment::Segment;
 use crate::stats::{Counters, EngineStats};
 use crate::vfs::Vfs;
@@ -61,6 +62,7 @@ pub(crate) struct State {
     /// being written to segments, oldest first
     pub(crate) frozen: Vec<Arc<Memtable>>,
     pub(crate) segments: Arc<Vec<Arc<Segment>>>,
+    pub(crate) metadata: MetadataTable,
 }
 
 /// Wakes the maintenance thread.
@@ -144,11 +146,15 @@ impl Engine {
         if columns.is_empty() {
             return done(Ok(()));
         }
-        let frame = match self.encode(&columns) {
-            Ok(frame) => frame,
+        let frames = match self.encode(&columns) {
+            Ok(frames) => frames,
             Err(error) => return done(Err(error)),
         };
-        let pending = Pending { columns, frame, done };
+        let pending = Pending {
+            columns,
+            frames,
+            done,
+        };
         if let Err((refused, error)) = self
             .shared
             .queue
@@ -174,13 +180,20 @@ impl Engine {
         receiver.recv().unwrap_or(Err(EngineError::Closing))
     }
 
+    /// What is known of metric families.
+    #[must_use]
+    pub fn metadata(&self) -> MetadataTable {
+        let state = self.shared.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.metadata.clone()
+    }
+
     /// A view of everything that is acknowledged now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let state = self.shared.state.read().unwrap_or_else(PoisonError::into_inner);
         let mut memtables = state.frozen.clone();
         memtables.push(Arc::new(state.memtable.clone()));
-        Snapshot::new(Arc::clone(&state.segments), memtables)
+        Snapshot::new(Arc::clone(&state.segments), memtables, state.metadata.clone())
     }
 
     /// Writes all that is in memory to segments and cuts the log. Nothing happens where there is nothing.
@@ -237,7 +250,7 @@ impl Engine {
         // Without threads the queue is drained by each append, so nothing is left in it.
     }
 
-    fn encode(&self, columns: &SampleColumns) -> Result<Frame> {
+    fn encode(&self, columns: &SampleColumns) -> Result<Vec<Frame>> {
         if let Some(reason) = self.shared.counters.poison() {
             return Err(EngineError::Poisoned { reason });
         }
@@ -250,7 +263,7 @@ impl Engine {
             self.shared.wake.notify();
             return Err(EngineError::Overloaded { what });
         }
-        columns.frame()
+        columns.frames()
     }
 }
 
@@ -274,6 +287,7 @@ impl Shared {
             memtable: Memtable::new(Head::new(files.version.store_key)),
             frozen: Vec::new(),
             segments: Arc::new(segments),
+            metadata: files.version.metadata.clone(),
         };
         Self {
             vfs,

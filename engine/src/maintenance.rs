@@ -12,7 +12,7 @@ use crate::index::Head;
 use crate::memtable::{Memtable, Window};
 use crate::merge::Rows;
 use crate::segment::{Segment, SegmentMeta, SegmentWriter};
-use crate::{EngineError, Result, SeriesRef, recovery};
+use crate::{EngineError, Result, SeriesRef, lanes, recovery};
 use roaring::RoaringBitmap;
 
 /// The folder of segments.
@@ -69,7 +69,12 @@ pub(crate) fn flush(shared: &Shared) -> Result<()> {
 /// A head without the series that nothing was written to since the last flush, where these are many. Made while writes
 /// go on: a series that comes in meanwhile is entered again with its next sample.
 fn renewed_head(shared: &Shared) -> Option<Head> {
-    let memtable = shared.state.read().unwrap_or_else(PoisonError::into_inner).memtable.clone();
+    let memtable = shared
+        .state
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .memtable
+        .clone();
     let alive = memtable.series();
     let silent = (memtable.head().len() as u64).saturating_sub(alive.len());
     (silent > alive.len() + shared.options.silent_series_max).then(|| memtable.head().renewed(&alive))
@@ -99,6 +104,7 @@ pub(crate) fn write_frozen(shared: &Shared, files: &mut Files, floor: u64) -> Re
         for (start, window) in memtable.windows() {
             written.extend(write_window(shared, files, memtable.head(), *start, window)?);
         }
+        written.extend(lanes::write_memory(shared, files, memtable)?);
     }
     shared
         .vfs
@@ -111,6 +117,13 @@ pub(crate) fn write_frozen(shared: &Shared, files: &mut Files, floor: u64) -> Re
     let mut version = files.version.clone();
     version.wal_floor = floor;
     version.segments.extend(written);
+    // Records of metadata below the floor are about to be cut off; what they said is in here.
+    version.metadata = shared
+        .state
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .metadata
+        .clone();
     files.store.save(&version)?;
     files.version = version;
     install(shared, &frozen, opened);
@@ -141,15 +154,22 @@ fn write_window(
     let name = format!("{SEGMENTS}/{start}-{sequence:08}");
     let runs = window.sorted_runs();
     let present = RoaringBitmap::from_iter(runs.iter().flat_map(|run| run.series()).map(|s| s.0));
-    let in_order: Vec<SeriesRef> =
-        head.order().sorted().iter().copied().filter(|s| present.contains(s.0)).collect();
+    let in_order: Vec<SeriesRef> = head
+        .order()
+        .sorted()
+        .iter()
+        .copied()
+        .filter(|s| present.contains(s.0))
+        .collect();
     let mut writer =
         SegmentWriter::create(&shared.vfs, name, start, sequence, shared.options.row_group_rows)?;
     let mut rows = Rows::default();
     // In portions, so that writers of new series do not wait for the disk.
     for portion in in_order.chunks(SERIES_PER_PORTION) {
         let mut labels = Vec::with_capacity(portion.len());
-        head.for_each(portion.iter().copied(), |series, id, set| labels.push((series, id, Arc::new(set))));
+        head.for_each(portion.iter().copied(), |series, id, set| {
+            labels.push((series, id, Arc::new(set)))
+        });
         for (series, id, set) in labels {
             rows.clear();
             runs.iter().for_each(|run| rows.add_run(run, series));
@@ -190,7 +210,10 @@ pub(crate) fn apply_retention(shared: &Shared) -> Result<usize> {
             tracing::warn!(path, %error, "an expired segment could not be removed");
         }
     }
-    tracing::info!(segments = dropped.len(), "dropped segments older than the retention");
+    tracing::info!(
+        segments = dropped.len(),
+        "dropped segments older than the retention"
+    );
     Ok(dropped.len())
 }
 
@@ -202,15 +225,23 @@ pub(crate) fn set_aside_damaged(shared: &Shared) -> Result<usize> {
         recovery::set_aside(&shared.vfs, &segment.meta);
         let what = segment.damage().unwrap_or_default();
         let rows = segment.meta.rows;
-        shared.counters.damaged(&segment.meta.name, format!("{what}; {rows} samples are not readable"));
+        shared.counters.damaged(
+            &segment.meta.name,
+            format!("{what}; {rows} samples are not readable"),
+        );
     }
     Ok(dropped.len())
 }
 
 /// Takes segments out of the manifest, then out of sight; their files are the caller's.
 fn forget(shared: &Shared, files: &mut Files, which: impl Fn(&Segment) -> bool) -> Result<Vec<Arc<Segment>>> {
-    let segments =
-        Arc::clone(&shared.state.read().unwrap_or_else(PoisonError::into_inner).segments);
+    let segments = Arc::clone(
+        &shared
+            .state
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .segments,
+    );
     let (dropped, kept): (Vec<_>, Vec<_>) = segments.iter().cloned().partition(|segment| which(segment));
     if dropped.is_empty() {
         return Ok(dropped);
@@ -220,6 +251,10 @@ fn forget(shared: &Shared, files: &mut Files, which: impl Fn(&Segment) -> bool) 
     files.store.save(&version)?;
     files.version = version;
     // Segments are added and removed only while `files` is locked.
-    shared.state.write().unwrap_or_else(PoisonError::into_inner).segments = Arc::new(kept);
+    shared
+        .state
+        .write()
+        .unwrap_or_else(PoisonError::into_inner)
+        .segments = Arc::new(kept);
     Ok(dropped)
 }

@@ -38,22 +38,18 @@ pub(crate) fn recover(
     let store = ManifestStore::new(Arc::clone(&vfs));
     let mut version = match store.load()? {
         Some(version) => version,
-        None => Version::new(options.store_key.unwrap_or_else(|| RandomState::new().hash_one(()))),
+        None => Version::new(
+            options
+                .store_key
+                .unwrap_or_else(|| RandomState::new().hash_one(())),
+        ),
     };
     remove_orphans(&vfs, &version)?;
     let (segments, damaged) = open_segments(&vfs, &mut version);
     let (mut wal, recovery) = Wal::open(Arc::clone(&vfs), WAL, options.wal_file_bytes)?;
     wal.skip_to(version.wal_floor);
     let files = Files { store, version };
-    let shared = Shared::new(
-        vfs,
-        clock,
-        options,
-        files,
-        Log::new(wal),
-        segments,
-        directory,
-    );
+    let shared = Shared::new(vfs, clock, options, files, Log::new(wal), segments, directory);
     for (path, what) in damaged {
         shared.counters.damaged(path, what);
     }
@@ -63,11 +59,7 @@ pub(crate) fn recover(
 
 /// Removes segment files that the manifest does not name: leftovers of a flush or a retention that was cut short.
 fn remove_orphans(vfs: &Arc<dyn Vfs>, version: &Version) -> Result<()> {
-    let named: HashSet<String> = version
-        .segments
-        .iter()
-        .flat_map(SegmentMeta::paths)
-        .collect();
+    let named: HashSet<String> = version.segments.iter().flat_map(SegmentMeta::paths).collect();
     for file in vfs.list(SEGMENTS).map_err(EngineError::io("list", SEGMENTS))? {
         let path = format!("{SEGMENTS}/{file}");
         if !named.contains(&path) {
@@ -115,8 +107,19 @@ pub(crate) fn set_aside(vfs: &Arc<dyn Vfs>, meta: &SegmentMeta) {
 
 /// Brings the samples beyond the segments back into memory, flushing whenever memory is full.
 fn replay(shared: &Shared, mut recovery: Recovery) -> Result<()> {
-    let floor = shared.files.lock().unwrap_or_else(PoisonError::into_inner).version.wal_floor;
-    let head = shared.state.read().unwrap_or_else(PoisonError::into_inner).memtable.head().clone();
+    let floor = shared
+        .files
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .version
+        .wal_floor;
+    let head = shared
+        .state
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .memtable
+        .head()
+        .clone();
     let mut known: HashMap<SeriesRef, SeriesRef> = HashMap::new();
     let mut lost = 0;
     // Definitions count from wherever the log begins, since samples behind the floor may use them.
@@ -124,17 +127,31 @@ fn replay(shared: &Shared, mut recovery: Recovery) -> Result<()> {
         match record {
             // A later generation may give a number to another series.
             Record::Series(series) => {
-                known.extend(series.iter().map(|(number, labels)| (*number, head.series(labels))));
+                known.extend(
+                    series
+                        .iter()
+                        .map(|(number, labels)| (*number, head.series(labels))),
+                );
             }
             Record::Samples(record) if seq >= floor => {
                 lost += insert(shared, &head, &known, record);
-                if shared.memory_rows() >= shared.options.flush_rows {
-                    maintenance::freeze(shared, None);
-                    let mut files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
-                    maintenance::write_frozen(shared, &mut files, seq + 1)?;
-                }
+                flush_if_full(shared, seq)?;
             }
-            Record::Samples(_) => {}
+            Record::Histograms(rows) if seq >= floor => {
+                lost += insert_lane(shared, &head, &known, rows, SampleColumns::push_histogram);
+                flush_if_full(shared, seq)?;
+            }
+            Record::Exemplars(rows) if seq >= floor => {
+                lost += insert_lane(shared, &head, &known, rows, |columns, series, _, exemplar| {
+                    columns.push_exemplar(series, exemplar);
+                });
+                flush_if_full(shared, seq)?;
+            }
+            Record::Metadata(families) if seq >= floor => {
+                let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
+                state.metadata.extend(families);
+            }
+            Record::Samples(_) | Record::Histograms(_) | Record::Exemplars(_) | Record::Metadata(_) => {}
         }
         Ok(())
     })?;
@@ -168,12 +185,46 @@ fn insert(
         }
     }
     let lost = record.ts.len() - columns.len();
+    insert_columns(shared, columns);
+    lost
+}
+
+/// Puts histograms or exemplars of a record into the memtable; gives how many belong to no known series.
+fn insert_lane<V>(
+    shared: &Shared,
+    head: &Head,
+    known: &HashMap<SeriesRef, SeriesRef>,
+    rows: Vec<(SeriesRef, i64, V)>,
+    push: impl Fn(&mut SampleColumns, SeriesRef, i64, V),
+) -> usize {
+    let mut columns = SampleColumns::new(head);
+    let mut lost = 0;
+    for (series, ts, value) in rows {
+        match known.get(&series) {
+            Some(series) => push(&mut columns, *series, ts, value),
+            None => lost += 1,
+        }
+    }
+    insert_columns(shared, columns);
+    lost
+}
+
+fn insert_columns(shared: &Shared, columns: SampleColumns) {
     shared
         .counters
         .memory_rows
-        .fetch_add(columns.len(), Ordering::Relaxed);
+        .fetch_add(columns.weight(), Ordering::Relaxed);
     let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
     state.memtable.insert(columns);
     state.memtable.sort_chunks();
-    lost
+}
+
+/// Writes memory out while the log is replayed; the record `seq` is in it.
+fn flush_if_full(shared: &Shared, seq: u64) -> Result<()> {
+    if shared.memory_rows() < shared.options.flush_rows {
+        return Ok(());
+    }
+    maintenance::freeze(shared, None);
+    let mut files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
+    maintenance::write_frozen(shared, &mut files, seq + 1)
 }

@@ -131,8 +131,16 @@ impl ScanPartition {
             Some(merge) => merge,
             None => {
                 let runs = |windows: &Vec<Window>| windows.iter().flat_map(Window::sorted_runs).collect();
-                let memory = self.memory.iter().map(|(memtable, windows)| (memtable.as_ref(), runs(windows)));
-                let merge = Merge::open(&self.segments, memory.collect(), &self.set, self.positions.clone())?;
+                let memory = self
+                    .memory
+                    .iter()
+                    .map(|(memtable, windows)| (memtable.as_ref(), runs(windows)));
+                let merge = Merge::open(
+                    &self.segments,
+                    memory.collect(),
+                    &self.set,
+                    self.positions.clone(),
+                )?;
                 self.merge.insert(merge)
             }
         };

@@ -46,7 +46,9 @@ enum Source {
 
 impl fmt::Debug for SeriesSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SeriesSet").field("len", &self.len()).finish_non_exhaustive()
+        f.debug_struct("SeriesSet")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -58,12 +60,23 @@ impl Default for SeriesSet {
 
 impl SeriesSet {
     fn new(groups: Vec<StorageKey>, entries: Vec<Entry>, sources: Vec<Source>) -> Self {
-        let labels = (0..entries.len().div_ceil(LABELS_PER_READ)).map(|_| OnceLock::new()).collect();
-        Self(Arc::new(Inner { groups, entries, sources, labels }))
+        let labels = (0..entries.len().div_ceil(LABELS_PER_READ))
+            .map(|_| OnceLock::new())
+            .collect();
+        Self(Arc::new(Inner {
+            groups,
+            entries,
+            sources,
+            labels,
+        }))
     }
 
     /// What passes every matcher, in segments and among the first so many series of heads.
-    pub(crate) fn select(heads: &[(Head, usize)], segments: &[Arc<Segment>], matchers: &[Matcher]) -> Result<Self> {
+    pub(crate) fn select(
+        heads: &[(Head, usize)],
+        segments: &[Arc<Segment>],
+        matchers: &[Matcher],
+    ) -> Result<Self> {
         let (mut groups, mut entries, mut sources) = (Vec::new(), Vec::new(), Vec::new());
         // Heads first: their labels are at hand.
         for (head, len) in heads {
@@ -155,14 +168,23 @@ impl SeriesSet {
                 positions.push(position);
             }
         }
-        Ok(if positions.len() == self.len() { self.clone() } else { self.at(&positions) })
+        Ok(if positions.len() == self.len() {
+            self.clone()
+        } else {
+            self.at(&positions)
+        })
     }
 
     fn read_labels(&self, positions: Range<usize>) -> Result<Vec<Arc<Labels>>> {
         let entries = &self.0.entries[positions.clone()];
         let mut labels: Vec<Option<Arc<Labels>>> = vec![None; entries.len()];
         for (number, source) in self.0.sources.iter().enumerate() {
-            let of_source = || entries.iter().enumerate().filter(|(_, e)| e.source as usize == number);
+            let of_source = || {
+                entries
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, e)| e.source as usize == number)
+            };
             match source {
                 Source::Head(head) => {
                     let mut slots = of_source();
@@ -258,12 +280,21 @@ fn of_head(head: &Head, len: usize, matchers: &[Matcher], source: u32) -> Found 
         if groups.last() != Some(&key) {
             groups.push(key);
         }
-        entries.push(Entry { id, group: groups.len() as u32 - 1, source, place: series.0 });
+        entries.push(Entry {
+            id,
+            group: groups.len() as u32 - 1,
+            source,
+            place: series.0,
+        });
     }
     (groups, entries)
 }
 
-fn of_segment(segment: &Segment, matchers: &[Matcher], source: u32) -> std::result::Result<Found, EngineError> {
+fn of_segment(
+    segment: &Segment,
+    matchers: &[Matcher],
+    source: u32,
+) -> std::result::Result<Found, EngineError> {
     let (mut groups, mut entries): Found = Default::default();
     let mut end = 0;
     for place in segment.select(matchers)? {
@@ -272,7 +303,12 @@ fn of_segment(segment: &Segment, matchers: &[Matcher], source: u32) -> std::resu
             end = segment.places_of_group(group).end;
             groups.push(key);
         }
-        entries.push(Entry { id: segment.id(place), group: groups.len() as u32 - 1, source, place });
+        entries.push(Entry {
+            id: segment.id(place),
+            group: groups.len() as u32 - 1,
+            source,
+            place,
+        });
     }
     Ok((groups, entries))
 }
@@ -282,7 +318,10 @@ fn merge(a: Found, b: Found) -> Found {
     if a.1.is_empty() {
         return b;
     }
-    let (mut groups, mut entries) = (Vec::with_capacity(a.0.len()), Vec::with_capacity(a.1.len().max(b.1.len())));
+    let (mut groups, mut entries) = (
+        Vec::with_capacity(a.0.len()),
+        Vec::with_capacity(a.1.len().max(b.1.len())),
+    );
     let (mut a_keys, mut b_keys) = (a.0.into_iter().peekable(), b.0.into_iter().peekable());
     let (mut a_group, mut b_group) = (0, 0);
     let (mut a, mut b) = (a.1.into_iter().peekable(), b.1.into_iter().peekable());

@@ -8,8 +8,9 @@ use barograph_model::{METRIC_NAME, Matcher, TimeRange};
 
 use crate::index::Head;
 use crate::memtable::{Memtable, WINDOW_MS, Window};
+use crate::metadata::MetadataTable;
 use crate::scan::{Scan, ScanPartition};
-use crate::segment::Segment;
+use crate::segment::{Segment, SegmentKind};
 use crate::{Result, ScanStats, SeriesSet};
 
 /// Rows beyond which the series of one stretch of time are dealt out to several partitions.
@@ -24,6 +25,7 @@ pub struct Snapshot {
     pub(crate) memtables: Vec<Arc<Memtable>>,
     /// the memtables' heads, each once, with the number of series that were known when the view was taken
     heads: Vec<(Head, usize)>,
+    metadata: MetadataTable,
 }
 
 /// What one stretch of time has.
@@ -35,14 +37,23 @@ struct Stretch {
 }
 
 impl Snapshot {
-    pub(crate) fn new(segments: Arc<Vec<Arc<Segment>>>, memtables: Vec<Arc<Memtable>>) -> Self {
+    pub(crate) fn new(
+        segments: Arc<Vec<Arc<Segment>>>,
+        memtables: Vec<Arc<Memtable>>,
+        metadata: MetadataTable,
+    ) -> Self {
         let mut heads: Vec<(Head, usize)> = Vec::new();
         for head in memtables.iter().map(|memtable| memtable.head()) {
             if !heads.iter().any(|(known, _)| known.is(head)) {
                 heads.push((head.clone(), head.len()));
             }
         }
-        Self { segments, memtables, heads }
+        Self {
+            segments,
+            memtables,
+            heads,
+            metadata,
+        }
     }
 
     /// The series that pass every matcher, in storage order (metric, job, instance, series id). No matcher means all.
@@ -54,6 +65,12 @@ impl Snapshot {
     pub fn select(&self, matchers: &[Matcher], range: TimeRange) -> Result<SeriesSet> {
         let segments: Vec<_> = self.segments_in(range).cloned().collect();
         SeriesSet::select(&self.heads, &segments, matchers)
+    }
+
+    /// What was known of metric families.
+    #[must_use]
+    pub fn metadata(&self) -> &MetadataTable {
+        &self.metadata
     }
 
     /// The names of all metrics with samples in a range, sorted.
@@ -71,7 +88,9 @@ impl Snapshot {
     pub fn label_names(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<String>> {
         let mut names = BTreeSet::new();
         let mut enter = |name: &str| enter(&mut names, name);
-        self.heads.iter().for_each(|(head, len)| head.label_names(matchers, *len, &mut enter));
+        self.heads
+            .iter()
+            .for_each(|(head, len)| head.label_names(matchers, *len, &mut enter));
         for segment in self.segments_in(range) {
             segment.label_names(matchers, &mut enter)?;
         }
@@ -85,7 +104,9 @@ impl Snapshot {
     pub fn label_values(&self, name: &str, matchers: &[Matcher], range: TimeRange) -> Result<Vec<String>> {
         let mut values = BTreeSet::new();
         let mut enter = |value: &str| enter(&mut values, value);
-        self.heads.iter().for_each(|(head, len)| head.label_values(name, matchers, *len, &mut enter));
+        self.heads
+            .iter()
+            .for_each(|(head, len)| head.label_values(name, matchers, *len, &mut enter));
         for segment in self.segments_in(range) {
             segment.label_values(name, matchers, &mut enter)?;
         }
@@ -97,24 +118,37 @@ impl Snapshot {
     #[must_use]
     pub fn scan(&self, set: &SeriesSet, range: TimeRange) -> Scan {
         let mut stats = ScanStats {
-            files_total: self.segments.len(),
+            files_total: self.samples().count(),
             series_matched: set.len(),
             ..ScanStats::default()
         };
         let mut found: Vec<Stretch> = Vec::new();
-        for segment in self.segments.iter() {
+        for segment in self.samples() {
             stats.rows_total += segment.meta.rows;
             let bounds = segment.meta.bounds();
-            let rows = if bounds.overlaps(&range) { rows_in(segment, set) } else { 0 };
+            let rows = if bounds.overlaps(&range) {
+                rows_in(segment, set)
+            } else {
+                0
+            };
             if rows == 0 {
                 stats.files_pruned += 1;
                 continue;
             }
             stats.rows_selected += rows;
-            found.push(Stretch { range: bounds, segments: vec![Arc::clone(segment)], memory: Vec::new(), rows });
+            found.push(Stretch {
+                range: bounds,
+                segments: vec![Arc::clone(segment)],
+                memory: Vec::new(),
+                rows,
+            });
         }
         for memtable in &self.memtables {
-            let series: Vec<_> = set.refs_in(memtable.head(), 0..set.len()).into_iter().flatten().collect();
+            let series: Vec<_> = set
+                .refs_in(memtable.head(), 0..set.len())
+                .into_iter()
+                .flatten()
+                .collect();
             for (start, window) in memtable.windows() {
                 stats.rows_total += window.rows() as u64;
                 let (low, high) = window.bounds().unwrap_or((i64::MAX, i64::MIN));
@@ -123,7 +157,12 @@ impl Snapshot {
                     stats.rows_selected += rows;
                     let memory = vec![(Arc::clone(memtable), vec![window.clone()])];
                     let stretch = TimeRange::new(*start, start.saturating_add(WINDOW_MS - 1));
-                    found.push(Stretch { range: stretch, segments: Vec::new(), memory, rows });
+                    found.push(Stretch {
+                        range: stretch,
+                        segments: Vec::new(),
+                        memory,
+                        rows,
+                    });
                 }
             }
         }
@@ -141,8 +180,17 @@ impl Snapshot {
         Scan::new(partitions.collect(), stats)
     }
 
+    /// The segments of samples.
+    fn samples(&self) -> impl Iterator<Item = &Arc<Segment>> {
+        self.segments
+            .iter()
+            .filter(|segment| segment.meta.kind == SegmentKind::Samples)
+    }
+
     fn segments_in(&self, range: TimeRange) -> impl Iterator<Item = &Arc<Segment>> {
-        self.segments.iter().filter(move |segment| segment.meta.bounds().overlaps(&range))
+        self.segments
+            .iter()
+            .filter(move |segment| segment.meta.bounds().overlaps(&range))
     }
 }
 
@@ -154,7 +202,11 @@ fn enter(texts: &mut BTreeSet<String>, text: &str) {
 
 fn rows_in(segment: &Segment, set: &SeriesSet) -> u64 {
     let places = set.places_in(segment, 0..set.len());
-    places.into_iter().flatten().map(|place| segment.rows_of(place).len() as u64).sum()
+    places
+        .into_iter()
+        .flatten()
+        .map(|place| segment.rows_of(place).len() as u64)
+        .sum()
 }
 
 /// Puts together what overlaps in time, keeping the order of age within each stretch.
@@ -180,6 +232,8 @@ fn disjoint(mut found: Vec<Stretch>) -> Vec<Stretch> {
 
 /// The positions of a set in as many parts as their rows are worth; at least one.
 fn parts(series: usize, rows: u64) -> impl Iterator<Item = Range<usize>> {
-    let count = usize::try_from(rows / PARTITION_ROWS + 1).unwrap_or(usize::MAX).min(series.max(1));
+    let count = usize::try_from(rows / PARTITION_ROWS + 1)
+        .unwrap_or(usize::MAX)
+        .min(series.max(1));
     (0..count).map(move |i| series * i / count..series * (i + 1) / count)
 }

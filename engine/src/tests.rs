@@ -50,7 +50,10 @@ fn read_all(snapshot: &Snapshot, matchers: &[Matcher], range: TimeRange) -> Mode
                 }
             }
         }
-        assert!(seen.is_sorted_by(|a, b| a < b), "series come in the order of the set");
+        assert!(
+            seen.is_sorted_by(|a, b| a < b),
+            "series come in the order of the set"
+        );
     }
     found
 }
@@ -155,7 +158,10 @@ fn a_snapshot_does_not_change_and_outlives_its_files() {
     clock.advance_ms(20 * 86_400_000);
     assert_eq!(engine.apply_retention().unwrap(), 1);
     assert_eq!(read_all(&before, &[], TimeRange::ALL), model);
-    assert_eq!(before.label_values("instance", &[], TimeRange::ALL).unwrap(), ["a"]);
+    assert_eq!(
+        before.label_values("instance", &[], TimeRange::ALL).unwrap(),
+        ["a"]
+    );
 }
 
 #[test]
@@ -207,17 +213,27 @@ fn a_damaged_segment_is_set_aside_and_the_rest_is_served() {
 fn damage_that_only_a_reader_meets_fails_one_read_and_is_set_aside() {
     let root = tempfile::tempdir().unwrap();
     let (engine, _) = open(root.path(), Options::default());
-    let rows: Vec<_> = (0..60_000).map(|i| (labels("m", "a"), NOW - i, 1.0 / i as f64)).collect();
+    let rows: Vec<_> = (0..60_000)
+        .map(|i| (labels("m", "a"), NOW - i, 1.0 / i as f64))
+        .collect();
     write(&engine, &mut Model::new(), &rows);
     engine.close().unwrap();
     drop(engine);
-    let samples = std::fs::read_dir(root.path().join("segments")).unwrap().map(|e| e.unwrap().path());
+    let samples = std::fs::read_dir(root.path().join("segments"))
+        .unwrap()
+        .map(|e| e.unwrap().path());
     let victim = samples.max_by_key(|path| path.metadata().unwrap().len()).unwrap();
     let mut bytes = std::fs::read(&victim).unwrap();
     bytes[1000] ^= 0x10;
     std::fs::write(&victim, bytes).unwrap();
 
-    let (engine, _) = open(root.path(), Options { background: false, ..Options::default() });
+    let (engine, _) = open(
+        root.path(),
+        Options {
+            background: false,
+            ..Options::default()
+        },
+    );
     let snapshot = engine.snapshot();
     let all = snapshot.select(&[], TimeRange::ALL).unwrap();
     let mut partitions = snapshot.scan(&all, TimeRange::ALL).into_partitions();
@@ -225,7 +241,11 @@ fn damage_that_only_a_reader_meets_fails_one_read_and_is_set_aside() {
     assert!(error.to_string().contains("CRC-32C"), "{error}");
     assert_eq!(engine.set_aside_damaged().unwrap(), 1);
     assert_eq!(read_all(&engine.snapshot(), &[], TimeRange::ALL), Model::new());
-    assert!(engine.stats().damages[0].what.contains("60000 samples are not readable"));
+    assert!(
+        engine.stats().damages[0]
+            .what
+            .contains("60000 samples are not readable")
+    );
 }
 
 #[test]
@@ -233,11 +253,20 @@ fn a_lost_index_is_made_again() {
     let root = tempfile::tempdir().unwrap();
     let mut model = Model::new();
     let (engine, _) = open(root.path(), Options::default());
-    write(&engine, &mut model, &[(labels("m", "a"), NOW, 1.0), (labels("m", "b"), NOW, 2.0)]);
+    write(
+        &engine,
+        &mut model,
+        &[(labels("m", "a"), NOW, 1.0), (labels("m", "b"), NOW, 2.0)],
+    );
     engine.close().unwrap();
     drop(engine);
-    let files = std::fs::read_dir(root.path().join("segments")).unwrap().map(|e| e.unwrap().path());
-    let index = files.into_iter().find(|path| path.extension().is_some_and(|e| e == "index")).unwrap();
+    let files = std::fs::read_dir(root.path().join("segments"))
+        .unwrap()
+        .map(|e| e.unwrap().path());
+    let index = files
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|e| e == "index"))
+        .unwrap();
     let bytes = std::fs::read(&index).unwrap();
     for damage in [Some(&bytes[..bytes.len() / 2]), None] {
         match damage {
@@ -245,9 +274,21 @@ fn a_lost_index_is_made_again() {
             None => std::fs::remove_file(&index).unwrap(),
         }
         let (engine, _) = open(root.path(), Options::default());
-        assert_eq!(read_all(&engine.snapshot(), &[Matcher::equal("instance", "b")], TimeRange::ALL).len(), 1);
+        assert_eq!(
+            read_all(
+                &engine.snapshot(),
+                &[Matcher::equal("instance", "b")],
+                TimeRange::ALL
+            )
+            .len(),
+            1
+        );
         assert_eq!(read_all(&engine.snapshot(), &[], TimeRange::ALL), model);
-        assert_eq!(std::fs::read(&index).unwrap(), bytes, "the same series give the same index");
+        assert_eq!(
+            std::fs::read(&index).unwrap(),
+            bytes,
+            "the same series give the same index"
+        );
     }
 }
 
@@ -255,7 +296,13 @@ fn a_lost_index_is_made_again() {
 fn series_that_fall_silent_leave_memory_and_come_back_with_their_ids() {
     let root = tempfile::tempdir().unwrap();
     let mut model = Model::new();
-    let (engine, _) = open(root.path(), Options { silent_series_max: 3, ..Options::default() });
+    let (engine, _) = open(
+        root.path(),
+        Options {
+            silent_series_max: 3,
+            ..Options::default()
+        },
+    );
     let old = engine.head();
     let rows = |round: i64| (0..10).map(move |i| (labels("m", &format!("i{round}-{i}")), NOW + round, 1.0));
     for round in 0..4 {
@@ -288,7 +335,9 @@ fn pruning_is_counted() {
     }
     engine.flush().unwrap();
     let snapshot = engine.snapshot();
-    let series = snapshot.select(&[Matcher::equal("__name__", "m1")], TimeRange::ALL).unwrap();
+    let series = snapshot
+        .select(&[Matcher::equal("__name__", "m1")], TimeRange::ALL)
+        .unwrap();
     let stats = snapshot.scan(&series, TimeRange::ALL).stats();
     assert_eq!(
         (
@@ -300,7 +349,10 @@ fn pruning_is_counted() {
         (3, 2, 3, 1)
     );
     let stats = snapshot
-        .scan(&snapshot.select(&[], TimeRange::ALL).unwrap(), TimeRange::new(NOW, NOW))
+        .scan(
+            &snapshot.select(&[], TimeRange::ALL).unwrap(),
+            TimeRange::new(NOW, NOW),
+        )
         .stats();
     assert_eq!((stats.files_pruned, stats.series_matched), (2, 3));
 }

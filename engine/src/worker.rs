@@ -63,10 +63,19 @@ fn commit(shared: &Shared, batches: Vec<Pending>) {
     }
     let mut log = shared.log();
     // It changes only while the log is locked.
-    let head = shared.state.read().unwrap_or_else(PoisonError::into_inner).memtable.head().clone();
+    let head = shared
+        .state
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .memtable
+        .head()
+        .clone();
     let mut pushed = Vec::with_capacity(batches.len());
     for mut batch in batches {
-        match batch.rebase(&head).and_then(|()| log.push(&batch.columns, &batch.frame)) {
+        match batch
+            .rebase(&head)
+            .and_then(|()| log.push(&batch.columns, &batch.frames))
+        {
             Ok(()) => pushed.push(batch),
             Err(error) => (batch.done)(Err(error)),
         }
@@ -92,7 +101,7 @@ fn commit(shared: &Shared, batches: Vec<Pending>) {
     let mut answers = Vec::with_capacity(pushed.len());
     {
         let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
-        for batch in pushed {
+        for mut batch in pushed {
             if result.is_ok() {
                 shared
                     .counters
@@ -101,7 +110,8 @@ fn commit(shared: &Shared, batches: Vec<Pending>) {
                 shared
                     .counters
                     .memory_rows
-                    .fetch_add(batch.columns.len(), Ordering::Relaxed);
+                    .fetch_add(batch.columns.weight(), Ordering::Relaxed);
+                state.metadata.extend(batch.columns.take_metadata());
                 state.memtable.insert(batch.columns);
             }
             answers.push(batch.done);

@@ -89,15 +89,24 @@ struct Series {
 
 impl fmt::Debug for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Head").field("series", &self.len()).finish_non_exhaustive()
+        f.debug_struct("Head")
+            .field("series", &self.len())
+            .finish_non_exhaustive()
     }
 }
 
 impl Head {
     /// A head without series for a store with this key.
     pub(crate) fn new(key: u64) -> Self {
-        let series = Series { pairs: LabelPairs::new(key), ..Series::default() };
-        Self(Arc::new(Inner { key, series: RwLock::new(series), order: RwLock::default() }))
+        let series = Series {
+            pairs: LabelPairs::new(key),
+            ..Series::default()
+        };
+        Self(Arc::new(Inner {
+            key,
+            series: RwLock::new(series),
+            order: RwLock::default(),
+        }))
     }
 
     /// Whether both are the same head, whose numbers mean the same.
@@ -121,7 +130,10 @@ impl Head {
     ) -> Vec<Option<SeriesRef>> {
         let mut found: Vec<Option<SeriesRef>> = {
             let series = self.read();
-            fingerprints.iter().map(|f| series.by_raw.get(&Raw::new(*f)).copied()).collect()
+            fingerprints
+                .iter()
+                .map(|f| series.by_raw.get(&Raw::new(*f)).copied())
+                .collect()
         };
         let misses: Vec<usize> = (0..found.len()).filter(|i| found[*i].is_none()).collect();
         if misses.is_empty() {
@@ -214,7 +226,9 @@ impl Head {
         let mut slot = self.0.order.write().unwrap_or_else(PoisonError::into_inner);
         if slot.len() < len {
             let series = self.read();
-            *slot = Arc::new(slot.extended(series.ids.len(), |s| (series.storage_key(s), series.ids[s.0 as usize])));
+            *slot = Arc::new(slot.extended(series.ids.len(), |s| {
+                (series.storage_key(s), series.ids[s.0 as usize])
+            }));
         }
         Arc::clone(&slot)
     }
@@ -238,14 +252,24 @@ impl Head {
         let series = self.read();
         let selected = series.pairs.select(matchers, len as u32);
         for name in series.pairs.names() {
-            if series.pairs.values(name).any(|(_, with)| !with.is_disjoint(&selected)) {
+            if series
+                .pairs
+                .values(name)
+                .any(|(_, with)| !with.is_disjoint(&selected))
+            {
                 give(name);
             }
         }
     }
 
     /// The values of a label among the first `len` series which pass every matcher, in no order.
-    pub(crate) fn label_values(&self, name: &str, matchers: &[Matcher], len: usize, mut give: impl FnMut(&str)) {
+    pub(crate) fn label_values(
+        &self,
+        name: &str,
+        matchers: &[Matcher],
+        len: usize,
+        mut give: impl FnMut(&str),
+    ) {
         let series = self.read();
         let selected = series.pairs.select(matchers, len as u32);
         for (value, with) in series.pairs.values(name) {
@@ -261,7 +285,11 @@ impl Head {
         {
             let (old, mut new) = (self.read(), renewed.write());
             let mut places = HashMap::with_capacity(kept.len() as usize);
-            for s in kept.iter().take_while(|s| (*s as usize) < old.ids.len()).map(SeriesRef) {
+            for s in kept
+                .iter()
+                .take_while(|s| (*s as usize) < old.ids.len())
+                .map(SeriesRef)
+            {
                 let entered = new.enter(old.ids[s.0 as usize], &old.labels(s));
                 places.insert(s, entered);
             }
@@ -277,7 +305,11 @@ impl Head {
     /// Bytes of memory that the head takes, about.
     pub(crate) fn heap_bytes(&self) -> usize {
         let series = self.read();
-        let labels: usize = series.labels.iter().map(|pairs| pairs.len() * size_of::<PairId>()).sum();
+        let labels: usize = series
+            .labels
+            .iter()
+            .map(|pairs| pairs.len() * size_of::<PairId>())
+            .sum();
         series.by_raw.capacity() * (size_of::<(Raw, SeriesRef)>() + 1)
             + series.by_id.capacity() * 5
             + series.ids.capacity() * size_of::<SeriesId>()
@@ -298,7 +330,10 @@ impl Head {
 impl Series {
     /// The series of a label set. An id that another label set has already gives way to the next one.
     fn enter(&mut self, mut id: SeriesId, labels: &Labels) -> SeriesRef {
-        let pairs: Box<[PairId]> = labels.iter().map(|(name, value)| self.pairs.intern(name, value)).collect();
+        let pairs: Box<[PairId]> = labels
+            .iter()
+            .map(|(name, value)| self.pairs.intern(name, value))
+            .collect();
         while let Some(known) = self.find(id) {
             if self.labels[known.0 as usize] == pairs {
                 return known;
@@ -312,12 +347,16 @@ impl Series {
         self.ids.push(id);
         self.labels.push(pairs);
         let ids = &self.ids;
-        self.by_id.insert_unique(hash(id), series.0, |s| hash(ids[*s as usize]));
+        self.by_id
+            .insert_unique(hash(id), series.0, |s| hash(ids[*s as usize]));
         series
     }
 
     fn find(&self, id: SeriesId) -> Option<SeriesRef> {
-        self.by_id.find(hash(id), |s| self.ids[*s as usize] == id).copied().map(SeriesRef)
+        self.by_id
+            .find(hash(id), |s| self.ids[*s as usize] == id)
+            .copied()
+            .map(SeriesRef)
     }
 
     fn labels(&self, series: SeriesRef) -> Labels {
@@ -361,7 +400,10 @@ mod tests {
     fn two_spellings_are_one_series() {
         let head = Head::new(1);
         let mut asked = 0;
-        let fingerprints = [head.fingerprint(b"spelling one"), head.fingerprint(b"spelling two")];
+        let fingerprints = [
+            head.fingerprint(b"spelling one"),
+            head.fingerprint(b"spelling two"),
+        ];
         for _ in 0..2 {
             let found = head.resolve(&fingerprints, &mut |_| {
                 asked += 1;
@@ -430,6 +472,9 @@ mod tests {
         let selected = head.select(&[Matcher::equal("job", "x")], 3);
         let refs: Vec<u32> = selected.iter().map(|(s, ..)| s.0).collect();
         assert_eq!(refs, [1, 0, 2]);
-        assert_eq!(head.order().sorted().iter().map(|s| s.0).collect::<Vec<_>>(), refs);
+        assert_eq!(
+            head.order().sorted().iter().map(|s| s.0).collect::<Vec<_>>(),
+            refs
+        );
     }
 }

@@ -46,7 +46,10 @@ enum Postings {
 
 impl LabelPairs {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, ..Self::default() }
+        Self {
+            seed,
+            ..Self::default()
+        }
     }
 
     /// The pair's number; it is entered where it is new, without a series.
@@ -55,7 +58,10 @@ impl LabelPairs {
             Some(id) => *id,
             None => {
                 let id = self.names.len() as u32;
-                self.names.push(Name { text: name.into(), pairs: Vec::new() });
+                self.names.push(Name {
+                    text: name.into(),
+                    pairs: Vec::new(),
+                });
                 self.name_ids.insert(name.into(), id);
                 id
             }
@@ -114,7 +120,10 @@ impl LabelPairs {
 
     /// The values of a label with their series, in no order.
     pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = (&str, RoaringBitmap)> {
-        let pairs = self.name_ids.get(name).map(|id| self.names[*id as usize].pairs.as_slice());
+        let pairs = self
+            .name_ids
+            .get(name)
+            .map(|id| self.names[*id as usize].pairs.as_slice());
         pairs.into_iter().flatten().map(|id| {
             let pair = &self.pairs[*id as usize];
             (self.value(pair), bitmap(&pair.series))
@@ -171,7 +180,9 @@ impl LabelPairs {
                 pair.name == *name && self.value(pair) == matcher.value()
             };
             let found = self.table.find(hash, is_it);
-            return found.map(|id| bitmap(&self.pairs[*id as usize].series)).unwrap_or_default();
+            return found
+                .map(|id| bitmap(&self.pairs[*id as usize].series))
+                .unwrap_or_default();
         }
         let mut found = RoaringBitmap::new();
         for (value, series) in self.values(matcher.name()) {
@@ -196,7 +207,10 @@ fn bitmap(postings: &Postings) -> RoaringBitmap {
 }
 
 fn hash_of(seed: u64, name: u32, value: &str) -> u64 {
-    xxh3_64_with_seed(value.as_bytes(), seed ^ u64::from(name).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    xxh3_64_with_seed(
+        value.as_bytes(),
+        seed ^ u64::from(name).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+    )
 }
 
 #[cfg(test)]

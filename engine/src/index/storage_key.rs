@@ -41,8 +41,17 @@ mod tests {
 
     #[test]
     fn keys_sort_as_the_three_values_do() {
-        let triples = [("a", "z", "z"), ("a\u{1}", "", ""), ("ab", "a", "b"), ("ab", "a", "bc"), ("ab", "ab", "")];
-        let keys: Vec<_> = triples.iter().map(|(m, j, i)| StorageKey::from_parts(m, j, i)).collect();
+        let triples = [
+            ("a", "z", "z"),
+            ("a\u{1}", "", ""),
+            ("ab", "a", "b"),
+            ("ab", "a", "bc"),
+            ("ab", "ab", ""),
+        ];
+        let keys: Vec<_> = triples
+            .iter()
+            .map(|(m, j, i)| StorageKey::from_parts(m, j, i))
+            .collect();
         assert!(keys.windows(2).all(|w| w[0] < w[1]));
     }
 }

@@ -59,7 +59,9 @@ impl ManifestStore {
         if crc != found {
             return Err(corrupt(&format!("CRC-32C {crc:08x}"), format!("{found:08x}")));
         }
-        serde_json::from_slice(body).map(Some).map_err(|e| corrupt("the fields of version 2", e.to_string()))
+        serde_json::from_slice(body)
+            .map(Some)
+            .map_err(|e| corrupt("the fields of version 2", e.to_string()))
     }
 
     /// Makes a state durable. On an error the old state may or may not still be the one on disk.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::metadata::MetadataTable;
 use crate::segment::SegmentMeta;
 
 /// What the manifest holds.
@@ -15,6 +16,9 @@ pub(crate) struct Version {
     pub(crate) next_sequence: u64,
     /// The segments, in the order in which they were written.
     pub(crate) segments: Vec<SegmentMeta>,
+    /// What the records of metadata below the floor have said.
+    #[serde(default, skip_serializing_if = "MetadataTable::is_empty")]
+    pub(crate) metadata: MetadataTable,
 }
 
 impl Version {
@@ -25,6 +29,7 @@ impl Version {
             store_key,
             next_sequence: 1,
             segments: Vec::new(),
+            metadata: MetadataTable::default(),
         }
     }
 }

@@ -3,11 +3,34 @@
 use barograph_model::TimeRange;
 use serde::{Deserialize, Serialize};
 
-/// One segment, as the manifest names it.
+/// What the rows of a segment are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SegmentKind {
+    /// Float samples.
+    #[default]
+    Samples,
+    /// Native histograms.
+    Histograms,
+    /// Exemplars.
+    Exemplars,
+}
+
+impl SegmentKind {
+    fn is_samples(&self) -> bool {
+        *self == Self::Samples
+    }
+}
+
+/// One segment, as the manifest names it. What is said of samples holds of histograms and exemplars in segments of their
+/// kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SegmentMeta {
     /// Path without the endings `.samples.parquet` and `.series.parquet`.
     pub(crate) name: String,
+    /// What its rows are.
+    #[serde(default, skip_serializing_if = "SegmentKind::is_samples")]
+    pub(crate) kind: SegmentKind,
     /// Start of the window, in milliseconds since the epoch.
     pub(crate) window: i64,
     /// Counts up with every segment: of two segments with the same instant of a series, the higher is newer.
@@ -33,13 +56,37 @@ pub(crate) struct SegmentMeta {
 }
 
 impl SegmentMeta {
+    /// A segment without rows, as a flush begins it.
+    pub(crate) fn begin(name: String, kind: SegmentKind, window: i64, sequence: u64) -> Self {
+        Self {
+            name,
+            kind,
+            window,
+            sequence,
+            rows: 0,
+            series: 0,
+            ts_min: i64::MAX,
+            ts_max: i64::MIN,
+            samples_bytes: 0,
+            samples_crc32c: 0,
+            series_bytes: 0,
+            series_crc32c: 0,
+            sidecar_bytes: 0,
+        }
+    }
+
     /// From the earliest to the latest instant.
     pub(crate) fn bounds(&self) -> TimeRange {
         TimeRange::new(self.ts_min, self.ts_max)
     }
 
     pub(crate) fn samples_path(&self) -> String {
-        format!("{}.samples.parquet", self.name)
+        let ending = match self.kind {
+            SegmentKind::Samples => "samples",
+            SegmentKind::Histograms => "histograms",
+            SegmentKind::Exemplars => "exemplars",
+        };
+        format!("{}.{ending}.parquet", self.name)
     }
 
     pub(crate) fn series_path(&self) -> String {

@@ -15,6 +15,8 @@
 
 mod decimal;
 mod file_writer;
+mod lane_cursor;
+mod lane_writer;
 mod meta;
 mod reader;
 mod schema;
@@ -24,7 +26,10 @@ mod sidecar;
 mod verified;
 mod writer;
 
-pub(crate) use meta::SegmentMeta;
+pub(crate) use lane_cursor::LaneCursor;
+pub(crate) use lane_writer::LaneWriter;
+pub(crate) use meta::{SegmentKind, SegmentMeta};
 pub(crate) use reader::SegmentCursor;
+pub(crate) use schema::{FLAG_STALE, timestamp};
 pub(crate) use sealed::Segment;
 pub(crate) use writer::SegmentWriter;

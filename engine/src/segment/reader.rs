@@ -34,7 +34,10 @@ struct Decoded {
 
 impl SegmentCursor {
     /// A cursor over some places, given ascending; `None` where there are none.
-    pub(crate) fn open(segment: &Arc<Segment>, places: impl IntoIterator<Item = u32>) -> Result<Option<Self>> {
+    pub(crate) fn open(
+        segment: &Arc<Segment>,
+        places: impl IntoIterator<Item = u32>,
+    ) -> Result<Option<Self>> {
         let mut ranges: Vec<std::ops::Range<usize>> = Vec::new();
         for range in places.into_iter().map(|place| segment.rows_of(place)) {
             match ranges.last_mut() {

@@ -37,8 +37,12 @@ impl Segment {
     /// [`EngineError::Corrupt`] names the file and what is wrong with it; [`EngineError::Io`] where the disk says no.
     pub(crate) fn open(vfs: &Arc<dyn Vfs>, meta: SegmentMeta) -> Result<Self> {
         let (samples_path, series_path) = (meta.samples_path(), meta.series_path());
-        let samples = vfs.read(&samples_path).map_err(EngineError::io("read", &samples_path))?;
-        let series = vfs.read(&series_path).map_err(EngineError::io("read", &series_path))?;
+        let samples = vfs
+            .read(&samples_path)
+            .map_err(EngineError::io("read", &samples_path))?;
+        let series = vfs
+            .read(&series_path)
+            .map_err(EngineError::io("read", &series_path))?;
         check(&samples_path, samples.len() as u64, meta.samples_bytes, "bytes")?;
         check(&series_path, series.len() as u64, meta.series_bytes, "bytes")?;
         let sidecar = match Self::open_sidecar(vfs, &meta) {
@@ -53,12 +57,20 @@ impl Segment {
         let samples = VerifiedBytes::new(samples, samples_sums);
         let series = VerifiedBytes::new(series, series_sums);
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
-        let samples_footer = ArrowReaderMetadata::load(&samples, options.clone()).map_err(at(&samples_path))?;
+        let samples_footer =
+            ArrowReaderMetadata::load(&samples, options.clone()).map_err(at(&samples_path))?;
         let series_footer = ArrowReaderMetadata::load(&series, options).map_err(at(&series_path))?;
         let rows_of = |footer: &ArrowReaderMetadata| footer.metadata().file_metadata().num_rows() as u64;
         check(&samples_path, rows_of(&samples_footer), meta.rows, "rows")?;
         check(&series_path, rows_of(&series_footer), meta.series, "rows")?;
-        Ok(Self { meta, samples, samples_footer, series, series_footer, sidecar })
+        Ok(Self {
+            meta,
+            samples,
+            samples_footer,
+            series,
+            series_footer,
+            sidecar,
+        })
     }
 
     fn open_sidecar(vfs: &Arc<dyn Vfs>, meta: &SegmentMeta) -> Result<Sidecar> {
@@ -85,7 +97,12 @@ impl Segment {
     /// # Errors
     /// As [`Segment::series_rows`].
     pub(crate) fn labels(&self, places: &[u32]) -> Result<Vec<Arc<Labels>>> {
-        series_file::read_labels(&self.meta.series_path(), self.series.clone(), &self.series_footer, places)
+        series_file::read_labels(
+            &self.meta.series_path(),
+            self.series.clone(),
+            &self.series_footer,
+            places,
+        )
     }
 
     /// The places that pass every matcher.
@@ -165,7 +182,9 @@ impl Segment {
     /// [`EngineError::Io`] with what is wrong.
     pub(crate) fn verify(&self) -> Result<()> {
         let (samples, series) = (self.meta.samples_path(), self.meta.series_path());
-        self.samples.verify_all().map_err(EngineError::io("read", samples))?;
+        self.samples
+            .verify_all()
+            .map_err(EngineError::io("read", samples))?;
         self.series.verify_all().map_err(EngineError::io("read", series))
     }
 }
@@ -176,10 +195,21 @@ fn rebuild_sidecar(vfs: &Arc<dyn Vfs>, meta: &SegmentMeta, samples: &Bytes, seri
         (meta.samples_path(), samples, meta.samples_crc32c),
         (meta.series_path(), series, meta.series_crc32c),
     ] {
-        check(&path, u64::from(crc32c::crc32c(bytes)), u64::from(expected), "as its CRC-32C")?;
+        check(
+            &path,
+            u64::from(crc32c::crc32c(bytes)),
+            u64::from(expected),
+            "as its CRC-32C",
+        )?;
     }
-    let rows = series_file::read(&meta.series_path(), VerifiedBytes::new(series.clone(), block_sums(series)))?;
-    let sums = FileSums { samples: &block_sums(samples), series: &block_sums(series) };
+    let rows = series_file::read(
+        &meta.series_path(),
+        VerifiedBytes::new(series.clone(), block_sums(series)),
+    )?;
+    let sums = FileSums {
+        samples: &block_sums(samples),
+        series: &block_sums(series),
+    };
     sidecar::write(vfs, meta, &rows, &sums).map(drop)
 }
 

@@ -117,7 +117,10 @@ pub(super) fn read_labels(
     places: &[u32],
 ) -> Result<Vec<Arc<Labels>>> {
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, footer.clone());
-    let columns = ProjectionMask::columns(builder.parquet_schema(), ["labels.key_value.key", "labels.key_value.value"]);
+    let columns = ProjectionMask::columns(
+        builder.parquet_schema(),
+        ["labels.key_value.key", "labels.key_value.value"],
+    );
     let total = footer.metadata().file_metadata().num_rows() as usize;
     let ranges = places.chunk_by(|a, b| a + 1 == *b).map(|run| {
         let start = run[0] as usize;
@@ -134,7 +137,9 @@ pub(super) fn read_labels(
         let batch = batch.map_err(|e| at(path)(e.into()))?;
         let maps = LabelMaps::of(&batch).map_err(|found| corrupt(path, "a map of labels", found))?;
         for i in 0..batch.num_rows() {
-            let set = maps.labels(i).map_err(|found| corrupt(path, "a label set", found))?;
+            let set = maps
+                .labels(i)
+                .map_err(|found| corrupt(path, "a label set", found))?;
             labels.push(Arc::new(set));
         }
     }
@@ -142,7 +147,11 @@ pub(super) fn read_labels(
         return Ok(labels);
     }
     let found = format!("{} of them", labels.len());
-    Err(corrupt(path, &format!("labels of {} series", places.len()), found))
+    Err(corrupt(
+        path,
+        &format!("labels of {} series", places.len()),
+        found,
+    ))
 }
 
 fn corrupt(path: &str, expected: &str, found: String) -> EngineError {
@@ -163,18 +172,28 @@ struct LabelMaps<'a> {
 
 impl<'a> LabelMaps<'a> {
     fn of(batch: &'a RecordBatch) -> std::result::Result<Self, String> {
-        let maps = batch.column_by_name("labels").and_then(|c| c.as_map_opt()).ok_or("labels are not a map")?;
+        let maps = batch
+            .column_by_name("labels")
+            .and_then(|c| c.as_map_opt())
+            .ok_or("labels are not a map")?;
         Ok(Self {
             maps,
-            keys: maps.keys().as_string_opt::<i32>().ok_or("label names are not text")?,
-            values: maps.values().as_string_opt::<i32>().ok_or("label values are not text")?,
+            keys: maps
+                .keys()
+                .as_string_opt::<i32>()
+                .ok_or("label names are not text")?,
+            values: maps
+                .values()
+                .as_string_opt::<i32>()
+                .ok_or("label values are not text")?,
         })
     }
 
     fn labels(&self, row: usize) -> std::result::Result<Labels, String> {
         let offsets = self.maps.value_offsets();
         let entries = offsets[row] as usize..offsets[row + 1] as usize;
-        Labels::from_pairs(entries.map(|i| (self.keys.value(i), self.values.value(i)))).map_err(|e| e.to_string())
+        Labels::from_pairs(entries.map(|i| (self.keys.value(i), self.values.value(i))))
+            .map_err(|e| e.to_string())
     }
 }
 

@@ -34,7 +34,11 @@ impl VerifiedBytes {
     pub(super) fn new(bytes: Bytes, sums: Vec<u32>) -> Self {
         debug_assert!(sums.len() == bytes.len().div_ceil(BLOCK_BYTES));
         let whole = (0..sums.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
-        let blocks = Arc::new(Blocks { sums, whole, damage: OnceLock::new() });
+        let blocks = Arc::new(Blocks {
+            sums,
+            whole,
+            damage: OnceLock::new(),
+        });
         Self { bytes, blocks }
     }
 
@@ -59,7 +63,8 @@ impl VerifiedBytes {
             let found = crc32c::crc32c(&self.bytes[from..self.bytes.len().min(from + BLOCK_BYTES)]);
             let expected = self.blocks.sums[block];
             if found != expected {
-                let what = format!("damaged at byte {from}: expected CRC-32C {expected:08x}, found {found:08x}");
+                let what =
+                    format!("damaged at byte {from}: expected CRC-32C {expected:08x}, found {found:08x}");
                 return Err(io::Error::new(
                     io::ErrorKind::InvalidData,
                     self.blocks.damage.get_or_init(|| what).clone(),
@@ -89,7 +94,8 @@ impl ChunkReader for VerifiedBytes {
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
         let start = usize::try_from(start).unwrap_or(usize::MAX);
         let end = start.checked_add(length).filter(|end| *end <= self.bytes.len());
-        let end = end.ok_or_else(|| ParquetError::EOF(format!("bytes {start}+{length} of {}", self.bytes.len())))?;
+        let end =
+            end.ok_or_else(|| ParquetError::EOF(format!("bytes {start}+{length} of {}", self.bytes.len())))?;
         self.verify(start, end)?;
         Ok(self.bytes.slice(start..end))
     }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, TimestampMillisecondArray};
 use barograph_model::{Labels, SeriesId, is_stale};
 
-use super::SegmentMeta;
 use super::decimal::DecimalColumns;
 use super::file_writer::{FileWriter, at};
 use super::schema::{FLAG_STALE, samples_properties, samples_schema};
 use super::series_file::{self, SeriesRow};
 use super::sidecar::{self, FileSums};
+use super::{SegmentKind, SegmentMeta};
 use crate::Result;
 use crate::vfs::Vfs;
 
@@ -38,20 +38,7 @@ impl SegmentWriter {
         sequence: u64,
         row_group_rows: usize,
     ) -> Result<Self> {
-        let meta = SegmentMeta {
-            name,
-            window,
-            sequence,
-            rows: 0,
-            series: 0,
-            ts_min: i64::MAX,
-            ts_max: i64::MIN,
-            samples_bytes: 0,
-            samples_crc32c: 0,
-            series_bytes: 0,
-            series_crc32c: 0,
-            sidecar_bytes: 0,
-        };
+        let meta = SegmentMeta::begin(name, SegmentKind::Samples, window, sequence);
         let properties = samples_properties(row_group_rows);
         let samples = FileWriter::create(vfs, meta.samples_path(), samples_schema(), properties)?;
         Ok(Self {

@@ -32,7 +32,12 @@ fn frame(value: i64, rng: &mut ChaCha8Rng) -> Frame {
         rng.random_range(1..5)
     };
     let values: Vec<f64> = (0..count).map(|_| rng.random()).collect();
-    Frame::samples(&vec![SeriesRef(value as u32); count], &vec![value; count], &values).unwrap()
+    Frame::samples(
+        &vec![SeriesRef(value as u32); count],
+        &vec![value; count],
+        &values,
+    )
+    .unwrap()
 }
 
 /// Opens the log and checks it against the model, which afterwards holds what the log holds.

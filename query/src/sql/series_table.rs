@@ -193,11 +193,18 @@ impl Source for SeriesScan {
 
 impl SeriesRows {
     fn batch(&self, positions: Range<usize>) -> Result<RecordBatch> {
-        let labels = positions.clone().map(|position| self.series.labels(position).map_err(store_error));
+        let labels = positions
+            .clone()
+            .map(|position| self.series.labels(position).map_err(store_error));
         let labels = labels.collect::<Result<Vec<_>>>()?;
         let arrays = self.projection.iter().map(|column| -> ArrayRef {
             match column {
-                0 => Arc::new(positions.clone().map(|position| self.series.id(position).0).collect::<Int64Array>()),
+                0 => Arc::new(
+                    positions
+                        .clone()
+                        .map(|position| self.series.id(position).0)
+                        .collect::<Int64Array>(),
+                ),
                 1 => Arc::new(StringViewArray::from_iter_values(
                     labels.iter().map(|labels| labels.metric()),
                 )),

@@ -38,8 +38,10 @@ fn read(
     let mut found: BTreeMap<Labels, Points> = BTreeMap::new();
     for what in ["score", "anomaly", "expected", "value"] {
         let metric = format!("{VERDICT_PREFIX}{what}");
-        let matchers_of_lane =
-            [Matcher::equal(METRIC_NAME, &metric), Matcher::equal("detector", &query.detector)];
+        let matchers_of_lane = [
+            Matcher::equal(METRIC_NAME, &metric),
+            Matcher::equal("detector", &query.detector),
+        ];
         let series = snapshot.select(&matchers_of_lane, range)?;
         let mut block = SampleBlock::default();
         for mut partition in snapshot.scan(&series, range).into_partitions() {

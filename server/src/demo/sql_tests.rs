@@ -44,11 +44,7 @@ impl Demo {
         )
         .unwrap();
         let head = engine.head();
-        let series = fleet
-            .series()
-            .iter()
-            .map(|labels| head.series(labels))
-            .collect();
+        let series = fleet.series().iter().map(|labels| head.series(labels)).collect();
         let source = Arc::new(Arc::clone(&engine));
         let sql = SqlEngine::new(
             source,

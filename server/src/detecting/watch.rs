@@ -137,7 +137,13 @@ impl Watch {
         let oldest = now.saturating_add(-self.config.history_ms);
         // Its own verdicts are never watched: with a wide selector each would beget the next.
         let selected = snapshot
-            .select(&self.matchers, TimeRange { start: oldest, end: until })?
+            .select(
+                &self.matchers,
+                TimeRange {
+                    start: oldest,
+                    end: until,
+                },
+            )?
             .filter(|labels| !labels.metric().starts_with(VERDICT_PREFIX))?;
         let (known, new): (Vec<usize>, Vec<usize>) =
             (0..selected.len()).partition(|i| self.series.contains_key(&selected.id(*i)));
@@ -204,7 +210,11 @@ impl Watch {
             let watched = Watched {
                 resampler: Resampler::new(self.config.transform, self.config.step_ms, oldest),
                 detector,
-                out: VerdictSeries::new(columns.head(), &self.config.name, selected.labels(position)?.as_ref()),
+                out: VerdictSeries::new(
+                    columns.head(),
+                    &self.config.name,
+                    selected.labels(position)?.as_ref(),
+                ),
                 gathered: Vec::new(),
                 verdicts: Vec::new(),
             };

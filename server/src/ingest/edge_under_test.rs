@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::Response;
 use barograph_engine::vfs::SimVfs;
 use barograph_engine::{Engine, Options, SampleBlock};
-use barograph_model::{ManualClock, TimeRange, TimestampMs};
+use barograph_model::{Exemplar, Histogram, ManualClock, TimeRange, TimestampMs};
 use tower::ServiceExt;
 
 use super::prompb::{TimeSeries, encode};
@@ -117,6 +117,37 @@ impl Edge {
                     start = run.end;
                 }
             }
+        }
+        stored
+    }
+}
+
+impl Edge {
+    /// All native histograms that the store gives back: series, ms, histogram.
+    pub(super) fn stored_histograms(&self) -> Vec<(String, i64, Histogram)> {
+        let snapshot = self.engine.snapshot();
+        let set = snapshot.select(&[], TimeRange::ALL).unwrap();
+        let mut scan = snapshot.histograms(&set, TimeRange::ALL);
+        let (mut rows, mut stored) = (Vec::new(), Vec::new());
+        while let Some(position) = scan.next_series(&mut rows).unwrap() {
+            let series = set.labels(position).unwrap().to_string();
+            stored.extend(
+                rows.drain(..)
+                    .map(|(ts, histogram)| (series.clone(), ts, histogram)),
+            );
+        }
+        stored
+    }
+
+    /// All exemplars that the store gives back, with their series.
+    pub(super) fn stored_exemplars(&self) -> Vec<(String, Exemplar)> {
+        let snapshot = self.engine.snapshot();
+        let set = snapshot.select(&[], TimeRange::ALL).unwrap();
+        let mut scan = snapshot.exemplars(&set, TimeRange::ALL);
+        let (mut rows, mut stored) = (Vec::new(), Vec::new());
+        while let Some(position) = scan.next_series(&mut rows).unwrap() {
+            let series = set.labels(position).unwrap().to_string();
+            stored.extend(rows.drain(..).map(|(_, exemplar)| (series.clone(), exemplar)));
         }
         stored
     }

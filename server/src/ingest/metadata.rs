@@ -1,13 +1,14 @@
-//! What senders say about metric families: type, help, unit. Kept in memory; senders repeat it every minute.
+//! What senders say about metric families: type, help, unit.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use barograph_engine::MetadataTable;
 use barograph_model::{Metadata, MetricType};
 use thiserror::Error;
 
 use super::limits::MetadataLimits;
 use super::protobuf::{Reader, WireError, WireType};
+use super::rejects::Rejects;
 
 /// Why an entry was not kept.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -142,89 +143,74 @@ impl<'a> RawMetadata<'a> {
     }
 }
 
-/// The metadata of all metric families, the latest word of each. Bounded; shared between threads.
-#[derive(Debug)]
-pub struct MetadataRegistry {
-    limits: MetadataLimits,
-    families: Mutex<HashMap<String, Metadata>>,
+/// What a request says of metric families that is not known yet.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// In place of what is known.
+    pub(super) families: Vec<(String, Metadata)>,
+    /// Entries that were acceptable, known or not.
+    pub(super) taken: u64,
 }
 
-impl MetadataRegistry {
-    /// An empty registry.
-    #[must_use]
-    pub fn new(limits: MetadataLimits) -> Self {
-        Self {
-            limits,
-            families: Mutex::default(),
-        }
-    }
-
-    /// What is known of one family.
-    #[must_use]
-    pub fn get(&self, family: &str) -> Option<Metadata> {
-        self.lock().get(family).cloned()
-    }
-
-    /// Everything, sorted by family. O(n log n), a copy.
-    #[must_use]
-    pub fn all(&self) -> Vec<(String, Metadata)> {
-        let mut all: Vec<_> = self
-            .lock()
-            .iter()
-            .map(|(name, entry)| (name.clone(), entry.clone()))
-            .collect();
-        all.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        all
-    }
-
-    /// The number of families known.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.lock().len()
-    }
-
-    /// Whether none is known.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.lock().is_empty()
-    }
-
-    /// Keeps an entry in place of what was known of its family.
-    ///
-    /// # Errors
-    /// [`MetadataFault::Full`] for a new family where there is no room.
-    pub(super) fn set(&self, entry: &MetadataEntry<'_>) -> Result<(), MetadataFault> {
-        let mut families = self.lock();
-        let metadata = || Metadata {
-            metric_type: entry.metric_type,
-            help: entry.help.to_owned(),
-            unit: entry.unit.to_owned(),
-        };
-        if let Some(known) = families.get_mut(entry.name) {
-            if known.metric_type != entry.metric_type || known.help != entry.help || known.unit != entry.unit
-            {
-                *known = metadata();
+impl News {
+    /// Looks at each entry: senders repeat them every minute, or with every series, and only what differs is worth a place
+    /// in the log. New families beyond `families_max` are refused.
+    pub(super) fn of(
+        known: &MetadataTable,
+        entries: &[MetadataEntry<'_>],
+        families_max: usize,
+        rejects: &mut Rejects,
+    ) -> Self {
+        let mut news = Self::default();
+        // Of a family that is said twice, the later word.
+        let mut said: HashMap<&str, usize> = HashMap::new();
+        let mut fresh = 0;
+        for entry in entries {
+            let before = match said.get(entry.name) {
+                Some(&place) => Some(&news.families[place].1),
+                None => known.get(entry.name),
+            };
+            if before.is_some_and(|metadata| entry.says(metadata)) {
+                news.taken += 1;
+                continue;
             }
-            return Ok(());
+            if before.is_none() {
+                if known.len() + fresh >= families_max {
+                    rejects.add_metadata(MetadataFault::Full {
+                        metric: entry.name.to_owned(),
+                        max: families_max,
+                    });
+                    continue;
+                }
+                fresh += 1;
+            }
+            news.taken += 1;
+            let metadata = Metadata {
+                metric_type: entry.metric_type,
+                help: entry.help.to_owned(),
+                unit: entry.unit.to_owned(),
+            };
+            match said.get(entry.name) {
+                Some(&place) => news.families[place].1 = metadata,
+                None => {
+                    said.insert(entry.name, news.families.len());
+                    news.families.push((entry.name.to_owned(), metadata));
+                }
+            }
         }
-        if families.len() >= self.limits.metrics_max {
-            return Err(MetadataFault::Full {
-                metric: entry.name.to_owned(),
-                max: self.limits.metrics_max,
-            });
-        }
-        families.insert(entry.name.to_owned(), metadata());
-        Ok(())
+        news
     }
+}
 
-    /// The map stays whole whatever a thread did while it held it, so a poisoned lock is taken all the same.
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Metadata>> {
-        self.families.lock().unwrap_or_else(PoisonError::into_inner)
+impl MetadataEntry<'_> {
+    fn says(&self, metadata: &Metadata) -> bool {
+        metadata.metric_type == self.metric_type && metadata.help == self.help && metadata.unit == self.unit
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::rejects::RejectKind;
     use super::*;
 
     fn read(body: &[u8]) -> Result<Result<MetadataEntry<'_>, MetadataFault>, WireError> {
@@ -277,26 +263,23 @@ mod tests {
     }
 
     #[test]
-    fn keeps_the_latest_word_and_no_more_than_its_bound() {
-        let registry = MetadataRegistry::new(MetadataLimits {
-            metrics_max: 2,
-            ..MetadataLimits::default()
-        });
-        registry.set(&entry("b", "old")).unwrap();
-        registry.set(&entry("b", "new")).unwrap();
-        registry.set(&entry("a", "")).unwrap();
-        let full = registry.set(&entry("c", "")).unwrap_err();
-        assert_eq!(
-            full,
-            MetadataFault::Full {
-                metric: "c".into(),
-                max: 2
-            }
-        );
-        registry.set(&entry("a", "again")).unwrap();
-        assert_eq!(registry.get("a").unwrap().help, "again");
-        assert_eq!(registry.get("c"), None);
-        let names: Vec<String> = registry.all().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["a", "b"]);
+    fn only_what_differs_is_news_and_no_more_than_its_bound() {
+        let mut rejects = Rejects::default();
+        let known = MetadataTable::default();
+        let entries = [
+            entry("b", "old"),
+            entry("b", "old"),
+            entry("b", "new"),
+            entry("a", ""),
+            entry("c", ""),
+        ];
+        let news = News::of(&known, &entries, 2, &mut rejects);
+        let families: Vec<_> = news
+            .families
+            .iter()
+            .map(|(family, m)| (family.as_str(), m.help.as_str()))
+            .collect();
+        assert_eq!((families, news.taken), (vec![("b", "new"), ("a", "")], 4));
+        assert_eq!(rejects.count(RejectKind::Metadata), 1);
     }
 }

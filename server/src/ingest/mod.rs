@@ -55,7 +55,7 @@ mod written;
 pub use histogram::HistogramFault;
 pub use labels::LabelFault;
 pub use limits::{IngestLimits, LabelLimits, MetadataLimits};
-pub use metadata::{MetadataFault, MetadataRegistry};
+pub use metadata::MetadataFault;
 pub use protobuf::WireError;
 pub use rejects::RejectKind;
 pub use remote_write::{routes, write};

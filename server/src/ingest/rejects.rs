@@ -82,10 +82,6 @@ pub(super) enum Reason {
     Exemplar(LabelFault),
     #[error(transparent)]
     Histogram(HistogramFault),
-    #[error("native histograms are not stored yet (set send_native_histograms: false in the sender)")]
-    HistogramNotStored,
-    #[error("exemplars are not stored yet (set send_exemplars: false in the sender)")]
-    ExemplarNotStored,
     #[error(transparent)]
     Metadata(MetadataFault),
 }
@@ -95,8 +91,8 @@ impl Reason {
         match self {
             Self::Labels(_) => RejectKind::Labels,
             Self::OutOfBounds { .. } => RejectKind::OutOfBounds,
-            Self::Exemplar(_) | Self::ExemplarNotStored => RejectKind::Exemplar,
-            Self::Histogram(_) | Self::HistogramNotStored => RejectKind::NativeHistogram,
+            Self::Exemplar(_) => RejectKind::Exemplar,
+            Self::Histogram(_) => RejectKind::NativeHistogram,
             Self::Metadata(_) => RejectKind::Metadata,
         }
     }

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
-use barograph_engine::{Engine, EngineError, Head, SampleColumns};
+use barograph_engine::{Engine, EngineError, Head, MetadataTable, SampleColumns};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
@@ -20,9 +20,9 @@ use super::in_flight::{Charge, InFlight};
 use super::labels::{LabelSource, LabelsError};
 use super::lanes::Lanes;
 use super::limits::IngestLimits;
-use super::metadata::MetadataRegistry;
+use super::metadata::News;
 use super::protocol::Protocol;
-use super::rejects::{Item, Reason, Rejects};
+use super::rejects::{Reason, Rejects};
 use super::snappy::{Decompressor, checked_len};
 use super::stats::IngestStats;
 use super::symbols::{Symbol, Symbols};
@@ -73,7 +73,6 @@ pub struct IngestSink {
     in_flight: Arc<InFlight>,
     // Shared by itself with what waits for the disk, which must not keep the store alive.
     stats: Arc<IngestStats>,
-    metadata: MetadataRegistry,
     beginnings: Arc<Beginnings>,
 }
 
@@ -151,7 +150,6 @@ impl IngestSink {
             pool,
             in_flight: InFlight::new(limits.in_flight_bytes_max),
             stats: Arc::default(),
-            metadata: MetadataRegistry::new(limits.metadata),
             beginnings: Arc::default(),
             limits,
         }))
@@ -165,8 +163,8 @@ impl IngestSink {
 
     /// What is known of metric families.
     #[must_use]
-    pub fn metadata(&self) -> &MetadataRegistry {
-        &self.metadata
+    pub fn metadata(&self) -> MetadataTable {
+        self.engine.metadata()
     }
 
     /// The caps in force.
@@ -231,7 +229,7 @@ impl IngestSink {
             written,
             refusal: refused.map(|message| Refusal::new(StatusCode::BAD_REQUEST, message)),
         };
-        if written.is_empty() {
+        if columns.is_empty() {
             return drop(reply.send(outcome));
         }
         let stats = Arc::clone(&self.stats);
@@ -315,18 +313,16 @@ impl IngestSink {
                 (LabelSource::Symbols(symbols), metadata)
             }
         };
-        let resolved = self.resolve(&head, source, batch, &mut rejects)?;
-        // From here on the request is known to be whole, so what it says may have effects.
-        for entry in &metadata {
-            match self.metadata.set(entry) {
-                Ok(()) => drop(self.stats.metadata.fetch_add(1, Relaxed)),
-                Err(fault) => rejects.add_metadata(fault),
-            }
-        }
+        let (mut columns, written, beginnings) = self.resolve(&head, source, batch, &mut rejects)?;
+        let known = self.engine.metadata();
+        let news = News::of(&known, &metadata, self.limits.metadata.metrics_max, &mut rejects);
+        self.stats.metadata.fetch_add(news.taken, Relaxed);
+        news.families
+            .into_iter()
+            .for_each(|(family, entry)| columns.push_metadata(family, entry));
         if !rejects.is_empty() {
             self.stats.add_rejects(&rejects);
         }
-        let (columns, written, beginnings) = resolved;
         Ok(Prepared {
             columns,
             written,
@@ -371,15 +367,7 @@ impl IngestSink {
         let mut lanes = Lanes::new(head, batch);
         for (i, found) in refs.iter().enumerate() {
             if let Some(series) = *found {
-                let (histograms, exemplars) = lanes.keep(i, series);
-                for (item, left, reason) in [
-                    (Item::Histogram, histograms, Reason::HistogramNotStored),
-                    (Item::Exemplar, exemplars, Reason::ExemplarNotStored),
-                ] {
-                    if left > 0 {
-                        rejects.add(lanes.message(i), item, left as u64, reason);
-                    }
-                }
+                lanes.keep(i, series);
                 continue;
             }
             let entry = lanes.skip(i);

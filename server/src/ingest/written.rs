@@ -28,9 +28,4 @@ impl Written {
             headers.insert(name, HeaderValue::from(count));
         }
     }
-
-    /// Whether there is nothing.
-    pub(super) fn is_empty(self) -> bool {
-        self == Self::default()
-    }
 }

@@ -65,19 +65,26 @@ impl Header {
     /// file.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, (String, String)> {
         let Some(header) = bytes.first_chunk::<HEADER_BYTES>() else {
-            return Err((format!("a header of {HEADER_BYTES} bytes"), format!("{} bytes", bytes.len())));
+            return Err((
+                format!("a header of {HEADER_BYTES} bytes"),
+                format!("{} bytes", bytes.len()),
+            ));
         };
         let wide = |at: usize| {
             let mut word = [0; 8];
             word.copy_from_slice(&header[at..at + 8]);
             u64::from_le_bytes(word)
         };
-        let narrow = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
+        let narrow =
+            |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
         if header[..8] != MAGIC {
             return Err(("the magic BAROIDX".to_owned(), "other bytes".to_owned()));
         }
         if narrow(12) != checksum(header) {
-            return Err((format!("CRC-32C {:08x}", narrow(12)), format!("{:08x}", checksum(header))));
+            return Err((
+                format!("CRC-32C {:08x}", narrow(12)),
+                format!("{:08x}", checksum(header)),
+            ));
         }
         if narrow(8) != VERSION {
             return Err((format!("version {VERSION}"), format!("version {}", narrow(8))));
@@ -85,10 +92,17 @@ impl Header {
         let mut sections = [Section::default(); SECTIONS];
         for (i, section) in sections.iter_mut().enumerate() {
             let at = 56 + i * 24;
-            *section = Section { offset: wide(at), length: wide(at + 8), crc32c: narrow(at + 16) };
+            *section = Section {
+                offset: wide(at),
+                length: wide(at + 8),
+                crc32c: narrow(at + 16),
+            };
             let end = section.offset.checked_add(section.length);
             if end.is_none_or(|end| end > bytes.len() as u64) {
-                return Err((format!("section {i} inside {} bytes", bytes.len()), format!("{section:?}")));
+                return Err((
+                    format!("section {i} inside {} bytes", bytes.len()),
+                    format!("{section:?}"),
+                ));
             }
         }
         Ok(Self {

@@ -52,8 +52,13 @@ impl Sidecar {
             Err(corrupt(section.offset, expected, format!("{found:08x}")))
         };
         let map = |i: usize| {
-            Map::new(section(i)?)
-                .map_err(|e| corrupt(header.sections[i].offset, "a finite state transducer".to_owned(), e.to_string()))
+            Map::new(section(i)?).map_err(|e| {
+                corrupt(
+                    header.sections[i].offset,
+                    "a finite state transducer".to_owned(),
+                    e.to_string(),
+                )
+            })
         };
         let sidecar = Self {
             ids: section(IDS)?,
@@ -78,7 +83,9 @@ impl Sidecar {
         if header != of_segment {
             return Err(corrupt(16, format!("{of_segment:?}"), format!("{header:?}")));
         }
-        sidecar.check_lengths().map_err(|what| corrupt(0, what.to_owned(), "another length".to_owned()))?;
+        sidecar
+            .check_lengths()
+            .map_err(|what| corrupt(0, what.to_owned(), "another length".to_owned()))?;
         Ok(sidecar)
     }
 
@@ -164,7 +171,10 @@ impl Sidecar {
 
     /// The place of a series, by its group and id. O(log n).
     pub(in crate::segment) fn find(&self, group: usize, id: SeriesId) -> Option<u32> {
-        let std::ops::Range { start: mut low, end: mut high } = self.places(group);
+        let std::ops::Range {
+            start: mut low,
+            end: mut high,
+        } = self.places(group);
         while low < high {
             let middle = u32::midpoint(low, high);
             match self.id(middle).cmp(&id) {
@@ -239,7 +249,11 @@ impl Sidecar {
     ///
     /// # Errors
     /// [`EngineError::Corrupt`] for postings that cannot be read.
-    pub(in crate::segment) fn label_names(&self, among: &RoaringBitmap, mut f: impl FnMut(&str)) -> Result<()> {
+    pub(in crate::segment) fn label_names(
+        &self,
+        among: &RoaringBitmap,
+        mut f: impl FnMut(&str),
+    ) -> Result<()> {
         let all = among.len() == self.header.series;
         let (mut next, mut name) = (Vec::new(), String::new());
         // From the first value of a name straight to the first of the next.
@@ -267,7 +281,9 @@ impl Sidecar {
     /// The checksums of the samples file's blocks, then those of the series file's.
     pub(in crate::segment) fn block_sums(&self) -> (Vec<u32>, Vec<u32>) {
         let samples = self.header.samples_bytes.div_ceil(BLOCK_BYTES as u64) as usize;
-        let all: Vec<u32> = (0..self.blocks.len() / 4).map(|i| number(&self.blocks, i)).collect();
+        let all: Vec<u32> = (0..self.blocks.len() / 4)
+            .map(|i| number(&self.blocks, i))
+            .collect();
         let (samples, series) = all.split_at(samples);
         (samples.to_vec(), series.to_vec())
     }
@@ -277,7 +293,10 @@ impl Sidecar {
         let mut stream = self.labels.range().ge(&from).lt(&to).into_stream();
         while let Some((key, postings)) = stream.next() {
             // Only text was put in, and the checksum holds.
-            f(std::str::from_utf8(&key[from.len()..]).unwrap_or_default(), postings)?;
+            f(
+                std::str::from_utf8(&key[from.len()..]).unwrap_or_default(),
+                postings,
+            )?;
         }
         Ok(())
     }

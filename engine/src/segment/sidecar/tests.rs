@@ -12,6 +12,7 @@ use crate::segment::series_file::SeriesRow;
 
 fn meta(rows: &[SeriesRow]) -> SegmentMeta {
     SegmentMeta {
+        kind: Default::default(),
         name: "segments/x".to_owned(),
         window: 0,
         sequence: 1,
@@ -54,7 +55,10 @@ fn rows(sets: &[Labels]) -> Vec<SeriesRow> {
 }
 
 fn bytes(rows: &[SeriesRow]) -> Bytes {
-    let sums = FileSums { samples: &[1, 2], series: &[3] };
+    let sums = FileSums {
+        samples: &[1, 2],
+        series: &[3],
+    };
     Bytes::from(encode(&meta(rows), rows, &sums).unwrap())
 }
 
@@ -116,7 +120,10 @@ proptest! {
 #[test]
 fn another_segments_sidecar_is_refused() {
     let rows = rows(&[Labels::from_pairs([("__name__", "up")]).unwrap()]);
-    let other = SegmentMeta { samples_crc32c: 9, ..meta(&rows) };
+    let other = SegmentMeta {
+        samples_crc32c: 9,
+        ..meta(&rows)
+    };
     let error = Sidecar::open(&other, &bytes(&rows)).unwrap_err();
     assert!(error.to_string().contains("samples_crc32c: 9"), "{error}");
 }

@@ -11,7 +11,9 @@ use hashbrown::HashTable;
 use roaring::RoaringBitmap;
 
 use super::SEPARATOR;
-use super::header::{BLOCKS, GROUPS, HEADER_BYTES, Header, IDS, LABELS, POSTINGS, ROWS, SECTIONS, STARTS, Section};
+use super::header::{
+    BLOCKS, GROUPS, HEADER_BYTES, Header, IDS, LABELS, POSTINGS, ROWS, SECTIONS, STARTS, Section,
+};
 use crate::index::StorageKey;
 use crate::segment::SegmentMeta;
 use crate::segment::series_file::SeriesRow;
@@ -72,7 +74,11 @@ pub(super) fn encode(
     };
     let mut offset = HEADER_BYTES as u64;
     for (section, bytes) in header.sections.iter_mut().zip(&sections) {
-        *section = Section { offset, length: bytes.len() as u64, crc32c: crc32c::crc32c(bytes) };
+        *section = Section {
+            offset,
+            length: bytes.len() as u64,
+            crc32c: crc32c::crc32c(bytes),
+        };
         offset += bytes.len() as u64;
     }
     let mut out = Vec::with_capacity(offset as usize);
@@ -127,7 +133,11 @@ fn labels(rows: &[SeriesRow]) -> std::result::Result<(Vec<u8>, Vec<u8>), String>
                 continue;
             }
             let i = posted.len() as u32;
-            posted.push(Posted { name, value, places: vec![place as u32] });
+            posted.push(Posted {
+                name,
+                value,
+                places: vec![place as u32],
+            });
             table.insert_unique(hash, i, |i| {
                 let other = &posted[*i as usize];
                 hasher.hash_one((other.name, other.value))
@@ -138,7 +148,11 @@ fn labels(rows: &[SeriesRow]) -> std::result::Result<(Vec<u8>, Vec<u8>), String>
     // By the bytes of the keys, in which the separator is higher than any text.
     posted.sort_unstable_by(|a, b| {
         let name = |p: &Posted<'_>| names[p.name as usize].bytes().chain([SEPARATOR]);
-        if a.name == b.name { a.value.cmp(b.value) } else { name(a).cmp(name(b)) }
+        if a.name == b.name {
+            a.value.cmp(b.value)
+        } else {
+            name(a).cmp(name(b))
+        }
     });
     let (mut keys, mut postings, mut key) = (MapBuilder::memory(), Vec::new(), Vec::new());
     for label in &posted {
@@ -150,7 +164,8 @@ fn labels(rows: &[SeriesRow]) -> std::result::Result<(Vec<u8>, Vec<u8>), String>
             [place] => u64::from(*place) * 2,
             places => {
                 let offset = postings.len() as u64;
-                let mut bitmap = RoaringBitmap::from_sorted_iter(places.iter().copied()).map_err(|e| e.to_string())?;
+                let mut bitmap =
+                    RoaringBitmap::from_sorted_iter(places.iter().copied()).map_err(|e| e.to_string())?;
                 bitmap.optimize();
                 bitmap.serialize_into(&mut postings).map_err(|e| e.to_string())?;
                 offset * 2 + 1

@@ -13,8 +13,8 @@ use barograph_model::{TimeRange, is_stale};
 use datafusion::common::Result;
 use datafusion::execution::memory_pool::MemoryReservation;
 
-use crate::sql::error::store_error;
 use super::watched::{ANOMALY, EXPECTED, LOWER, SCORE, UPPER, Watched};
+use crate::sql::error::store_error;
 
 /// Detectors whose verdicts are put together at a time: their samples of one stretch of time are in memory.
 const WATCHED_PER_PASS: usize = 16;
@@ -110,7 +110,11 @@ impl Merge {
             .collect();
         series.sort_unstable();
         let set = self.verdicts.set.at(&series);
-        self.partitions = self.snapshot.scan(&set, self.verdicts.range).into_partitions().into();
+        self.partitions = self
+            .snapshot
+            .scan(&set, self.verdicts.range)
+            .into_partitions()
+            .into();
         self.series = series;
     }
 
@@ -130,10 +134,7 @@ impl Merge {
         let mut lanes: Vec<[Lane; 5]> = vec![Default::default(); watched.len()];
         let mut block = SampleBlock::default();
         self.memory.free();
-        while partition
-            .next_block(&mut block)
-            .map_err(store_error)?
-        {
+        while partition.next_block(&mut block).map_err(store_error)? {
             self.memory.try_grow(block.len() * size_of::<(i64, f64)>())?;
             let mut start = 0;
             for run in &block.runs {

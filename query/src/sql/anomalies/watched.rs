@@ -53,7 +53,11 @@ pub(crate) fn watched(snapshot: &Snapshot) -> Result<(SeriesSet, Vec<Watched>)> 
     for (_, labels) in &by_lane[SCORE] {
         by_labels.entry(labels.clone()).or_insert_with_key(|labels| {
             let (series, detector) = read_back(labels);
-            all.push(Watched { series, detector, lanes: [None; 5] });
+            all.push(Watched {
+                series,
+                detector,
+                lanes: [None; 5],
+            });
             all.len() - 1
         });
     }

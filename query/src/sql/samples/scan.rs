@@ -175,10 +175,7 @@ impl Reader {
             }
             // The arrays of the batch take the block's memory over, so that each block is a new one.
             let mut block = SampleBlock::default();
-            if !partition
-                .next_block(&mut block)
-                .map_err(store_error)?
-            {
+            if !partition.next_block(&mut block).map_err(store_error)? {
                 self.partitions.pop_front();
                 continue;
             }
@@ -281,10 +278,7 @@ mod tests {
 
     #[test]
     fn markers_are_dropped_from_their_runs() {
-        let run = |series, end| SeriesRun {
-            series,
-            end,
-        };
+        let run = |series, end| SeriesRun { series, end };
         let mut block = SampleBlock {
             runs: vec![run(0, 2), run(1, 3), run(2, 5)],
             ts: vec![1, 2, 3, 4, 5],

@@ -126,9 +126,18 @@ impl Selection {
         let mut passed = Vec::new();
         let positions: Vec<usize> = (0..selected.len()).collect();
         for positions in positions.chunks(SERIES_PER_BATCH) {
-            let arrays = series_arrays(&selected, &columns, positions)?.into_iter().flatten().collect();
+            let arrays = series_arrays(&selected, &columns, positions)?
+                .into_iter()
+                .flatten()
+                .collect();
             let passes = evaluate_on(state, &condition, &schema, arrays, positions.len())?;
-            passed.extend(positions.iter().zip(passes).filter(|(_, passes)| *passes).map(|(position, _)| *position));
+            passed.extend(
+                positions
+                    .iter()
+                    .zip(passes)
+                    .filter(|(_, passes)| *passes)
+                    .map(|(position, _)| *position),
+            );
         }
         Ok(selected.at(&passed))
     }

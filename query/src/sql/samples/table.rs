@@ -31,7 +31,9 @@ impl SamplesTable {
     /// The table of one metric: `ts`, `value`, its labels by name. `None` where no series has the metric.
     pub(crate) fn of_metric(snapshot: Snapshot, metric: &str) -> Result<Option<Self>> {
         let matchers = [Matcher::equal(METRIC_NAME, metric)];
-        let labels = snapshot.label_names(&matchers, TimeRange::ALL).map_err(store_error)?;
+        let labels = snapshot
+            .label_names(&matchers, TimeRange::ALL)
+            .map_err(store_error)?;
         if labels.is_empty() {
             return Ok(None);
         }

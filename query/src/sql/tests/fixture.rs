@@ -70,7 +70,9 @@ impl Store {
         let head = self.engine.head();
         let series = head.series(&labels(series));
         let mut columns = SampleColumns::with_capacity(&head, samples.len());
-        samples.iter().for_each(|(ts, value)| columns.push(series, START_MS + ts, *value));
+        samples
+            .iter()
+            .for_each(|(ts, value)| columns.push(series, START_MS + ts, *value));
         self.engine.append_blocking(columns).unwrap();
     }
 

@@ -5,7 +5,7 @@ use barograph_model::MetricType;
 use super::super::IngestLimits;
 use super::super::created::CREATED_AGE_MS_MAX;
 use super::super::edge_under_test::{Edge, NOW_MS, Stored, stored_as};
-use super::super::prompb::v2::{Builder, Metadata};
+use super::super::prompb::v2::{Builder, Exemplar, Metadata};
 use super::super::prompb::{self, encode, series};
 
 const UP: &[(&str, &str)] = &[("__name__", "up"), ("job", "node")];
@@ -98,7 +98,8 @@ async fn metadata_stands_inside_the_series() {
         unit_ref,
     });
     edge.post_v2(&builder.encode()).await.expect(204, "");
-    let known = edge.sink.metadata().get("a_total").unwrap();
+    let table = edge.sink.metadata();
+    let known = table.get("a_total").unwrap();
     assert_eq!(
         (known.metric_type, known.help.as_str(), known.unit.as_str()),
         (MetricType::Counter, "how many", "requests")
@@ -180,4 +181,29 @@ async fn a_symbol_is_not_a_way_around_the_cap_on_bytes() {
     edge.post(&prompb::encode(same))
         .await
         .expect(413, "nothing was stored: the body declares");
+}
+
+#[tokio::test]
+async fn histograms_and_exemplars_come_by_2_0_as_well() {
+    let edge = Edge::new();
+    let mut builder = Builder::new();
+    let labels_refs = builder.refs(&[("trace_id", "abc")]);
+    let series = builder.series(&[("__name__", "h"), ("job", "node")], &[]);
+    series.histograms = vec![prompb::histogram(NOW_MS, &[3, 0, 4])];
+    series.histograms[0].start_timestamp = NOW_MS - 1000;
+    series.exemplars = vec![Exemplar {
+        labels_refs,
+        value: 0.75,
+        timestamp: NOW_MS - 1,
+    }];
+    let answer = edge.post_v2(&builder.encode()).await;
+    answer.expect(204, "");
+    assert_eq!(answer.written(), Some([0, 1, 1]));
+    let (series, ts, histogram) = edge.stored_histograms().remove(0);
+    assert_eq!((series.as_str(), ts), ("h{job=\"node\"}", NOW_MS));
+    let parts = histogram.parts();
+    assert_eq!(parts.created, Some(barograph_model::TimestampMs(NOW_MS - 1000)));
+    assert_eq!(prompb::from_parts(parts, NOW_MS).positive_deltas, [3, -3, 4]);
+    let (_, exemplar) = edge.stored_exemplars().remove(0);
+    assert_eq!((exemplar.labels.get("trace_id"), exemplar.value), ("abc", 0.75));
 }
