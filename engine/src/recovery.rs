@@ -9,12 +9,14 @@ use std::sync::{Arc, PoisonError};
 
 use barograph_model::Clock;
 
-use crate::engine::{Files, Shared};
+use crate::engine::Shared;
+use crate::files::{Files, SEGMENTS};
 use crate::index::Head;
 use crate::log::Log;
-use crate::maintenance::{self, SEGMENTS};
+use crate::maintenance;
 use crate::manifest::{ManifestStore, Version};
 use crate::segment::{Segment, SegmentMeta};
+use crate::tombstone::Tombstones;
 use crate::vfs::Vfs;
 use crate::wal::{Record, Recovery, SampleRecord, Wal};
 use crate::{EngineError, Options, Result, SampleColumns, SeriesRef};
@@ -48,8 +50,20 @@ pub(crate) fn recover(
     let (segments, damaged) = open_segments(&vfs, &mut version);
     let (mut wal, recovery) = Wal::open(Arc::clone(&vfs), WAL, options.wal_file_bytes)?;
     wal.skip_to(version.wal_floor);
-    let files = Files { store, version };
-    let shared = Shared::new(vfs, clock, options, files, Log::new(wal), segments, directory);
+    let tombstones = Tombstones::load(version.tombstones.clone(), &segments)?;
+    // Those that hide nothing any more are left out of the next manifest.
+    version.tombstones = tombstones.to_stored();
+    let files = Files::new(store, version);
+    let shared = Shared::new(
+        vfs,
+        clock,
+        options,
+        files,
+        Log::new(wal),
+        segments,
+        tombstones,
+        directory,
+    );
     for (path, what) in damaged {
         shared.counters.damaged(path, what);
     }

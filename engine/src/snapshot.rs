@@ -9,8 +9,10 @@ use barograph_model::{METRIC_NAME, Matcher, TimeRange};
 use crate::index::Head;
 use crate::memtable::{Memtable, WINDOW_MS, Window};
 use crate::metadata::MetadataTable;
+use crate::retention::Kept;
 use crate::scan::{Scan, ScanPartition};
 use crate::segment::{Segment, SegmentKind};
+use crate::tombstone::{Mask, Tombstones};
 use crate::{Result, ScanStats, SeriesSet};
 
 /// Rows beyond which the series of one stretch of time are dealt out to several partitions.
@@ -21,6 +23,10 @@ const PARTITION_ROWS: u64 = 4_000_000;
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub(crate) segments: Arc<Vec<Arc<Segment>>>,
+    /// what is deleted in those segments
+    pub(crate) tombstones: Arc<Tombstones>,
+    /// what is kept at the moment of the view: samples whose time was up then are not in it
+    pub(crate) kept: Kept,
     /// oldest first: a memtable that is being flushed, then the one that takes writes
     pub(crate) memtables: Vec<Arc<Memtable>>,
     /// the memtables' heads, each once, with the number of series that were known when the view was taken
@@ -31,7 +37,7 @@ pub struct Snapshot {
 /// What one stretch of time has.
 struct Stretch {
     range: TimeRange,
-    segments: Vec<Arc<Segment>>,
+    segments: Vec<(Arc<Segment>, Mask)>,
     memory: Vec<(Arc<Memtable>, Vec<Window>)>,
     rows: u64,
 }
@@ -39,7 +45,9 @@ struct Stretch {
 impl Snapshot {
     pub(crate) fn new(
         segments: Arc<Vec<Arc<Segment>>>,
+        tombstones: Arc<Tombstones>,
         memtables: Vec<Arc<Memtable>>,
+        kept: Kept,
         metadata: MetadataTable,
     ) -> Self {
         let mut heads: Vec<(Head, usize)> = Vec::new();
@@ -50,6 +58,8 @@ impl Snapshot {
         }
         Self {
             segments,
+            tombstones,
+            kept,
             memtables,
             heads,
             metadata,
@@ -117,6 +127,7 @@ impl Snapshot {
     /// is left out.
     #[must_use]
     pub fn scan(&self, set: &SeriesSet, range: TimeRange) -> Scan {
+        let range = self.kept.clip(range);
         let mut stats = ScanStats {
             files_total: self.samples().count(),
             series_matched: set.len(),
@@ -136,9 +147,10 @@ impl Snapshot {
                 continue;
             }
             stats.rows_selected += rows;
+            let segments = vec![(Arc::clone(segment), self.tombstones.mask(&segment.meta))];
             found.push(Stretch {
                 range: bounds,
-                segments: vec![Arc::clone(segment)],
+                segments,
                 memory: Vec::new(),
                 rows,
             });
@@ -174,6 +186,7 @@ impl Snapshot {
                 range: clipped,
                 segments: stretch.segments.clone(),
                 memory: stretch.memory.clone(),
+                kept: self.kept.clone(),
                 merge: None,
             })
         });
@@ -188,6 +201,7 @@ impl Snapshot {
     }
 
     fn segments_in(&self, range: TimeRange) -> impl Iterator<Item = &Arc<Segment>> {
+        let range = self.kept.clip(range);
         self.segments
             .iter()
             .filter(move |segment| segment.meta.bounds().overlaps(&range))
@@ -225,7 +239,7 @@ fn disjoint(mut found: Vec<Stretch>) -> Vec<Stretch> {
         }
     }
     for stretch in &mut disjoint {
-        stretch.segments.sort_by_key(|segment| segment.meta.sequence);
+        stretch.segments.sort_by_key(|(segment, _)| segment.meta.sequence);
     }
     disjoint
 }

@@ -9,6 +9,7 @@ use barograph_alerts::{FilterError, Options as AlertOptions, RuleSet};
 use barograph_engine::vfs::{DiskVfs, Vfs};
 use barograph_engine::{Engine, EngineError};
 use barograph_model::Clock;
+use barograph_query::SelectorError;
 use barograph_query::sql::{SqlEngine, SqlError, SqlLimits};
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -61,6 +62,9 @@ pub enum ServeError {
     /// The store.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// A `[[retention]]`.
+    #[error(transparent)]
+    Retention(#[from] SelectorError),
     /// SQL.
     #[error(transparent)]
     Sql(#[from] SqlError),
@@ -352,11 +356,7 @@ fn open_blocking(
         source,
     })?;
     let vfs: Arc<dyn Vfs> = Arc::new(disk);
-    let engine = Engine::open(
-        Arc::clone(&vfs),
-        Arc::clone(&clock),
-        config.storage.engine_options(),
-    )?;
+    let engine = Engine::open(Arc::clone(&vfs), Arc::clone(&clock), config.engine_options()?)?;
     let hub = AlertHub::open(vfs, ALERTS_DIR, alerts)?;
     let memory = usize::try_from(config.sql.memory_bytes(&config.storage)).unwrap_or(usize::MAX);
     let limits = SqlLimits {

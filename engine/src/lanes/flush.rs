@@ -6,8 +6,8 @@ use std::sync::Arc;
 use barograph_model::{Exemplar, Histogram};
 
 use super::{Lane, settle};
-use crate::engine::{Files, Shared};
-use crate::maintenance::SEGMENTS;
+use crate::engine::Shared;
+use crate::files::{Files, SEGMENTS};
 use crate::memtable::Memtable;
 use crate::segment::{LaneWriter, SegmentMeta};
 use crate::{Result, SeriesRef};
@@ -31,17 +31,18 @@ fn write_lane<V: Lane>(
     shared: &Shared,
     files: &mut Files,
     memtable: &Memtable,
+    begun: &mut Vec<SegmentMeta>,
     written: &mut Vec<SegmentMeta>,
 ) -> Result<()> {
     if memtable.lanes().rows::<V>() == 0 {
         return Ok(());
     }
     for (start, by_series) in memtable.lanes().by_window::<V>() {
-        // Used up even when the segment fails, as for samples.
-        let sequence = files.version.next_sequence;
-        files.version.next_sequence += 1;
+        let sequence = files.next_sequence();
         let name = format!("{SEGMENTS}/{start}-{sequence:08}");
-        let meta = SegmentMeta::begin(name, V::KIND, start, sequence);
+        let mut meta = SegmentMeta::begin(name, start, sequence, shared.clock.now());
+        meta.kind = V::KIND;
+        begun.push(meta.clone());
         let mut writer = LaneWriter::<V>::create(&shared.vfs, meta)?;
         write_series(memtable, by_series, &mut writer)?;
         written.extend(writer.finish()?);

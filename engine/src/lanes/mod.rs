@@ -5,6 +5,7 @@
 //! memory    rows that are not in a segment yet
 //! flush     from memory to segments of the lane, which `segment::LaneWriter` writes: <name>.histograms.parquet or
 //!           <name>.exemplars.parquet, with the series file and the sidecar that a segment of samples has
+//! merge     several segments of the lane into one, for `compaction`
 //! scan      memory and segments, which `segment::LaneCursor` reads, as one
 //! ```
 //!
@@ -22,12 +23,14 @@ mod histogram;
 mod histogram_columns;
 mod lane;
 mod memory;
+mod merge;
 mod scan;
 
 pub(crate) use columns::{LaneColumns, LaneRow};
 pub(crate) use flush::write_memory;
 pub(crate) use lane::{Lane, settle};
 pub(crate) use memory::LaneMemory;
+pub(crate) use merge::merge;
 pub use scan::{ExemplarScan, HistogramScan};
 
 #[cfg(test)]

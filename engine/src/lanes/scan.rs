@@ -4,18 +4,20 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use barograph_model::{Exemplar, Histogram, TimeRange, TimestampMs};
+use barograph_model::{Exemplar, Histogram, SeriesId, TimeRange, TimestampMs};
 use roaring::RoaringBitmap;
 
 use super::{Lane, settle};
 use crate::memtable::Memtable;
+use crate::retention::Kept;
 use crate::segment::{LaneCursor, Segment};
+use crate::tombstone::Mask;
 use crate::{Result, SeriesRef, SeriesSet, Snapshot};
 
 /// Sources that overlap in time, oldest first; memory, numbered by age, is newer than all segments.
 struct Stretch {
     range: TimeRange,
-    segments: Vec<Arc<Segment>>,
+    segments: Vec<(Arc<Segment>, Mask)>,
     memory: Vec<(usize, Arc<Memtable>)>,
 }
 
@@ -23,20 +25,29 @@ struct Stretch {
 pub(super) struct LaneScan<V: Lane> {
     set: SeriesSet,
     range: TimeRange,
+    kept: Kept,
     /// latest first
     stretches: Vec<Stretch>,
     open: Option<Open<V>>,
 }
 
+/// A segment with what is deleted in it, and where each position of the set is.
+struct FromSegment<V: Lane> {
+    cursor: LaneCursor<V>,
+    mask: Mask,
+    places: Vec<Option<u32>>,
+}
+
 /// The stretch that is being read.
 struct Open<V: Lane> {
-    segments: Vec<(LaneCursor<V>, Vec<Option<u32>>)>,
+    segments: Vec<FromSegment<V>>,
     memory: Vec<(HashMap<SeriesRef, Vec<(i64, V)>>, Vec<Option<SeriesRef>>)>,
     next: usize,
 }
 
 impl<V: Lane> LaneScan<V> {
     fn new(snapshot: &Snapshot, set: &SeriesSet, range: TimeRange) -> Self {
+        let range = snapshot.kept.clip(range);
         let mut found: Vec<Stretch> = Vec::new();
         if !set.is_empty() {
             let of_lane = snapshot
@@ -46,7 +57,7 @@ impl<V: Lane> LaneScan<V> {
             for segment in of_lane.filter(|segment| segment.meta.bounds().overlaps(&range)) {
                 found.push(Stretch {
                     range: segment.meta.bounds(),
-                    segments: vec![Arc::clone(segment)],
+                    segments: vec![(Arc::clone(segment), snapshot.tombstones.mask(&segment.meta))],
                     memory: Vec::new(),
                 });
             }
@@ -65,6 +76,7 @@ impl<V: Lane> LaneScan<V> {
         Self {
             set: set.clone(),
             range,
+            kept: snapshot.kept.clone(),
             stretches,
             open: None,
         }
@@ -87,8 +99,15 @@ impl<V: Lane> LaneScan<V> {
             while open.next < self.set.len() {
                 let position = open.next;
                 open.next += 1;
-                open.take(position, rows)?;
-                rows.retain(|(ts, _)| self.range.contains(TimestampMs(*ts)));
+                open.take(self.set.id(position), position, rows)?;
+                if rows.is_empty() {
+                    continue;
+                }
+                let mut range = self.range;
+                if !self.kept.is_whole(range) {
+                    range.start = range.start.max(self.kept.oldest_of(&*self.set.labels(position)?));
+                }
+                rows.retain(|(ts, _)| range.contains(TimestampMs(*ts)));
                 settle(rows);
                 if !rows.is_empty() {
                     return Ok(Some(position));
@@ -162,10 +181,11 @@ impl Snapshot {
 impl<V: Lane> Open<V> {
     fn new(stretch: &Stretch, set: &SeriesSet, range: TimeRange) -> Result<Self> {
         let mut segments = Vec::with_capacity(stretch.segments.len());
-        for segment in &stretch.segments {
+        for (segment, mask) in &stretch.segments {
             let places = set.places_in(segment, 0..set.len());
             if let Some(cursor) = LaneCursor::open(segment, places.iter().flatten().copied())? {
-                segments.push((cursor, places));
+                let mask = mask.clone();
+                segments.push(FromSegment { cursor, mask, places });
             }
         }
         let memory = stretch.memory.iter().map(|(_, memtable)| {
@@ -181,10 +201,12 @@ impl<V: Lane> Open<V> {
     }
 
     /// Appends the rows of a series, oldest write first.
-    fn take(&mut self, position: usize, rows: &mut Vec<(i64, V)>) -> Result<()> {
-        for (cursor, places) in &mut self.segments {
-            if let Some(place) = places[position] {
-                cursor.take(place, rows)?;
+    fn take(&mut self, id: SeriesId, position: usize, rows: &mut Vec<(i64, V)>) -> Result<()> {
+        for source in &mut self.segments {
+            if let Some(place) = source.places[position] {
+                let from = rows.len();
+                source.cursor.take(place, rows)?;
+                source.mask.filter_rows(id, from, rows);
             }
         }
         for (by_series, series) in &mut self.memory {
@@ -211,7 +233,7 @@ fn disjoint(mut found: Vec<Stretch>) -> Vec<Stretch> {
         }
     }
     for stretch in &mut disjoint {
-        stretch.segments.sort_by_key(|segment| segment.meta.sequence);
+        stretch.segments.sort_by_key(|(segment, _)| segment.meta.sequence);
         stretch.memory.sort_by_key(|(age, _)| *age);
     }
     disjoint

@@ -23,13 +23,15 @@ mod schema;
 mod sealed;
 mod series_file;
 mod sidecar;
+mod stream;
 mod verified;
 mod writer;
 
 pub(crate) use lane_cursor::LaneCursor;
 pub(crate) use lane_writer::LaneWriter;
-pub(crate) use meta::{SegmentKind, SegmentMeta};
+pub(crate) use meta::{DAY_MS, SegmentKind, SegmentMeta};
 pub(crate) use reader::SegmentCursor;
 pub(crate) use schema::{FLAG_STALE, timestamp};
 pub(crate) use sealed::Segment;
+pub(crate) use stream::{SegmentStream, SeriesTable};
 pub(crate) use writer::SegmentWriter;
