@@ -110,7 +110,12 @@ pub(crate) fn write_frozen(shared: &Shared, files: &mut Files, floor: u64) -> Re
     version.wal_floor = floor;
     version.segments.extend_from_slice(&written);
     // Records of metadata below the floor are about to be cut off; what they said is in here.
-    version.metadata = shared.state.read().unwrap_or_else(PoisonError::into_inner).metadata.clone();
+    version.metadata = shared
+        .state
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .metadata
+        .clone();
     files.save(&shared.vfs, version, &written)?;
     install(shared, &frozen, opened);
     let bytes = written.iter().map(SegmentMeta::bytes).sum();

@@ -15,16 +15,17 @@ use crate::{Result, SeriesRef};
 /// Series whose labels are fetched at a time.
 const SERIES_PER_PORTION: usize = 4096;
 
-/// Writes what a memtable has of both lanes, a segment for each lane and window; gives what was written.
+/// Writes what a memtable has of both lanes, a segment for each lane and window. `begun` gets all that was begun, also
+/// when it fails.
 pub(crate) fn write_memory(
     shared: &Shared,
     files: &mut Files,
     memtable: &Memtable,
-) -> Result<Vec<SegmentMeta>> {
-    let mut written = Vec::new();
-    write_lane::<Histogram>(shared, files, memtable, &mut written)?;
-    write_lane::<Exemplar>(shared, files, memtable, &mut written)?;
-    Ok(written)
+    begun: &mut Vec<SegmentMeta>,
+    written: &mut Vec<SegmentMeta>,
+) -> Result<()> {
+    write_lane::<Histogram>(shared, files, memtable, begun, written)?;
+    write_lane::<Exemplar>(shared, files, memtable, begun, written)
 }
 
 fn write_lane<V: Lane>(
