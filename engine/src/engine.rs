@@ -14,6 +14,7 @@ use crate::files::Files;
 use crate::index::Head;
 use crate::log::Log;
 use crate::memtable::Memtable;
+use crate::metadata::MetadataTable;
 use crate::retention::{Kept, Retention};
 use crate::segment::Segment;
 use crate::stats::{Counters, EngineStats};
@@ -65,6 +66,7 @@ pub(crate) struct State {
     pub(crate) segments: Arc<Vec<Arc<Segment>>>,
     /// what is deleted in those segments
     pub(crate) tombstones: Arc<Tombstones>,
+    pub(crate) metadata: MetadataTable,
 }
 
 /// Wakes a thread that looks after the files.
@@ -148,11 +150,15 @@ impl Engine {
         if columns.is_empty() {
             return done(Ok(()));
         }
-        let frame = match self.encode(&columns) {
-            Ok(frame) => frame,
+        let frames = match self.encode(&columns) {
+            Ok(frames) => frames,
             Err(error) => return done(Err(error)),
         };
-        let pending = Pending { columns, frame, done };
+        let pending = Pending {
+            columns,
+            frames,
+            done,
+        };
         if let Err((refused, error)) = self
             .shared
             .queue
@@ -178,6 +184,13 @@ impl Engine {
         receiver.recv().unwrap_or(Err(EngineError::Closing))
     }
 
+    /// What is known of metric families.
+    #[must_use]
+    pub fn metadata(&self) -> MetadataTable {
+        let state = self.shared.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.metadata.clone()
+    }
+
     /// A view of everything that is acknowledged now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
@@ -190,6 +203,7 @@ impl Engine {
             Arc::clone(&state.tombstones),
             memtables,
             kept,
+            state.metadata.clone(),
         )
     }
 
@@ -282,7 +296,7 @@ impl Engine {
         // Without threads the queue is drained by each append, so nothing is left in it.
     }
 
-    fn encode(&self, columns: &SampleColumns) -> Result<Frame> {
+    fn encode(&self, columns: &SampleColumns) -> Result<Vec<Frame>> {
         if let Some(reason) = self.shared.counters.poison() {
             return Err(EngineError::Poisoned { reason });
         }
@@ -295,7 +309,7 @@ impl Engine {
             self.shared.wake.notify();
             return Err(EngineError::Overloaded { what });
         }
-        columns.frame()
+        columns.frames()
     }
 }
 
@@ -321,6 +335,7 @@ impl Shared {
             frozen: Vec::new(),
             segments: Arc::new(segments),
             tombstones: Arc::new(tombstones),
+            metadata: files.version.metadata.clone(),
         };
         let retention = Retention::new(options.retention_ms, options.retention_rules.clone());
         Self {
