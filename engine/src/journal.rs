@@ -17,6 +17,7 @@ pub(crate) mod checkpoint;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::backup::SnapshotFolder;
 use crate::quarantine::copy_aside;
 use crate::vfs::Vfs;
 use crate::wal::{Damage, Frame, Wal};
@@ -183,6 +184,17 @@ impl Journal {
         let copied = copied.collect();
         drop(log);
         copied
+    }
+
+    /// Links the last checkpoint into a snapshot: there it is a journal that holds that state and nothing else. Call it
+    /// after [`Journal::checkpoint`], with nothing appended in between, or the snapshot lacks the records since.
+    ///
+    /// # Errors
+    /// Those of [`SnapshotFolder::link`]; there must have been a checkpoint.
+    pub fn link_checkpoint(&self, folder: &mut SnapshotFolder<'_>) -> Result<()> {
+        // A checkpoint is replaced and never written to, so that the snapshot's name keeps its bytes.
+        let [path, _] = checkpoint::paths(&self.dir);
+        folder.link(&path)
     }
 
     /// Bytes of the records since the last checkpoint: what a restart has to replay.

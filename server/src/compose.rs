@@ -9,6 +9,7 @@ use barograph_alerts::{FilterError, Options as AlertOptions, RuleSet};
 use barograph_engine::vfs::{DiskVfs, Vfs};
 use barograph_engine::{DamageKind, Engine, EngineError};
 use barograph_model::Clock;
+use barograph_query::SelectorError;
 use barograph_query::sql::{SqlEngine, SqlError, SqlLimits};
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -16,10 +17,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use crate::alerting::ALERTS_DIR;
 use crate::alerting::{
-    ALERTS_DIR, AlertHub, DeliveryOptions, Evaluator, HubError, LoadError, alert_tables, deliver, load_rules,
+    AlertHub, DeliveryOptions, Evaluator, HubError, LoadError, alert_tables, deliver, load_rules,
 };
-use crate::api::{MetricsSource, Readiness, health_routes, metrics_routes, reload_routes, sql_routes};
+use crate::api::{
+    Administration, MetricsSource, Readiness, admin_routes, health_routes, metrics_routes, reload_routes,
+    sql_routes,
+};
 use crate::channels::{Channel, LogChannel, WebhookChannel, WebhookError, WebhookOptions};
 use crate::config::{ChannelKind, Config, Listen};
 use crate::damage_table::damage_table;
@@ -59,6 +64,9 @@ pub enum ServeError {
     /// The store.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// A `[[retention]]`.
+    #[error(transparent)]
+    Retention(#[from] SelectorError),
     /// SQL.
     #[error(transparent)]
     Sql(#[from] SqlError),
@@ -187,7 +195,14 @@ impl Server {
             detectors: Arc::clone(&detector_stats),
             hub: Arc::clone(&hub),
         };
+        let administration = Administration {
+            is_enabled: reload.config.http.admin_api,
+            engine: Arc::clone(&engine),
+            hub: Arc::clone(&hub),
+            clock: Arc::clone(&clock),
+        };
         let routes = ingest::routes(ingest)
+            .merge(admin_routes(administration))
             .merge(sql_routes(Arc::clone(&sql)))
             .merge(metrics_routes(metrics))
             .merge(reload_routes(Arc::clone(&reload)));
@@ -350,11 +365,7 @@ fn open_blocking(
         source,
     })?;
     let vfs: Arc<dyn Vfs> = Arc::new(disk);
-    let engine = Engine::open(
-        Arc::clone(&vfs),
-        Arc::clone(&clock),
-        config.storage.engine_options(),
-    )?;
+    let engine = Engine::open(Arc::clone(&vfs), Arc::clone(&clock), config.engine_options()?)?;
     let hub = AlertHub::open(vfs, ALERTS_DIR, alerts)?;
     for damage in hub.damage() {
         engine.report_damage(DamageKind::Journal, &damage.path, damage.what.as_str());

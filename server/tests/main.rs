@@ -8,10 +8,14 @@
 )]
 
 mod alerting;
+mod backup;
 mod cli;
 mod damage;
 mod durability;
+mod import;
 mod lifecycle;
 mod program;
 mod prometheus;
 mod readers;
+mod s3;
+mod snapshot;

@@ -9,13 +9,19 @@ use anyhow::{Context, Result};
 use crate::{step, workspace};
 
 /// What is installed, with versions; relative to the workspace.
-const REQUIREMENTS: &str = "server/tests/readers/requirements.txt";
+const REQUIREMENTS: [&str; 2] = [
+    "server/tests/readers/requirements.txt",
+    "server/tests/s3/requirements.txt",
+];
 
 /// Makes the environment, or brings it up to date; nothing happens where it holds what is asked for.
 pub(crate) fn install() -> Result<()> {
     let folder = folder();
-    let requirements = workspace::root().join(REQUIREMENTS);
-    let wanted = workspace::read(&requirements)?;
+    let files = REQUIREMENTS.map(|file| workspace::root().join(file));
+    let mut wanted = String::new();
+    for file in &files {
+        wanted.push_str(&workspace::read(file)?);
+    }
     // Written last, so that an installation that was cut short is done again.
     let marker = folder.join("installed.txt");
     if fs::read_to_string(&marker).is_ok_and(|installed| installed == wanted) {
@@ -31,15 +37,11 @@ pub(crate) fn install() -> Result<()> {
     )
     .context("the tests need python3 with its module venv (on Debian: apt-get install python3-venv)")?;
     let mut pip = Command::new(folder.join("bin/python"));
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--requirement",
-    ]);
-    step::run("packages", pip.arg(&requirements))?;
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    for file in &files {
+        pip.arg("--requirement").arg(file);
+    }
+    step::run("packages", &mut pip)?;
     fs::write(&marker, wanted).with_context(|| format!("cannot write {}", workspace::shown(&marker)))
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::finding::FileFindings;
 use super::store::Part;
+use crate::backup::SNAPSHOTS;
 use crate::manifest::Version;
 use crate::quarantine::QUARANTINE;
 use crate::segment::SegmentMeta;
@@ -12,13 +13,14 @@ use crate::vfs::Vfs;
 use crate::{EngineError, Result};
 
 /// What a data directory holds; a name with `.next` is a file on its way to replace the one without.
-const KNOWN: [&str; 8] = [
+const KNOWN: [&str; 9] = [
     "LOCK",
     "MANIFEST",
     "MANIFEST.next",
     "MANIFEST.copy",
     "MANIFEST.copy.next",
     "segments",
+    SNAPSHOTS,
     "wal",
     QUARANTINE,
 ];

@@ -155,25 +155,27 @@ struct References {
 impl References {
     /// Gives how many samples the record has.
     fn see(&mut self, frame: FrameRef<'_>, record: Record, findings: &mut FileFindings) -> u64 {
-        match record {
+        let series: Vec<SeriesRef> = match record {
             Record::Series(series) => {
-                self.defined.extend(series.iter().map(|(id, _)| *id));
-                0
+                self.defined.extend(series.iter().map(|(number, _)| *number));
+                return 0;
             }
-            Record::Samples(_) if self.floor.is_some_and(|floor| frame.seq < floor) => 0,
-            Record::Samples(samples) => {
-                let is_lost = |id: &&SeriesRef| !self.defined.contains(id);
-                let lost = samples.series.iter().filter(is_lost).count();
-                if lost > 0 && self.floor.is_some() {
-                    let what = format!(
-                        "record {}: {lost} samples of series that no record defines",
-                        frame.seq
-                    );
-                    let remedy = "they are lost: the record that named their series is damaged";
-                    findings.damage_at(frame.at as u64, what, remedy);
-                }
-                samples.ts.len() as u64
-            }
+            Record::Metadata(_) => return 0,
+            _ if self.floor.is_some_and(|floor| frame.seq < floor) => return 0,
+            Record::Samples(samples) => samples.series,
+            Record::Histograms(rows) => rows.iter().map(|(series, ..)| *series).collect(),
+            Record::Exemplars(rows) => rows.iter().map(|(series, ..)| *series).collect(),
+        };
+        let is_lost = |number: &&SeriesRef| !self.defined.contains(number);
+        let lost = series.iter().filter(is_lost).count();
+        if lost > 0 && self.floor.is_some() {
+            let what = format!(
+                "record {}: {lost} samples of series that no record defines",
+                frame.seq
+            );
+            let remedy = "they are lost: the record that named their series is damaged";
+            findings.damage_at(frame.at as u64, what, remedy);
         }
+        series.len() as u64
     }
 }

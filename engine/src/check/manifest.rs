@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::finding::FileFindings;
 use super::store::Part;
 use crate::manifest::{self, Version};
-use crate::memtable::window_of;
+use crate::memtable::WINDOW_MS;
+use crate::segment::{DAY_MS, SegmentMeta};
 use crate::vfs::Vfs;
 use crate::{EngineError, Result};
 
@@ -116,16 +117,37 @@ fn rules(version: &Version, findings: &mut FileFindings) {
         if segment.rows == 0 || segment.series == 0 || segment.series > segment.rows {
             wrong(format!("{} rows of {} series", segment.rows, segment.series));
         }
-        if window_of(segment.window) != segment.window {
+        let width = if segment.level >= 2 { DAY_MS } else { WINDOW_MS };
+        if segment.window.rem_euclid(width) != 0 {
+            wrong(format!("window {} of level {}", segment.window, segment.level));
+        }
+        if segment.purged >= version.next_sequence {
             wrong(format!(
-                "window {} is not a multiple of two hours",
-                segment.window
+                "deletes up to {} are not below next_sequence",
+                segment.purged
             ));
         }
     }
-    let mut sequences: Vec<u64> = version.segments.iter().map(|s| s.sequence).collect();
-    sequences.sort_unstable();
-    for twice in sequences.windows(2).filter(|pair| pair[0] == pair[1]) {
-        findings.damage(format!("two segments have sequence {}", twice[0]), WRITTEN_SO);
+    // Segments of one age come from one merge, which has split its result.
+    let mut by_age: Vec<&SegmentMeta> = version.segments.iter().collect();
+    by_age.sort_by_key(|segment| segment.sequence);
+    for pair in by_age
+        .windows(2)
+        .filter(|pair| pair[0].sequence == pair[1].sequence)
+    {
+        let of = |meta: &SegmentMeta| (meta.kind, meta.level, meta.window, meta.purged);
+        if of(pair[0]) != of(pair[1]) {
+            let what = format!("segments {} and {} have one age", pair[0].name, pair[1].name);
+            findings.damage(what, WRITTEN_SO);
+        }
+    }
+    for tombstone in &version.tombstones {
+        if tombstone.sequence >= version.next_sequence || tombstone.start > tombstone.end {
+            let what = format!(
+                "delete {} from {} to {}, while next_sequence is {}",
+                tombstone.sequence, tombstone.start, tombstone.end, version.next_sequence
+            );
+            findings.damage(what, WRITTEN_SO);
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::array::{Array, Int64Array, TimestampMillisecondArray};
 use barograph_model::is_stale;
 use bytes::Bytes;
 
@@ -10,7 +11,8 @@ use super::store::Part;
 use crate::index::{Head, StorageKey};
 use crate::memtable::WINDOW_MS;
 use crate::segment::{
-    FLAG_STALE, IndexWalk, POW10, SamplesBatch, SegmentMeta, SeriesEntry, SeriesWalk, Walk,
+    DAY_MS, FLAG_STALE, IndexWalk, LaneWalk, POW10, SamplesBatch, SamplesWalk, SegmentKind, SegmentMeta,
+    SeriesEntry, SeriesWalk, Walk,
 };
 use crate::vfs::Vfs;
 use crate::{EngineError, Result};
@@ -161,9 +163,14 @@ impl<'a> Rows<'a> {
             walk: opened.inspect_err(|error| self.found.series.error(error, WRITTEN_SO))?,
             batch: Vec::new().into_iter(),
         };
-        let opened = Walk::open(&self.meta.samples_path(), samples_bytes).and_then(|walk| walk.samples());
-        let mut samples = opened.inspect_err(|error| self.found.samples.error(error, WRITTEN_SO))?;
-        while let Some(batch) = samples
+        let opened = Walk::open(&self.meta.samples_path(), samples_bytes).and_then(|walk| {
+            Ok(match self.meta.kind {
+                SegmentKind::Samples => Batches::Samples(walk.samples()?),
+                SegmentKind::Histograms | SegmentKind::Exemplars => Batches::Lane(walk.lane()?),
+            })
+        });
+        let mut batches = opened.inspect_err(|error| self.found.samples.error(error, WRITTEN_SO))?;
+        while let Some(batch) = batches
             .next()
             .inspect_err(|error| self.found.samples.error(error, WRITTEN_SO))?
         {
@@ -177,21 +184,22 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    fn batch(&mut self, batch: &SamplesBatch, entries: &mut Entries) -> Result<()> {
+    fn batch(&mut self, batch: &Batch, entries: &mut Entries) -> Result<()> {
+        let len = batch.columns().1.len();
         let mut i = 0;
-        while i < batch.ts.len() {
+        while i < len {
             if self.current.as_ref().is_none_or(|current| current.left == 0) && !self.next_series(entries)? {
                 let what = format!("row {} and those behind it belong to no series", self.row);
                 self.found.samples.damage(what, WRITTEN_SO);
-                self.row += (batch.ts.len() - i) as u64;
+                self.row += (len - i) as u64;
                 return Ok(());
             }
             let Some(current) = &mut self.current else {
                 return Ok(()); // there is one: see above
             };
-            let rows = current.left.min((batch.ts.len() - i) as u64);
+            let rows = current.left.min((len - i) as u64);
             for i in i..i + rows as usize {
-                check_row(current, batch, i, self.row, self.found.samples);
+                check_row(current, batch, i, self.row, self.meta.kind, self.found.samples);
                 self.row += 1;
             }
             current.left -= rows;
@@ -299,7 +307,8 @@ impl<'a> Rows<'a> {
             );
             self.found.samples.damage(what, WRITTEN_SO);
         }
-        let window_end = meta.window.saturating_add(WINDOW_MS);
+        let width = if meta.level >= 2 { DAY_MS } else { WINDOW_MS };
+        let window_end = meta.window.saturating_add(width);
         if self.row > 0 && (self.ts_min < meta.window || self.ts_max >= window_end) {
             let what = format!(
                 "instants {} to {} are not all in the window from {} to {window_end}",
@@ -317,8 +326,16 @@ impl<'a> Rows<'a> {
 }
 
 /// One row of the samples file.
-fn check_row(current: &mut Current, batch: &SamplesBatch, i: usize, row: u64, findings: &mut FileFindings) {
-    let (id, ts) = (batch.ids.value(i), batch.ts.value(i));
+fn check_row(
+    current: &mut Current,
+    batch: &Batch,
+    i: usize,
+    row: u64,
+    kind: SegmentKind,
+    findings: &mut FileFindings,
+) {
+    let (ids, instants) = batch.columns();
+    let (id, ts) = (ids.value(i), instants.value(i));
     if id != current.entry.id.0 {
         let what = format!(
             "row {row} is of series {id}, the series file says {}",
@@ -326,12 +343,22 @@ fn check_row(current: &mut Current, batch: &SamplesBatch, i: usize, row: u64, fi
         );
         findings.damage(what, WRITTEN_SO);
     }
-    if current.first_ts.is_some() && ts <= current.last_ts {
+    // A series may have several exemplars at one instant, and one of anything else.
+    let is_behind = ts > current.last_ts || (ts == current.last_ts && kind == SegmentKind::Exemplars);
+    if current.first_ts.is_some() && !is_behind {
         let what = format!("row {row} of series {id}: instant {ts} after {}", current.last_ts);
         findings.damage(what, WRITTEN_SO);
     }
     current.first_ts.get_or_insert(ts);
     current.last_ts = ts;
+    if let Batch::Samples(batch) = batch {
+        check_value(batch, i, row, findings);
+    }
+}
+
+/// The value of one row of samples.
+fn check_value(batch: &SamplesBatch, i: usize, row: u64, findings: &mut FileFindings) {
+    let id = batch.ids.value(i);
     let exponent = batch.exponents.value(i);
     if usize::try_from(exponent).map_or(true, |e| e >= POW10.len()) {
         let what = format!(
@@ -345,7 +372,7 @@ fn check_row(current: &mut Current, batch: &SamplesBatch, i: usize, row: u64, fi
         let what = format!("row {row} of series {id}: mantissa {mantissa} is not exact in a double");
         findings.damage(what, WRITTEN_SO);
     }
-    let float = (!arrow::array::Array::is_null(&batch.floats, i)).then(|| batch.floats.value(i));
+    let float = (!batch.floats.is_null(i)).then(|| batch.floats.value(i));
     let flags = if float.is_some_and(is_stale) {
         FLAG_STALE
     } else {
@@ -357,6 +384,37 @@ fn check_row(current: &mut Current, batch: &SamplesBatch, i: usize, row: u64, fi
             batch.flags.value(i)
         );
         findings.damage(what, WRITTEN_SO);
+    }
+}
+
+/// The batches of either kind of file.
+enum Batches {
+    Samples(SamplesWalk),
+    Lane(LaneWalk),
+}
+
+impl Batches {
+    fn next(&mut self) -> Result<Option<Batch>> {
+        Ok(match self {
+            Self::Samples(walk) => walk.next()?.map(Batch::Samples),
+            Self::Lane(walk) => walk.next()?.map(|(ids, ts)| Batch::Lane(ids, ts)),
+        })
+    }
+}
+
+/// Some rows of either.
+enum Batch {
+    Samples(SamplesBatch),
+    Lane(Int64Array, TimestampMillisecondArray),
+}
+
+impl Batch {
+    /// Whose rows, and when.
+    fn columns(&self) -> (&Int64Array, &TimestampMillisecondArray) {
+        match self {
+            Self::Samples(batch) => (&batch.ids, &batch.ts),
+            Self::Lane(ids, ts) => (ids, ts),
+        }
     }
 }
 

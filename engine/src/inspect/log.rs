@@ -10,7 +10,9 @@ use crate::Result;
 use crate::journal::KIND_ENTRY;
 use crate::wal::frame::{Frames, Item};
 use crate::wal::header::{self, FILE_HEADER_BYTES};
-use crate::wal::{FILE_MAGIC, KIND_SAMPLES, KIND_SERIES, Record};
+use crate::wal::{
+    FILE_MAGIC, KIND_EXEMPLARS, KIND_HISTOGRAMS, KIND_METADATA, KIND_SAMPLES, KIND_SERIES, Record,
+};
 
 /// What the frames of a log file hold.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -29,6 +31,10 @@ pub struct LogFigures {
     pub series: u64,
     /// Samples.
     pub samples: u64,
+    /// Native histograms.
+    pub histograms: u64,
+    /// Exemplars.
+    pub exemplars: u64,
     /// Bytes of the frames of samples by their samples.
     pub bytes_per_sample: f64,
     /// The earliest and the latest instant of a sample, in milliseconds since the epoch.
@@ -64,6 +70,8 @@ pub(super) fn figures(path: &str, bytes: &[u8]) -> Result<LogFigures> {
         kinds: Vec::new(),
         series: 0,
         samples: 0,
+        histograms: 0,
+        exemplars: 0,
         bytes_per_sample: 0.0,
         ts_range: None,
         holes: Vec::new(),
@@ -112,6 +120,9 @@ impl LogFigures {
                     self.ts_range = Some((low.min(ts), high.max(ts)));
                 }
             }
+            Ok(Record::Histograms(rows)) => self.histograms += rows.len() as u64,
+            Ok(Record::Exemplars(rows)) => self.exemplars += rows.len() as u64,
+            Ok(Record::Metadata(_)) => {}
             Err(_) => self.unreadable_frames += 1,
         }
     }
@@ -121,6 +132,9 @@ fn name_of(kind: u8) -> &'static str {
     match kind {
         KIND_SERIES => "series",
         KIND_SAMPLES => "samples",
+        KIND_HISTOGRAMS => "histograms",
+        KIND_EXEMPLARS => "exemplars",
+        KIND_METADATA => "metadata",
         KIND_ENTRY => "journal records",
         _ => "unknown",
     }

@@ -38,7 +38,7 @@ pub(crate) struct Loaded {
 
 /// What the two files hold.
 pub(crate) struct Peeked {
-    version: Option<Version>,
+    pub(crate) version: Option<Version>,
     /// the one that is damaged, and how
     bad: Option<(&'static str, String)>,
     are_same: bool,

@@ -25,7 +25,8 @@ const PAGE_SERIES: usize = 2_048;
 /// Bytes of ids in the dictionary of a row group. Beyond it ids would be stored once a row.
 const DICTIONARY_BYTES: usize = 16 << 20;
 
-fn timestamp() -> DataType {
+/// An instant in milliseconds.
+pub(crate) fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
 }
 
@@ -104,13 +105,13 @@ pub(crate) fn series_properties(meta: &SegmentMeta) -> WriterProperties {
         .build()
 }
 
-fn zstd() -> Compression {
+pub(super) fn zstd() -> Compression {
     // 3 is inside the library's range; were it not, its own default would serve.
     Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default())
 }
 
 /// What a file says of itself: the layout, and which of two segments is newer.
-fn metadata(meta: &SegmentMeta) -> Vec<KeyValue> {
+pub(super) fn metadata(meta: &SegmentMeta) -> Vec<KeyValue> {
     vec![
         pair("format", FORMAT.to_owned()),
         pair("sequence", meta.sequence.to_string()),

@@ -32,6 +32,9 @@ use crate::{EngineError, Result};
 /// Rows of samples decoded at a time.
 const SAMPLES_BATCH_ROWS: usize = 1 << 15;
 
+/// Rows of histograms or exemplars decoded at a time: one may be as large as hundreds of samples.
+const LANE_BATCH_ROWS: usize = 1 << 10;
+
 /// Rows of series decoded at a time.
 const SERIES_BATCH_ROWS: usize = 1 << 12;
 
@@ -78,6 +81,11 @@ impl Walk {
         Ok(SamplesWalk(
             self.reader(Some(&SAMPLES_COLUMNS), SAMPLES_BATCH_ROWS)?,
         ))
+    }
+
+    /// The rows of a file of histograms or exemplars: every column is decoded, and whose and when they are is given.
+    pub(crate) fn lane(&self) -> Result<LaneWalk> {
+        Ok(LaneWalk(self.reader(None, LANE_BATCH_ROWS)?))
     }
 
     /// The rows of a series file, in the order they lie there.
@@ -166,6 +174,24 @@ impl SamplesWalk {
             floats: self.0.integers::<Float64Type>(&batch, "vf")?,
             flags: self.0.integers::<Int32Type>(&batch, "flags")?,
         }))
+    }
+}
+
+/// The rows of a file of histograms or exemplars.
+pub(crate) struct LaneWalk(Batches);
+
+impl LaneWalk {
+    /// Ids and instants of the next rows; `None` behind the last.
+    ///
+    /// # Errors
+    /// [`EngineError::Parquet`] and [`EngineError::Corrupt`] name the file; there is nothing behind an error.
+    pub(crate) fn next(&mut self) -> Result<Option<(Int64Array, PrimitiveArray<TimestampMillisecondType>)>> {
+        let Some(batch) = self.0.next()? else {
+            return Ok(None);
+        };
+        let ids = self.0.integers::<Int64Type>(&batch, "series_id")?;
+        let ts = self.0.integers::<TimestampMillisecondType>(&batch, "ts")?;
+        Ok(Some((ids, ts)))
     }
 }
 

@@ -13,10 +13,13 @@ pub(super) fn text(file: &Path, inspection: &Inspection, left_out: usize) -> Str
     let mut parts = match inspection {
         Inspection::Samples(figures) => samples(figures),
         Inspection::Series(figures) => series(figures),
-        Inspection::Parquet(figures) => vec![
-            "a Parquet file that is not of a segment".to_owned(),
-            columns(figures),
-        ],
+        Inspection::Parquet(figures) => {
+            let whose = match &figures.format {
+                Some(format) => format!("histograms or exemplars of a segment, format {format}"),
+                None => "a Parquet file that is not of a segment".to_owned(),
+            };
+            vec![whose, columns(figures)]
+        }
         Inspection::Log(figures) => log(figures),
         Inspection::Index(figures) => index(figures),
         Inspection::Checkpoint(c) => vec![format!(
