@@ -13,6 +13,7 @@ mod cli;
 mod durability;
 mod import;
 mod lifecycle;
+mod native_histograms;
 mod program;
 mod prometheus;
 mod s3;

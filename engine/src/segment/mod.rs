@@ -27,6 +27,7 @@ mod stream;
 mod verified;
 mod writer;
 
+pub(crate) use file_writer::at;
 pub(crate) use lane_cursor::LaneCursor;
 pub(crate) use lane_writer::LaneWriter;
 pub(crate) use meta::{DAY_MS, SegmentKind, SegmentMeta};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use barograph_engine::Snapshot;
+use barograph_engine::{LaneKind, Snapshot};
 use barograph_model::TimeRange;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemTable, MemoryCatalogProviderList, SchemaProvider, TableProvider,
@@ -14,6 +14,8 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::TableType;
 
 use super::anomalies::AnomaliesTable;
+use super::lane_table::LaneTable;
+use super::metadata_table::metadata_table;
 use super::samples::SamplesTable;
 use super::series_table::SeriesTable;
 use super::system_table::SystemTable;
@@ -143,6 +145,9 @@ impl PublicSchema {
             )?)));
         }
         Ok(match name {
+            "histograms" => Some(Arc::new(LaneTable::new(snapshot(), LaneKind::Histograms))),
+            "exemplars" => Some(Arc::new(LaneTable::new(snapshot(), LaneKind::Exemplars))),
+            "metadata" => Some(Arc::new(metadata_table(snapshot().metadata())?)),
             "anomalies" => Some(Arc::new(AnomaliesTable::new(snapshot()))),
             "samples" => Some(Arc::new(SamplesTable::of_all(snapshot()))),
             "series" => Some(Arc::new(SeriesTable::new(snapshot()))),
@@ -155,7 +160,15 @@ impl PublicSchema {
 impl SchemaProvider for PublicSchema {
     fn table_names(&self) -> Vec<String> {
         let names = self.system.iter().map(|table| (table.name.clone(), ()));
-        let own = ["anomalies", "samples", "series"].map(|name| (name.to_owned(), ()));
+        let own = [
+            "anomalies",
+            "exemplars",
+            "histograms",
+            "metadata",
+            "samples",
+            "series",
+        ]
+        .map(|name| (name.to_owned(), ()));
         names.chain(own).collect::<BTreeMap<_, _>>().into_keys().collect()
     }
 
