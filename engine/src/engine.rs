@@ -14,6 +14,7 @@ use crate::files::Files;
 use crate::index::Head;
 use crate::log::Log;
 use crate::memtable::Memtable;
+use crate::metadata::MetadataTable;
 use crate::retention::{Kept, Retention};
 use crate::segment::Segment;
 use crate::stats::{Counters, EngineStats};
@@ -65,6 +66,7 @@ pub(crate) struct State {
     pub(crate) segments: Arc<Vec<Arc<Segment>>>,
     /// what is deleted in those segments
     pub(crate) tombstones: Arc<Tombstones>,
+    pub(crate) metadata: MetadataTable,
 }
 
 /// Wakes a thread that looks after the files.
@@ -148,11 +150,15 @@ impl Engine {
         if columns.is_empty() {
             return done(Ok(()));
         }
-        let frame = match self.encode(&columns) {
-            Ok(frame) => frame,
+        let frames = match self.encode(&columns) {
+            Ok(frames) => frames,
             Err(error) => return done(Err(error)),
         };
-        let pending = Pending { columns, frame, done };
+        let pending = Pending {
+            columns,
+            frames,
+            done,
+        };
         if let Err((refused, error)) = self
             .shared
             .queue
@@ -178,6 +184,13 @@ impl Engine {
         receiver.recv().unwrap_or(Err(EngineError::Closing))
     }
 
+    /// What is known of metric families.
+    #[must_use]
+    pub fn metadata(&self) -> MetadataTable {
+        let state = self.shared.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.metadata.clone()
+    }
+
     /// A view of everything that is acknowledged now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
@@ -190,6 +203,7 @@ impl Engine {
             Arc::clone(&state.tombstones),
             memtables,
             kept,
+            state.metadata.clone(),
         )
     }
 
@@ -204,11 +218,11 @@ impl Engine {
     /// Deletes the samples of series that pass every matcher (no matcher means all) over a closed range. On return they
     /// are invisible and that is durable; from disk they go with the next merge of their segments. Samples written
     /// after the return are seen, also at the same instants; one written meanwhile may be deleted or not. Snapshots
-    /// taken before still see everything.
+    /// taken before still see everything. Until the merge the labels of series without samples may still be listed.
     ///
     /// # Errors
     /// Those of [`Engine::flush`], [`EngineError::Corrupt`] when a segment's index cannot be read,
-    /// [`EngineError::Overloaded`] when thousands of deletes wait for merges. Then nothing was deleted, unless the disk
+    /// [`EngineError::Overloaded`] when a thousand deletes wait for merges. Then nothing was deleted, unless the disk
     /// failed in the very last step: the delete may then come into force with the next start.
     pub fn delete(&self, matchers: &[Matcher], range: TimeRange) -> Result<DeleteReport> {
         let report = delete::delete(&self.shared, matchers, range)?;
@@ -282,7 +296,7 @@ impl Engine {
         // Without threads the queue is drained by each append, so nothing is left in it.
     }
 
-    fn encode(&self, columns: &SampleColumns) -> Result<Frame> {
+    fn encode(&self, columns: &SampleColumns) -> Result<Vec<Frame>> {
         if let Some(reason) = self.shared.counters.poison() {
             return Err(EngineError::Poisoned { reason });
         }
@@ -295,7 +309,7 @@ impl Engine {
             self.shared.wake.notify();
             return Err(EngineError::Overloaded { what });
         }
-        columns.frame()
+        columns.frames()
     }
 }
 
@@ -321,6 +335,7 @@ impl Shared {
             frozen: Vec::new(),
             segments: Arc::new(segments),
             tombstones: Arc::new(tombstones),
+            metadata: files.version.metadata.clone(),
         };
         let retention = Retention::new(options.retention_ms, options.retention_rules.clone());
         Self {

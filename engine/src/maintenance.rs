@@ -13,7 +13,7 @@ use crate::index::Head;
 use crate::memtable::{Memtable, Window};
 use crate::merge::Rows;
 use crate::segment::{Segment, SegmentMeta, SegmentWriter};
-use crate::{EngineError, Result, SeriesRef, recovery};
+use crate::{EngineError, Result, SeriesRef, lanes, recovery};
 use roaring::RoaringBitmap;
 
 /// Series whose labels are fetched at a time while a segment is written.
@@ -109,6 +109,13 @@ pub(crate) fn write_frozen(shared: &Shared, files: &mut Files, floor: u64) -> Re
     let mut version = files.version.clone();
     version.wal_floor = floor;
     version.segments.extend_from_slice(&written);
+    // Records of metadata below the floor are about to be cut off; what they said is in here.
+    version.metadata = shared
+        .state
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .metadata
+        .clone();
     files.save(&shared.vfs, version, &written)?;
     install(shared, &frozen, opened);
     let bytes = written.iter().map(SegmentMeta::bytes).sum();
@@ -135,6 +142,7 @@ fn write_segments(
             begun.push(meta.clone());
             written.extend(write_window(shared, meta, memtable.head(), window)?);
         }
+        lanes::write_memory(shared, files, memtable, begun, &mut written)?;
     }
     shared
         .vfs

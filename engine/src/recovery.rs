@@ -149,13 +149,23 @@ fn replay(shared: &Shared, mut recovery: Recovery) -> Result<()> {
             }
             Record::Samples(record) if seq >= floor => {
                 lost += insert(shared, &head, &known, record);
-                if shared.memory_rows() >= shared.options.flush_rows {
-                    maintenance::freeze(shared, None);
-                    let mut files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
-                    maintenance::write_frozen(shared, &mut files, seq + 1)?;
-                }
+                flush_if_full(shared, seq)?;
             }
-            Record::Samples(_) => {}
+            Record::Histograms(rows) if seq >= floor => {
+                lost += insert_lane(shared, &head, &known, rows, SampleColumns::push_histogram);
+                flush_if_full(shared, seq)?;
+            }
+            Record::Exemplars(rows) if seq >= floor => {
+                lost += insert_lane(shared, &head, &known, rows, |columns, series, _, exemplar| {
+                    columns.push_exemplar(series, exemplar);
+                });
+                flush_if_full(shared, seq)?;
+            }
+            Record::Metadata(families) if seq >= floor => {
+                let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
+                state.metadata.extend(families);
+            }
+            Record::Samples(_) | Record::Histograms(_) | Record::Exemplars(_) | Record::Metadata(_) => {}
         }
         Ok(())
     })?;
@@ -189,12 +199,46 @@ fn insert(
         }
     }
     let lost = record.ts.len() - columns.len();
+    insert_columns(shared, columns);
+    lost
+}
+
+/// Puts histograms or exemplars of a record into the memtable; gives how many belong to no known series.
+fn insert_lane<V>(
+    shared: &Shared,
+    head: &Head,
+    known: &HashMap<SeriesRef, SeriesRef>,
+    rows: Vec<(SeriesRef, i64, V)>,
+    push: impl Fn(&mut SampleColumns, SeriesRef, i64, V),
+) -> usize {
+    let mut columns = SampleColumns::new(head);
+    let mut lost = 0;
+    for (series, ts, value) in rows {
+        match known.get(&series) {
+            Some(series) => push(&mut columns, *series, ts, value),
+            None => lost += 1,
+        }
+    }
+    insert_columns(shared, columns);
+    lost
+}
+
+fn insert_columns(shared: &Shared, columns: SampleColumns) {
     shared
         .counters
         .memory_rows
-        .fetch_add(columns.len(), Ordering::Relaxed);
+        .fetch_add(columns.weight(), Ordering::Relaxed);
     let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
     state.memtable.insert(columns);
     state.memtable.sort_chunks();
-    lost
+}
+
+/// Writes memory out while the log is replayed; the record `seq` is in it.
+fn flush_if_full(shared: &Shared, seq: u64) -> Result<()> {
+    if shared.memory_rows() < shared.options.flush_rows {
+        return Ok(());
+    }
+    maintenance::freeze(shared, None);
+    let mut files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
+    maintenance::write_frozen(shared, &mut files, seq + 1)
 }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, OnceLock};
 
 use crate::Compaction;
 use crate::engine::Shared;
+use crate::segment::SegmentKind;
 
 /// A part of the files that was not what had been written; it was set aside and the rest goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,6 +153,10 @@ pub struct EngineStats {
     pub segments: usize,
     /// Rows in segments.
     pub segment_rows: u64,
+    /// Native histograms in segments.
+    pub segment_histograms: u64,
+    /// Exemplars in segments.
+    pub segment_exemplars: u64,
     /// Bytes of segments on disk, series files and indexes included.
     pub segment_bytes: u64,
     /// Bytes of the indexes among them.
@@ -173,6 +178,10 @@ impl EngineStats {
                 state.memtable.head().clone(),
             )
         };
+        let rows_of = |kind: SegmentKind| {
+            let of_kind = segments.iter().filter(|s| s.meta.kind == kind);
+            of_kind.map(|s| s.meta.rows).sum()
+        };
         Self {
             head_series: head.len(),
             head_bytes: head.heap_bytes(),
@@ -187,7 +196,9 @@ impl EngineStats {
             memory_rows: counters.memory_rows.load(Ordering::Relaxed),
             wal_bytes: counters.wal_bytes.load(Ordering::Relaxed),
             segments: segments.len(),
-            segment_rows: segments.iter().map(|s| s.meta.rows).sum(),
+            segment_rows: rows_of(SegmentKind::Samples),
+            segment_histograms: rows_of(SegmentKind::Histograms),
+            segment_exemplars: rows_of(SegmentKind::Exemplars),
             segment_bytes: segments.iter().map(|s| s.meta.bytes()).sum(),
             index_bytes: segments.iter().map(|s| s.meta.sidecar_bytes).sum(),
             poisoned: counters.poison(),

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
+use barograph_model::{Exemplar, Histogram};
+
 use super::budget::Budget;
 use super::merge::{Source, merge};
 use super::output::Output;
@@ -11,7 +13,8 @@ use super::plan::{Job, Reason, next_job};
 use super::survey::Survey;
 use crate::engine::Shared;
 use crate::files::{self, SEGMENTS};
-use crate::segment::{Segment, SegmentMeta};
+use crate::lanes::{self, Lane};
+use crate::segment::{Segment, SegmentKind, SegmentMeta};
 use crate::tombstone::Tombstones;
 use crate::{EngineError, Result};
 
@@ -117,7 +120,11 @@ fn start(shared: &Shared, survey: &mut Survey) -> Option<Started> {
         let asked = surveyed.iter_mut().filter_map(|s| s.delete_asked_ms.as_mut());
         asked.for_each(|asked_ms| *asked_ms = 0);
     }
-    let job = next_job(&surveyed, now, budget.inputs_max)?;
+    // Samples, histograms and exemplars never meet in one segment.
+    let job = SegmentKind::ALL.into_iter().find_map(|kind| {
+        let of_kind: Vec<_> = surveyed.iter().filter(|s| s.meta.kind == kind).cloned().collect();
+        next_job(&of_kind, now, budget.inputs_max)
+    })?;
     Some(Started {
         job,
         tombstones,
@@ -166,17 +173,26 @@ fn run(shared: &Shared, started: &Started) -> Result<Compaction> {
         .map(|meta| meta.flushed_ms)
         .min()
         .unwrap_or(begin.flushed_ms);
+    begin.kind = inputs.first().map_or(SegmentKind::Samples, |meta| meta.kind);
+    let begun = begin.clone();
     let mut output = Output::new(
         &shared.vfs,
         begin,
         budget(shared),
         shared.options.segment_rows_max,
     );
-    let written = write(shared, started, &mut output);
+    let written = match begun.kind {
+        SegmentKind::Samples => write(shared, started, &mut output),
+        SegmentKind::Histograms => write_lane::<Histogram>(shared, started, &begun),
+        SegmentKind::Exemplars => write_lane::<Exemplar>(shared, started, &begun),
+    };
     let (outputs, opened) = match written {
         Ok(written) => written,
         Err(error) => {
             output.abandon();
+            if begun.kind != SegmentKind::Samples {
+                files::remove(&shared.vfs, begun.paths());
+            }
             return Err(error);
         }
     };
@@ -214,7 +230,29 @@ fn write(
     let now = shared.clock.now();
     let oldest = |labels: &_| shared.retention.oldest_of(labels, now).0;
     merge(sources, &oldest, output, &|| is_stopping(shared))?;
-    let outputs = output.finish()?;
+    open(shared, output.finish()?)
+}
+
+/// The same for histograms or exemplars: they are fewer, and go into one file.
+fn write_lane<V: Lane>(
+    shared: &Shared,
+    started: &Started,
+    begin: &SegmentMeta,
+) -> Result<(Vec<SegmentMeta>, Vec<Arc<Segment>>)> {
+    let now = shared.clock.now();
+    let output = lanes::merge::<V>(
+        &shared.vfs,
+        &started.job.inputs,
+        begin.clone(),
+        &started.tombstones,
+        &|labels| shared.retention.oldest_of(labels, now).0,
+        &|| is_stopping(shared),
+    )?;
+    open(shared, output.into_iter().collect())
+}
+
+/// Makes the names of finished segments durable and opens them.
+fn open(shared: &Shared, outputs: Vec<SegmentMeta>) -> Result<(Vec<SegmentMeta>, Vec<Arc<Segment>>)> {
     shared
         .vfs
         .sync_dir(SEGMENTS)

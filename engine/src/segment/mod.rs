@@ -15,6 +15,8 @@
 
 mod decimal;
 mod file_writer;
+mod lane_cursor;
+mod lane_writer;
 mod meta;
 mod reader;
 mod schema;
@@ -25,8 +27,11 @@ mod stream;
 mod verified;
 mod writer;
 
-pub(crate) use meta::{DAY_MS, SegmentMeta};
+pub(crate) use lane_cursor::LaneCursor;
+pub(crate) use lane_writer::LaneWriter;
+pub(crate) use meta::{DAY_MS, SegmentKind, SegmentMeta};
 pub(crate) use reader::SegmentCursor;
+pub(crate) use schema::{FLAG_STALE, timestamp};
 pub(crate) use sealed::Segment;
 pub(crate) use stream::{SegmentStream, SeriesTable};
 pub(crate) use writer::SegmentWriter;

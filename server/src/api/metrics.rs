@@ -188,6 +188,46 @@ impl MetricsSource {
             "Samples acknowledged to senders",
             stats.samples.load(Relaxed),
         )?;
+        out.counter(
+            "ingest_histograms",
+            "Native histograms acknowledged to senders",
+            stats.histograms.load(Relaxed),
+        )?;
+        out.counter(
+            "ingest_exemplars",
+            "Exemplars acknowledged to senders",
+            stats.exemplars.load(Relaxed),
+        )?;
+        out.counter(
+            "ingest_created_zeros",
+            "Zeros stored at the created timestamps of counters",
+            stats.created_zeros.load(Relaxed),
+        )?;
+        out.counter(
+            "ingest_metadata",
+            "Metadata entries taken",
+            stats.metadata.load(Relaxed),
+        )?;
+        out.counter(
+            "ingest_series_defined",
+            "Times that the labels of a series were read because their bytes were new",
+            stats.series_defined.load(Relaxed),
+        )?;
+        out.counter(
+            "ingest_compressed_bytes",
+            "Bytes of request bodies as they came",
+            stats.compressed_bytes.load(Relaxed),
+        )?;
+        out.counter(
+            "ingest_decompressed_bytes",
+            "Bytes of request bodies once decompressed",
+            stats.decompressed_bytes.load(Relaxed),
+        )?;
+        out.gauge(
+            "ingest_metadata_families",
+            "Metric families of which metadata is known",
+            self.ingest.metadata().len() as i64,
+        )?;
         out.gauge(
             "ingest_in_flight_bytes",
             "Bytes being decoded",
