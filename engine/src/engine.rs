@@ -9,6 +9,7 @@ use barograph_model::{Clock, Matcher, TimeRange, TimestampMs};
 
 use crate::commit::{CommitQueue, Done, Pending};
 use crate::compaction::{self, Compaction, Survey};
+use crate::damage::DamageKind;
 use crate::delete::{self, DeleteReport};
 use crate::files::Files;
 use crate::index::Head;
@@ -100,7 +101,7 @@ impl Engine {
     /// [`EngineError::Io`] when the disk says no. Damage in segments and in the log is set aside and counted instead.
     pub fn open(vfs: Arc<dyn Vfs>, clock: Arc<dyn Clock>, options: Options) -> Result<Arc<Self>> {
         let directory = vfs.lock().map_err(|error| match error.kind() {
-            std::io::ErrorKind::WouldBlock => EngineError::Locked { path: vfs.root() },
+            std::io::ErrorKind::WouldBlock => EngineError::locked(vfs.root(), &error),
             _ => EngineError::io("lock", vfs.root())(error),
         })?;
         backup::before_open(vfs.as_ref())?;
@@ -272,6 +273,16 @@ impl Engine {
         EngineStats::of(&self.shared)
     }
 
+    /// Enters damage that somebody else has found in a file of the data directory, such as a journal, so that it is
+    /// reported with what the store has found itself.
+    pub fn report_damage(&self, kind: DamageKind, path: &str, what: impl Into<String>) {
+        let (root, now) = (self.shared.vfs.root(), self.shared.clock.now());
+        self.shared
+            .counters
+            .damages
+            .enter(&root, Some(kind), path, what.into(), now);
+    }
+
     /// Refuses further writes, finishes those that wait, flushes, and ends the threads. Reads go on.
     ///
     /// # Errors
@@ -353,6 +364,14 @@ impl Shared {
             compaction_wake: Wake::default(),
             _directory: directory,
         }
+    }
+
+    /// Enters damage that was found in a file, and set aside.
+    pub(crate) fn damaged(&self, path: impl AsRef<str>, what: impl Into<String>) {
+        let (root, now) = (self.vfs.root(), self.clock.now());
+        self.counters
+            .damages
+            .enter(&root, None, path.as_ref(), what.into(), now);
     }
 
     pub(crate) fn log(&self) -> MutexGuard<'_, Log> {

@@ -42,9 +42,25 @@ pub enum EngineError {
         /// What the Parquet library said.
         source: parquet::errors::ParquetError,
     },
+    /// A whole file of a format that this program does not know: it is not damaged, and must not be touched.
+    #[error("{}: format {format}, which a newer Barograph has written (start that one)", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// What it says of itself.
+        format: u32,
+    },
     /// Another process has the data directory open.
-    #[error("the data directory {} is in use by another process (stop it, or give this one another --data-dir)", path.display())]
+    #[error("the data directory {} is in use by another process: {holder} (stop it, or give this one another --data-dir)", path.display())]
     Locked {
+        /// The directory.
+        path: PathBuf,
+        /// Who has it, as far as that is known.
+        holder: String,
+    },
+    /// A directory that was to be looked at holds no store.
+    #[error("{} holds no store: there is no MANIFEST, no wal/ and no segments/ in it", path.display())]
+    NotAStore {
         /// The directory.
         path: PathBuf,
     },
@@ -95,6 +111,12 @@ impl EngineError {
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+
+    /// Somebody else has the data directory, as locking it has said.
+    pub(crate) fn locked(path: PathBuf, said: &io::Error) -> Self {
+        let holder = said.to_string();
+        Self::Locked { path, holder }
     }
 
     /// The same error for another waiter of a commit that failed for all of them.

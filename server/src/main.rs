@@ -47,6 +47,10 @@ fn run(command: Command) -> anyhow::Result<()> {
             }
             Ok(())
         }
+        Command::Inspect(args) => {
+            cli::print(&cli::inspect::run(&args)?);
+            Ok(())
+        }
         Command::Backup(args) => {
             logging::init("warn")?;
             let report = runtime()?.block_on(cli::backup::run(args))?;

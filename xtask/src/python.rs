@@ -9,7 +9,10 @@ use anyhow::{Context, Result};
 use crate::{step, workspace};
 
 /// What is installed, with versions; relative to the workspace.
-const REQUIREMENTS: [&str; 1] = ["server/tests/s3/requirements.txt"];
+const REQUIREMENTS: [&str; 2] = [
+    "server/tests/readers/requirements.txt",
+    "server/tests/s3/requirements.txt",
+];
 
 /// Makes the environment, or brings it up to date; nothing happens where it holds what is asked for.
 pub(crate) fn install() -> Result<()> {

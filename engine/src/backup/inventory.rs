@@ -55,9 +55,12 @@ pub struct SegmentFile {
 /// [`EngineError::Io`]; [`EngineError::Corrupt`] when the manifest is damaged or is not there.
 pub fn inventory(vfs: &Arc<dyn Vfs>) -> Result<Inventory> {
     // A data directory without a manifest is a new store, which a snapshot or a backup never is.
-    let version = ManifestStore::new(Arc::clone(vfs)).load()?.ok_or_else(|| {
-        EngineError::io("read", "MANIFEST")(std::io::Error::from(std::io::ErrorKind::NotFound))
-    })?;
+    let version = ManifestStore::new(Arc::clone(vfs))
+        .peek()?
+        .version
+        .ok_or_else(|| {
+            EngineError::io("read", "MANIFEST")(std::io::Error::from(std::io::ErrorKind::NotFound))
+        })?;
     let entry = |meta: &crate::segment::SegmentMeta| SegmentEntry {
         name: meta.name.clone(),
         rows: meta.rows,
@@ -100,7 +103,9 @@ fn count(vfs: &Arc<dyn Vfs>, file: &SegmentFile, rows: u64) -> Result<()> {
             found,
         })
     };
-    let bytes = vfs.read(&file.path).map_err(EngineError::io("read", &file.path))?;
+    let bytes = vfs
+        .read(&file.path)
+        .map_err(EngineError::io("read", &file.path))?;
     if bytes.len() as u64 != file.bytes {
         return corrupt(format!("{} bytes", file.bytes), bytes.len().to_string());
     }

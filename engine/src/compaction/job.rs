@@ -151,7 +151,7 @@ fn set_aside(shared: &Shared, survey: &mut Survey, inputs: &[SegmentMeta], error
     {
         if survey.set_damaged(input) {
             let what = format!("{error}; it is not merged any more, and what can be read of it is served");
-            shared.counters.damaged(&input.name, what);
+            shared.damaged(&input.name, what);
         }
     }
 }
@@ -166,6 +166,7 @@ fn run(shared: &Shared, started: &Started) -> Result<Compaction> {
     let name = format!("{SEGMENTS}/{window}-{:08}", started.sequence);
     let mut begin = SegmentMeta::begin(name, *window, 0, shared.clock.now());
     begin.level = *level;
+    begin.store_key = inputs.first().map_or(0, |meta| meta.store_key);
     begin.sequence = inputs.iter().map(|meta| meta.sequence).max().unwrap_or(0);
     begin.purged = started.sequence;
     begin.flushed_ms = inputs

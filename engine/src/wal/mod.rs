@@ -28,6 +28,7 @@ mod writer;
 
 pub use frame::Frame;
 pub use reader::Damage;
+pub(crate) use reader::{LogFile, MAGIC as FILE_MAGIC, file_number, file_path};
 pub use record::{
     KIND_EXEMPLARS, KIND_HISTOGRAMS, KIND_METADATA, KIND_SAMPLES, KIND_SERIES, Record, RecordError,
 };

@@ -9,6 +9,7 @@ pub mod backup;
 pub mod check;
 pub mod detect;
 pub mod import;
+pub mod inspect;
 mod repl;
 pub mod serve;
 pub mod sql;
@@ -26,6 +27,7 @@ use backup::{BackupArgs, RestoreArgs};
 use check::CheckArgs;
 use detect::DetectArgs;
 use import::ImportArgs;
+use inspect::InspectArgs;
 use serve::{DemoArgs, ServeArgs};
 use sql::SqlArgs;
 
@@ -67,9 +69,11 @@ pub enum Command {
     Restore(RestoreArgs),
     /// Take in what Prometheus has kept, or an OpenMetrics text
     Import(ImportArgs),
-    /// Check a configuration or rule files without running anything
+    /// Check a configuration, rule files or a store without running anything
     #[command(subcommand_required = true, arg_required_else_help = true)]
     Check(CheckArgs),
+    /// Show what is inside a file of a store
+    Inspect(InspectArgs),
 }
 
 /// Arguments of `barograph alerts`.
@@ -206,6 +210,10 @@ mod tests {
             "import --remote-read http://p --from 2026-01-01 --to 2026-01-02T00:00:00Z --selector up --window 1h",
             "check config f",
             "check rules f g",
+            "check store --data-dir d",
+            "check store --data-dir d --repair",
+            "check store --data-dir d --format json --shared --jobs 2",
+            "inspect f --format json --top 5",
         ] {
             assert!(parsed(line).is_ok(), "{line}: {:?}", parsed(line));
         }
