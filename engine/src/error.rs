@@ -48,6 +48,23 @@ pub enum EngineError {
         /// The directory.
         path: PathBuf,
     },
+    /// A restore into the data directory was cut short: it holds a part of a store.
+    #[error(
+        "the data directory {} holds a restore that was cut short; run `barograph restore` again to finish it",
+        path.display()
+    )]
+    HalfRestored {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A snapshot cannot be called so.
+    #[error("a snapshot cannot be named {name:?}: {reason}")]
+    SnapshotName {
+        /// The name asked for.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// More is waiting to be written than the limits allow; nothing of the batch was stored.
     #[error("overloaded: {what}; send the request again later")]
     Overloaded {

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::backup::SnapshotFolder;
 use crate::vfs::Vfs;
 use crate::wal::frame::{Frames, Item};
 use crate::wal::header::{self, FILE_HEADER_BYTES};
@@ -163,6 +164,16 @@ impl Journal {
         self.bytes_since_checkpoint.store(0, Ordering::Relaxed);
         log.rotate()?;
         log.cut(seq)
+    }
+
+    /// Links the last checkpoint into a snapshot: there it is a journal that holds that state and nothing else. Call it
+    /// after [`Journal::checkpoint`], with nothing appended in between, or the snapshot lacks the records since.
+    ///
+    /// # Errors
+    /// Those of [`SnapshotFolder::link`]; there must have been a checkpoint.
+    pub fn link_checkpoint(&self, folder: &mut SnapshotFolder<'_>) -> Result<()> {
+        // A checkpoint is replaced and never written to, so that the snapshot's name keeps its bytes.
+        folder.link(&checkpoint_path(&self.dir))
     }
 
     /// Bytes of the records since the last checkpoint: what a restart has to replay.

@@ -7,11 +7,16 @@
 //! - a segment is on disk before the manifest names it, and the manifest is on disk before the log is cut;
 //! - of two samples with the same series and instant, the one written later is the one that is read.
 
+pub mod backup;
 mod columns;
+mod delete;
 mod engine;
 mod error;
 pub mod journal;
+mod lanes;
+mod metadata;
 mod options;
+mod retention;
 mod scan;
 mod series;
 mod series_set;
@@ -19,10 +24,13 @@ mod snapshot;
 mod stats;
 
 mod commit;
+mod compaction;
+mod files;
 mod log;
 mod maintenance;
 mod merge;
 mod recovery;
+mod tombstone;
 mod worker;
 
 mod index;
@@ -34,15 +42,20 @@ pub mod wal;
 
 pub use columns::SampleColumns;
 pub use commit::Done;
+pub use compaction::Compaction;
+pub use delete::DeleteReport;
 pub use engine::Engine;
 pub use error::{EngineError, Result};
 pub use index::Head;
+pub use lanes::{ExemplarScan, HistogramScan};
+pub use metadata::MetadataTable;
 pub use options::Options;
+pub use retention::RetentionRule;
 pub use scan::{SampleBlock, Scan, ScanPartition, ScanStats, SeriesRun};
 pub use series::SeriesRef;
 pub use series_set::SeriesSet;
 pub use snapshot::Snapshot;
-pub use stats::{Damage, EngineStats};
+pub use stats::{CompactionStats, Damage, EngineStats};
 
 #[cfg(test)]
 mod sim_tests;

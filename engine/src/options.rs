@@ -1,10 +1,14 @@
 //! How a store is opened.
 
+use crate::RetentionRule;
+
 /// Settings of a store. [`Options::default`] fits a machine with a few cores and a few GiB.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Samples older than this are refused on arrival and dropped from disk; `None` keeps everything.
+    /// Samples older than this are not read any more and dropped from disk; `None` keeps everything.
     pub retention_ms: Option<i64>,
+    /// Series that are kept for another time than that, shorter or longer: the first rule that a series passes counts.
+    pub retention_rules: Vec<RetentionRule>,
     /// Samples further in the future than this are refused.
     pub future_ms_max: i64,
     /// Rows in memory at which the memtable is written to segments.
@@ -16,12 +20,17 @@ pub struct Options {
     pub wal_file_bytes: u64,
     /// Rows of a Parquet row group.
     pub row_group_rows: usize,
+    /// Rows at which a merge begins another segment, between two series.
+    pub segment_rows_max: u64,
+    /// Memory that a merge of segments may take beside the mapped files. One runs at a time.
+    pub compaction_memory_bytes: usize,
     /// Bytes waiting for the log at which further appends are refused as overload.
     pub queue_bytes_max: usize,
     /// What keys the ids of series in a new store; `None` draws a number that nobody knows.
     pub store_key: Option<u64>,
     /// Whether the store has threads of its own. Without them each append commits, and flushes where memory is full, on the
-    /// calling thread: for simulations, which must be repeatable.
+    /// calling thread, and merges are asked for with [`Engine::compact_once`](crate::Engine::compact_once): for
+    /// simulations, which must be repeatable.
     pub background: bool,
 }
 
@@ -29,11 +38,14 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             retention_ms: Some(15 * 86_400_000),
+            retention_rules: Vec::new(),
             future_ms_max: 10 * 60_000,
             flush_rows: 8_000_000,
             silent_series_max: 100_000,
             wal_file_bytes: 128 << 20,
             row_group_rows: 1 << 20,
+            segment_rows_max: 1 << 26,
+            compaction_memory_bytes: 128 << 20,
             queue_bytes_max: 256 << 20,
             store_key: None,
             background: true,

@@ -9,12 +9,14 @@ use std::sync::{Arc, PoisonError};
 
 use barograph_model::Clock;
 
-use crate::engine::{Files, Shared};
+use crate::engine::Shared;
+use crate::files::{Files, SEGMENTS};
 use crate::index::Head;
 use crate::log::Log;
-use crate::maintenance::{self, SEGMENTS};
+use crate::maintenance;
 use crate::manifest::{ManifestStore, Version};
 use crate::segment::{Segment, SegmentMeta};
+use crate::tombstone::Tombstones;
 use crate::vfs::Vfs;
 use crate::wal::{Record, Recovery, SampleRecord, Wal};
 use crate::{EngineError, Options, Result, SampleColumns, SeriesRef};
@@ -48,8 +50,20 @@ pub(crate) fn recover(
     let (segments, damaged) = open_segments(&vfs, &mut version);
     let (mut wal, recovery) = Wal::open(Arc::clone(&vfs), WAL, options.wal_file_bytes)?;
     wal.skip_to(version.wal_floor);
-    let files = Files { store, version };
-    let shared = Shared::new(vfs, clock, options, files, Log::new(wal), segments, directory);
+    let tombstones = Tombstones::load(version.tombstones.clone(), &segments)?;
+    // Those that hide nothing any more are left out of the next manifest.
+    version.tombstones = tombstones.to_stored();
+    let files = Files::new(store, version);
+    let shared = Shared::new(
+        vfs,
+        clock,
+        options,
+        files,
+        Log::new(wal),
+        segments,
+        tombstones,
+        directory,
+    );
     for (path, what) in damaged {
         shared.counters.damaged(path, what);
     }
@@ -135,13 +149,23 @@ fn replay(shared: &Shared, mut recovery: Recovery) -> Result<()> {
             }
             Record::Samples(record) if seq >= floor => {
                 lost += insert(shared, &head, &known, record);
-                if shared.memory_rows() >= shared.options.flush_rows {
-                    maintenance::freeze(shared, None);
-                    let mut files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
-                    maintenance::write_frozen(shared, &mut files, seq + 1)?;
-                }
+                flush_if_full(shared, seq)?;
             }
-            Record::Samples(_) => {}
+            Record::Histograms(rows) if seq >= floor => {
+                lost += insert_lane(shared, &head, &known, rows, SampleColumns::push_histogram);
+                flush_if_full(shared, seq)?;
+            }
+            Record::Exemplars(rows) if seq >= floor => {
+                lost += insert_lane(shared, &head, &known, rows, |columns, series, _, exemplar| {
+                    columns.push_exemplar(series, exemplar);
+                });
+                flush_if_full(shared, seq)?;
+            }
+            Record::Metadata(families) if seq >= floor => {
+                let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
+                state.metadata.extend(families);
+            }
+            Record::Samples(_) | Record::Histograms(_) | Record::Exemplars(_) | Record::Metadata(_) => {}
         }
         Ok(())
     })?;
@@ -175,12 +199,46 @@ fn insert(
         }
     }
     let lost = record.ts.len() - columns.len();
+    insert_columns(shared, columns);
+    lost
+}
+
+/// Puts histograms or exemplars of a record into the memtable; gives how many belong to no known series.
+fn insert_lane<V>(
+    shared: &Shared,
+    head: &Head,
+    known: &HashMap<SeriesRef, SeriesRef>,
+    rows: Vec<(SeriesRef, i64, V)>,
+    push: impl Fn(&mut SampleColumns, SeriesRef, i64, V),
+) -> usize {
+    let mut columns = SampleColumns::new(head);
+    let mut lost = 0;
+    for (series, ts, value) in rows {
+        match known.get(&series) {
+            Some(series) => push(&mut columns, *series, ts, value),
+            None => lost += 1,
+        }
+    }
+    insert_columns(shared, columns);
+    lost
+}
+
+fn insert_columns(shared: &Shared, columns: SampleColumns) {
     shared
         .counters
         .memory_rows
-        .fetch_add(columns.len(), Ordering::Relaxed);
+        .fetch_add(columns.weight(), Ordering::Relaxed);
     let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
     state.memtable.insert(columns);
     state.memtable.sort_chunks();
-    lost
+}
+
+/// Writes memory out while the log is replayed; the record `seq` is in it.
+fn flush_if_full(shared: &Shared, seq: u64) -> Result<()> {
+    if shared.memory_rows() < shared.options.flush_rows {
+        return Ok(());
+    }
+    maintenance::freeze(shared, None);
+    let mut files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
+    maintenance::write_frozen(shared, &mut files, seq + 1)
 }

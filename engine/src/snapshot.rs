@@ -8,8 +8,11 @@ use barograph_model::{METRIC_NAME, Matcher, TimeRange};
 
 use crate::index::Head;
 use crate::memtable::{Memtable, WINDOW_MS, Window};
+use crate::metadata::MetadataTable;
+use crate::retention::Kept;
 use crate::scan::{Scan, ScanPartition};
-use crate::segment::Segment;
+use crate::segment::{Segment, SegmentKind};
+use crate::tombstone::{Mask, Tombstones};
 use crate::{Result, ScanStats, SeriesSet};
 
 /// Rows beyond which the series of one stretch of time are dealt out to several partitions.
@@ -20,22 +23,33 @@ const PARTITION_ROWS: u64 = 4_000_000;
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub(crate) segments: Arc<Vec<Arc<Segment>>>,
+    /// what is deleted in those segments
+    pub(crate) tombstones: Arc<Tombstones>,
+    /// what is kept at the moment of the view: samples whose time was up then are not in it
+    pub(crate) kept: Kept,
     /// oldest first: a memtable that is being flushed, then the one that takes writes
     pub(crate) memtables: Vec<Arc<Memtable>>,
     /// the memtables' heads, each once, with the number of series that were known when the view was taken
     heads: Vec<(Head, usize)>,
+    metadata: MetadataTable,
 }
 
 /// What one stretch of time has.
 struct Stretch {
     range: TimeRange,
-    segments: Vec<Arc<Segment>>,
+    segments: Vec<(Arc<Segment>, Mask)>,
     memory: Vec<(Arc<Memtable>, Vec<Window>)>,
     rows: u64,
 }
 
 impl Snapshot {
-    pub(crate) fn new(segments: Arc<Vec<Arc<Segment>>>, memtables: Vec<Arc<Memtable>>) -> Self {
+    pub(crate) fn new(
+        segments: Arc<Vec<Arc<Segment>>>,
+        tombstones: Arc<Tombstones>,
+        memtables: Vec<Arc<Memtable>>,
+        kept: Kept,
+        metadata: MetadataTable,
+    ) -> Self {
         let mut heads: Vec<(Head, usize)> = Vec::new();
         for head in memtables.iter().map(|memtable| memtable.head()) {
             if !heads.iter().any(|(known, _)| known.is(head)) {
@@ -44,8 +58,11 @@ impl Snapshot {
         }
         Self {
             segments,
+            tombstones,
+            kept,
             memtables,
             heads,
+            metadata,
         }
     }
 
@@ -58,6 +75,12 @@ impl Snapshot {
     pub fn select(&self, matchers: &[Matcher], range: TimeRange) -> Result<SeriesSet> {
         let segments: Vec<_> = self.segments_in(range).cloned().collect();
         SeriesSet::select(&self.heads, &segments, matchers)
+    }
+
+    /// What was known of metric families.
+    #[must_use]
+    pub fn metadata(&self) -> &MetadataTable {
+        &self.metadata
     }
 
     /// The names of all metrics with samples in a range, sorted.
@@ -104,13 +127,14 @@ impl Snapshot {
     /// is left out.
     #[must_use]
     pub fn scan(&self, set: &SeriesSet, range: TimeRange) -> Scan {
+        let range = self.kept.clip(range);
         let mut stats = ScanStats {
-            files_total: self.segments.len(),
+            files_total: self.samples().count(),
             series_matched: set.len(),
             ..ScanStats::default()
         };
         let mut found: Vec<Stretch> = Vec::new();
-        for segment in self.segments.iter() {
+        for segment in self.samples() {
             stats.rows_total += segment.meta.rows;
             let bounds = segment.meta.bounds();
             let rows = if bounds.overlaps(&range) {
@@ -123,9 +147,10 @@ impl Snapshot {
                 continue;
             }
             stats.rows_selected += rows;
+            let segments = vec![(Arc::clone(segment), self.tombstones.mask(&segment.meta))];
             found.push(Stretch {
                 range: bounds,
-                segments: vec![Arc::clone(segment)],
+                segments,
                 memory: Vec::new(),
                 rows,
             });
@@ -161,13 +186,22 @@ impl Snapshot {
                 range: clipped,
                 segments: stretch.segments.clone(),
                 memory: stretch.memory.clone(),
+                kept: self.kept.clone(),
                 merge: None,
             })
         });
         Scan::new(partitions.collect(), stats)
     }
 
+    /// The segments of samples.
+    fn samples(&self) -> impl Iterator<Item = &Arc<Segment>> {
+        self.segments
+            .iter()
+            .filter(|segment| segment.meta.kind == SegmentKind::Samples)
+    }
+
     fn segments_in(&self, range: TimeRange) -> impl Iterator<Item = &Arc<Segment>> {
+        let range = self.kept.clip(range);
         self.segments
             .iter()
             .filter(move |segment| segment.meta.bounds().overlaps(&range))
@@ -205,7 +239,7 @@ fn disjoint(mut found: Vec<Stretch>) -> Vec<Stretch> {
         }
     }
     for stretch in &mut disjoint {
-        stretch.segments.sort_by_key(|segment| segment.meta.sequence);
+        stretch.segments.sort_by_key(|(segment, _)| segment.meta.sequence);
     }
     disjoint
 }

@@ -4,7 +4,9 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 
+use crate::Compaction;
 use crate::engine::Shared;
+use crate::segment::SegmentKind;
 
 /// A part of the files that was not what had been written; it was set aside and the rest goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,10 +25,14 @@ pub(crate) struct Counters {
     pub(crate) failed_commits: AtomicU64,
     pub(crate) flushes: AtomicU64,
     pub(crate) failed_flushes: AtomicU64,
+    pub(crate) flushed_bytes: AtomicU64,
     /// rows in the memtable and in those being flushed
     pub(crate) memory_rows: AtomicUsize,
     pub(crate) wal_bytes: AtomicU64,
+    pub(crate) compaction: CompactionCounters,
     pub(crate) closing: AtomicBool,
+    /// whether deletes are carried out without waiting for an ordinary merge
+    pub(crate) purges_at_once: AtomicBool,
     /// monotonic time before which a failed flush is not tried again
     pub(crate) flush_not_before_ns: AtomicU64,
     poison: OnceLock<String>,
@@ -62,6 +68,60 @@ impl Counters {
     }
 }
 
+/// What merges count.
+#[derive(Default)]
+pub(crate) struct CompactionCounters {
+    jobs: AtomicU64,
+    pub(crate) failures: AtomicU64,
+    rows_read: AtomicU64,
+    rows_written: AtomicU64,
+    bytes_read: AtomicU64,
+    bytes_written: AtomicU64,
+    pub(crate) ns: AtomicU64,
+}
+
+impl CompactionCounters {
+    /// Enters a merge that was carried out.
+    pub(crate) fn add(&self, done: &Compaction) {
+        self.jobs.fetch_add(1, Ordering::Relaxed);
+        self.rows_read.fetch_add(done.rows_in, Ordering::Relaxed);
+        self.rows_written.fetch_add(done.rows_out, Ordering::Relaxed);
+        self.bytes_read.fetch_add(done.bytes_in, Ordering::Relaxed);
+        self.bytes_written.fetch_add(done.bytes_out, Ordering::Relaxed);
+    }
+
+    fn stats(&self) -> CompactionStats {
+        CompactionStats {
+            jobs: self.jobs.load(Ordering::Relaxed),
+            failures: self.failures.load(Ordering::Relaxed),
+            rows_read: self.rows_read.load(Ordering::Relaxed),
+            rows_written: self.rows_written.load(Ordering::Relaxed),
+            bytes_read: self.bytes_read.load(Ordering::Relaxed),
+            bytes_written: self.bytes_written.load(Ordering::Relaxed),
+            ns: self.ns.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// What merges of segments have done since the store was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CompactionStats {
+    /// Merges carried out.
+    pub jobs: u64,
+    /// Merges that failed and were or will be tried again.
+    pub failures: u64,
+    /// Rows read.
+    pub rows_read: u64,
+    /// Rows written.
+    pub rows_written: u64,
+    /// Bytes of the segments read.
+    pub bytes_read: u64,
+    /// Bytes of the segments written.
+    pub bytes_written: u64,
+    /// Time that merges took, failed ones included, in nanoseconds.
+    pub ns: u64,
+}
+
 /// Figures about a store at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct EngineStats {
@@ -79,6 +139,12 @@ pub struct EngineStats {
     pub flushes: u64,
     /// Flushes that failed and were or will be tried again.
     pub flushes_failed: u64,
+    /// Bytes of segments that flushes wrote: with [`CompactionStats::bytes_written`] how often a byte is written.
+    pub flushed_bytes: u64,
+    /// Merges of segments.
+    pub compaction: CompactionStats,
+    /// Deletes that hide samples which no merge has removed yet.
+    pub tombstones: usize,
     /// Rows that are only in memory and in the log.
     pub memory_rows: usize,
     /// Bytes of the write-ahead log.
@@ -87,6 +153,10 @@ pub struct EngineStats {
     pub segments: usize,
     /// Rows in segments.
     pub segment_rows: u64,
+    /// Native histograms in segments.
+    pub segment_histograms: u64,
+    /// Exemplars in segments.
+    pub segment_exemplars: u64,
     /// Bytes of segments on disk, series files and indexes included.
     pub segment_bytes: u64,
     /// Bytes of the indexes among them.
@@ -100,12 +170,17 @@ pub struct EngineStats {
 impl EngineStats {
     pub(crate) fn of(shared: &Shared) -> Self {
         let counters = &shared.counters;
-        let (segments, head) = {
+        let (segments, tombstones, head) = {
             let state = shared.state.read().unwrap_or_else(PoisonError::into_inner);
             (
                 std::sync::Arc::clone(&state.segments),
+                state.tombstones.len(),
                 state.memtable.head().clone(),
             )
+        };
+        let rows_of = |kind: SegmentKind| {
+            let of_kind = segments.iter().filter(|s| s.meta.kind == kind);
+            of_kind.map(|s| s.meta.rows).sum()
         };
         Self {
             head_series: head.len(),
@@ -115,10 +190,15 @@ impl EngineStats {
             commits_failed: counters.failed_commits.load(Ordering::Relaxed),
             flushes: counters.flushes.load(Ordering::Relaxed),
             flushes_failed: counters.failed_flushes.load(Ordering::Relaxed),
+            flushed_bytes: counters.flushed_bytes.load(Ordering::Relaxed),
+            compaction: counters.compaction.stats(),
+            tombstones,
             memory_rows: counters.memory_rows.load(Ordering::Relaxed),
             wal_bytes: counters.wal_bytes.load(Ordering::Relaxed),
             segments: segments.len(),
-            segment_rows: segments.iter().map(|s| s.meta.rows).sum(),
+            segment_rows: rows_of(SegmentKind::Samples),
+            segment_histograms: rows_of(SegmentKind::Histograms),
+            segment_exemplars: rows_of(SegmentKind::Exemplars),
             segment_bytes: segments.iter().map(|s| s.meta.bytes()).sum(),
             index_bytes: segments.iter().map(|s| s.meta.sidecar_bytes).sum(),
             poisoned: counters.poison(),

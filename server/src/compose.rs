@@ -9,6 +9,7 @@ use barograph_alerts::{FilterError, Options as AlertOptions, RuleSet};
 use barograph_engine::vfs::{DiskVfs, Vfs};
 use barograph_engine::{Engine, EngineError};
 use barograph_model::Clock;
+use barograph_query::SelectorError;
 use barograph_query::sql::{SqlEngine, SqlError, SqlLimits};
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::alerting::{
     AlertHub, DeliveryOptions, Evaluator, HubError, LoadError, alert_tables, deliver, load_rules,
 };
-use crate::api::{MetricsSource, Readiness, health_routes, metrics_routes, reload_routes, sql_routes};
+use crate::api::{Administration, admin_routes, MetricsSource, Readiness, health_routes, metrics_routes, reload_routes, sql_routes};
 use crate::channels::{Channel, LogChannel, WebhookChannel, WebhookError, WebhookOptions};
 use crate::config::{ChannelKind, Config, Listen};
 use crate::detecting::{DetectorRunner, DetectorStats, RunnerHandle, Watch, WatchError};
@@ -27,7 +28,7 @@ use crate::grpc;
 use crate::ingest::{self, IngestLimits, IngestSink, SetupError};
 
 /// The folder of alert state in the data directory.
-const ALERTS_DIR: &str = "alerts";
+pub(crate) const ALERTS_DIR: &str = "alerts";
 
 /// How long connections may take to end after a stop.
 const STOP_GRACE: Duration = Duration::from_secs(5);
@@ -61,6 +62,9 @@ pub enum ServeError {
     /// The store.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// A `[[retention]]`.
+    #[error(transparent)]
+    Retention(#[from] SelectorError),
     /// SQL.
     #[error(transparent)]
     Sql(#[from] SqlError),
@@ -189,7 +193,14 @@ impl Server {
             detectors: Arc::clone(&detector_stats),
             hub: Arc::clone(&hub),
         };
+        let administration = Administration {
+            is_enabled: reload.config.http.admin_api,
+            engine: Arc::clone(&engine),
+            hub: Arc::clone(&hub),
+            clock: Arc::clone(&clock),
+        };
         let routes = ingest::routes(ingest)
+            .merge(admin_routes(administration))
             .merge(sql_routes(Arc::clone(&sql)))
             .merge(metrics_routes(metrics))
             .merge(reload_routes(Arc::clone(&reload)));
@@ -352,11 +363,7 @@ fn open_blocking(
         source,
     })?;
     let vfs: Arc<dyn Vfs> = Arc::new(disk);
-    let engine = Engine::open(
-        Arc::clone(&vfs),
-        Arc::clone(&clock),
-        config.storage.engine_options(),
-    )?;
+    let engine = Engine::open(Arc::clone(&vfs), Arc::clone(&clock), config.engine_options()?)?;
     let hub = AlertHub::open(vfs, ALERTS_DIR, alerts)?;
     let memory = usize::try_from(config.sql.memory_bytes(&config.storage)).unwrap_or(usize::MAX);
     let limits = SqlLimits {

@@ -8,8 +8,12 @@
 )]
 
 mod alerting;
+mod backup;
 mod cli;
 mod durability;
+mod import;
 mod lifecycle;
 mod program;
 mod prometheus;
+mod s3;
+mod snapshot;

@@ -15,6 +15,7 @@ mod bench;
 mod codegen;
 mod demo;
 mod packages;
+mod python;
 mod sim;
 mod step;
 mod test;

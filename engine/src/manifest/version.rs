@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::metadata::MetadataTable;
 use crate::segment::SegmentMeta;
+use crate::tombstone::Tombstone;
 
 /// What the manifest holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,10 +13,16 @@ pub(crate) struct Version {
     pub(crate) wal_floor: u64,
     /// Keys the ids of series; drawn when the store is made.
     pub(crate) store_key: u64,
-    /// The number of the next segment.
+    /// The number of the next segment or delete.
     pub(crate) next_sequence: u64,
     /// The segments, in the order in which they were written.
     pub(crate) segments: Vec<SegmentMeta>,
+    /// Deletes that some of the segments still need, oldest first.
+    #[serde(default)]
+    pub(crate) tombstones: Vec<Tombstone>,
+    /// What the records of metadata below the floor have said.
+    #[serde(default, skip_serializing_if = "MetadataTable::is_empty")]
+    pub(crate) metadata: MetadataTable,
 }
 
 impl Version {
@@ -25,6 +33,8 @@ impl Version {
             store_key,
             next_sequence: 1,
             segments: Vec::new(),
+            tombstones: Vec::new(),
+            metadata: MetadataTable::default(),
         }
     }
 }

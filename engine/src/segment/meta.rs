@@ -1,17 +1,66 @@
 //! What the manifest knows of a segment.
 
-use barograph_model::TimeRange;
+use barograph_model::{TimeRange, TimestampMs};
 use serde::{Deserialize, Serialize};
 
-/// One segment, as the manifest names it.
+/// The width of a day file: a UTC day.
+pub(crate) const DAY_MS: i64 = 24 * 3_600_000;
+
+/// What the rows of a segment are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SegmentKind {
+    /// Float samples.
+    #[default]
+    Samples,
+    /// Native histograms.
+    Histograms,
+    /// Exemplars.
+    Exemplars,
+}
+
+impl SegmentKind {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Samples, Self::Histograms, Self::Exemplars];
+
+    fn is_samples(&self) -> bool {
+        *self == Self::Samples
+    }
+
+    /// Plural, as in the names of files.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Samples => "samples",
+            Self::Histograms => "histograms",
+            Self::Exemplars => "exemplars",
+        }
+    }
+}
+
+/// One segment, as the manifest names it. What is said of samples holds of histograms and exemplars in segments of their
+/// kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SegmentMeta {
     /// Path without the endings `.samples.parquet` and `.series.parquet`.
     pub(crate) name: String,
-    /// Start of the window, in milliseconds since the epoch.
+    /// What its rows are.
+    #[serde(default, skip_serializing_if = "SegmentKind::is_samples")]
+    pub(crate) kind: SegmentKind,
+    /// Start of the window or of the day that it belongs to, in milliseconds since the epoch.
     pub(crate) window: i64,
-    /// Counts up with every segment: of two segments with the same instant of a series, the higher is newer.
+    /// 0: written by a flush, or merged from a few of those. 1: all of a window when it was merged. 2: all of a UTC day
+    /// when it was merged.
+    #[serde(default)]
+    pub(crate) level: u8,
+    /// Its age: of two segments with the same instant of a series, the higher is newer. A merged segment has that of
+    /// its newest input. Segments of one age come from one merge and share no series.
     pub(crate) sequence: u64,
+    /// Deletes with a number up to this one are carried out in it.
+    #[serde(default)]
+    pub(crate) purged: u64,
+    /// When the first of its rows were written to a segment, in milliseconds since the epoch.
+    #[serde(default)]
+    pub(crate) flushed_ms: i64,
     /// Rows in the samples file.
     pub(crate) rows: u64,
     /// Rows in the series file.
@@ -33,13 +82,35 @@ pub(crate) struct SegmentMeta {
 }
 
 impl SegmentMeta {
+    /// A segment of samples without rows, as a flush begins it.
+    pub(crate) fn begin(name: String, window: i64, sequence: u64, flushed: TimestampMs) -> Self {
+        Self {
+            name,
+            kind: SegmentKind::Samples,
+            window,
+            level: 0,
+            sequence,
+            purged: 0,
+            flushed_ms: flushed.0,
+            rows: 0,
+            series: 0,
+            ts_min: i64::MAX,
+            ts_max: i64::MIN,
+            samples_bytes: 0,
+            samples_crc32c: 0,
+            series_bytes: 0,
+            series_crc32c: 0,
+            sidecar_bytes: 0,
+        }
+    }
+
     /// From the earliest to the latest instant.
     pub(crate) fn bounds(&self) -> TimeRange {
         TimeRange::new(self.ts_min, self.ts_max)
     }
 
     pub(crate) fn samples_path(&self) -> String {
-        format!("{}.samples.parquet", self.name)
+        format!("{}.{}.parquet", self.name, self.kind.as_str())
     }
 
     pub(crate) fn series_path(&self) -> String {

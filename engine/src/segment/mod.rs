@@ -15,16 +15,23 @@
 
 mod decimal;
 mod file_writer;
+mod lane_cursor;
+mod lane_writer;
 mod meta;
 mod reader;
 mod schema;
 mod sealed;
 mod series_file;
 mod sidecar;
+mod stream;
 mod verified;
 mod writer;
 
-pub(crate) use meta::SegmentMeta;
+pub(crate) use lane_cursor::LaneCursor;
+pub(crate) use lane_writer::LaneWriter;
+pub(crate) use meta::{DAY_MS, SegmentKind, SegmentMeta};
 pub(crate) use reader::SegmentCursor;
+pub(crate) use schema::{FLAG_STALE, timestamp};
 pub(crate) use sealed::Segment;
+pub(crate) use stream::{SegmentStream, SeriesTable};
 pub(crate) use writer::SegmentWriter;

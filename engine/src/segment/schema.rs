@@ -23,7 +23,8 @@ const PAGE_SERIES: usize = 2_048;
 /// Bytes of ids in the dictionary of a row group. Beyond it ids would be stored once a row.
 const DICTIONARY_BYTES: usize = 16 << 20;
 
-fn timestamp() -> DataType {
+/// An instant in milliseconds.
+pub(crate) fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
 }
 
@@ -102,11 +103,11 @@ pub(crate) fn series_properties() -> WriterProperties {
         .build()
 }
 
-fn zstd() -> Compression {
+pub(super) fn zstd() -> Compression {
     // 3 is inside the library's range; were it not, its own default would serve.
     Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default())
 }
 
-fn format_metadata() -> Vec<KeyValue> {
+pub(super) fn format_metadata() -> Vec<KeyValue> {
     vec![KeyValue::new("barograph.format".to_owned(), FORMAT.to_owned())]
 }

@@ -210,10 +210,18 @@ fn rebuild_sidecar(vfs: &Arc<dyn Vfs>, meta: &SegmentMeta, samples: &Bytes, seri
         samples: &block_sums(samples),
         series: &block_sums(series),
     };
+    // Under a name of its own: the bytes that are there may be those of a snapshot too, and mapped by another process.
+    let path = meta.sidecar_path();
+    match vfs.remove(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(EngineError::io("remove", path)(error));
+        }
+        _ => {}
+    }
     sidecar::write(vfs, meta, &rows, &sums).map(drop)
 }
 
-fn check(path: &str, found: u64, expected: u64, what: &str) -> Result<()> {
+pub(super) fn check(path: &str, found: u64, expected: u64, what: &str) -> Result<()> {
     if found == expected {
         return Ok(());
     }

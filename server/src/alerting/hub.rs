@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use barograph_alerts::{AlertStore, Options, StoreError, Transaction};
 use barograph_engine::EngineError;
+use barograph_engine::backup::SnapshotFolder;
 use barograph_engine::journal::Journal;
 use barograph_engine::vfs::Vfs;
 use barograph_engine::wal::Damage;
@@ -202,20 +203,30 @@ impl AlertHub {
         if self.journal.bytes_since_checkpoint() == 0 {
             return Ok(());
         }
-        self.checkpoint(&mut writer)
+        Ok(self.checkpoint(&mut writer)?)
+    }
+
+    /// Adds the state to a snapshot of the store, as it is now: a journal of one checkpoint. Blocks; changes wait.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the checkpoint or its link could not be written; nothing is lost.
+    pub fn snapshot_into(&self, folder: &mut SnapshotFolder<'_>) -> Result<(), EngineError> {
+        let mut writer = self.write_lock();
+        self.checkpoint(&mut writer)?;
+        self.journal.link_checkpoint(folder)
     }
 
     /// Writes the state as the journal's new beginning, and decides when to do so again: after as many bytes
     /// as the state has twice, so that the cost of checkpoints stays a fraction of the cost of records. After
     /// a failure likewise, so that a full disk is not asked at every commit.
-    fn checkpoint(&self, next_at_bytes: &mut u64) -> Result<(), HubError> {
+    fn checkpoint(&self, next_at_bytes: &mut u64) -> Result<(), EngineError> {
         let mut bytes = Vec::from(CHECKPOINT_MAGIC);
         bytes.extend_from_slice(&self.log_id.to_le_bytes());
         bytes.extend_from_slice(&self.read(AlertStore::to_checkpoint));
         let step_bytes = CHECKPOINT_BYTES_MIN.max(bytes.len() as u64 * 2);
         let result = self.journal.checkpoint(&bytes);
         *next_at_bytes = self.journal.bytes_since_checkpoint() + step_bytes;
-        Ok(result?)
+        result
     }
 
     /// A writer that panicked left the state as it was: applying is all or nothing.

@@ -9,6 +9,7 @@ mod delivery;
 mod detector;
 mod listen;
 mod problem;
+mod retention;
 mod rule_files;
 mod section;
 mod sections;
@@ -19,14 +20,16 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use barograph_alerts::FilterError;
+use barograph_query::SelectorError;
 use toml::de::{DeTable, DeValue};
 
 pub use delivery::{AlertsConfig, ChannelConfig, ChannelKind, RouteConfig};
 pub use detector::{DetectorConfig, Transform};
 pub use listen::Listen;
 pub use problem::{ConfigError, Problem};
+pub use retention::RetentionConfig;
 pub use rule_files::RuleFilesError;
-pub use sections::{IngestConfig, ServerConfig, SqlConfig, StorageConfig, parse_retention_ms};
+pub use sections::{HttpConfig, IngestConfig, ServerConfig, SqlConfig, StorageConfig, parse_retention_ms};
 pub use size::{SizeError, format_size_bytes, parse_size_bytes};
 
 use problem::Problems;
@@ -38,8 +41,12 @@ use section::{Section, type_name};
 pub struct Config {
     /// `[server]`
     pub server: ServerConfig,
+    /// `[http]`
+    pub http: HttpConfig,
     /// `[storage]`
     pub storage: StorageConfig,
+    /// `[[retention]]`, in the order of the file.
+    pub retention: Vec<RetentionConfig>,
     /// `[ingest]`
     pub ingest: IngestConfig,
     /// `[sql]`
@@ -57,9 +64,11 @@ pub struct Config {
 }
 
 /// The sections, and whether each may stand several times.
-const SECTIONS: [(&str, bool); 8] = [
+const SECTIONS: [(&str, bool); 10] = [
     ("server", false),
+    ("http", false),
     ("storage", false),
+    ("retention", true),
     ("ingest", false),
     ("sql", false),
     ("alerts", false),
@@ -121,14 +130,32 @@ impl Config {
         })
     }
 
+    /// What the store is opened with.
+    ///
+    /// # Errors
+    /// [`SelectorError`] when a retention's selector does not parse, which reading a file has excluded.
+    pub fn engine_options(&self) -> Result<barograph_engine::Options, SelectorError> {
+        let rules = self.retention.iter().map(RetentionConfig::to_rule);
+        Ok(barograph_engine::Options {
+            retention_rules: rules.collect::<Result<_, _>>()?,
+            ..self.storage.engine_options()
+        })
+    }
+
     fn read(&mut self, document: &DeTable<'_>, problems: &Problems<'_>) {
         let once = |name| tables(document, name, problems).next();
         if let Some(section) = once("server") {
             self.server = ServerConfig::read(section);
         }
+        if let Some(section) = once("http") {
+            self.http = HttpConfig::read(section);
+        }
         if let Some(section) = once("storage") {
             self.storage = StorageConfig::read(section);
         }
+        self.retention = tables(document, "retention", problems)
+            .filter_map(RetentionConfig::read)
+            .collect();
         if let Some(section) = once("ingest") {
             self.ingest = IngestConfig::read(section);
         }

@@ -1,4 +1,4 @@
-//! The sections that stand once: `[server]`, `[storage]`, `[ingest]`, `[sql]`, `[alerts]`.
+//! The sections that stand once: `[server]`, `[http]`, `[storage]`, `[ingest]`, `[sql]`, `[alerts]`.
 
 use std::time::Duration;
 
@@ -96,6 +96,23 @@ pub(super) fn parse_http_url(text: &str) -> Result<String, String> {
     }
 }
 
+/// `[http]`: what may be asked over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HttpConfig {
+    /// `admin_api`: whether snapshots may be taken and series be deleted over HTTP. Default `false`.
+    pub admin_api: bool,
+}
+
+impl HttpConfig {
+    pub(super) fn read(section: Section<'_>) -> Self {
+        let config = Self {
+            admin_api: section.boolean("admin_api", false),
+        };
+        section.finish();
+        config
+    }
+}
+
 /// `[storage]`: how long data stays and how much memory the program may use for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageConfig {
@@ -113,6 +130,8 @@ pub struct StorageConfig {
     pub wal_file_bytes: u64,
     /// `row_group_rows`: rows of a Parquet row group. Default `1048576`.
     pub row_group_rows: usize,
+    /// `compaction_memory`: what a merge of segments may take, beside `memory_budget`. Default: an eighth of it.
+    pub compaction_memory_bytes: Option<u64>,
 }
 
 impl Default for StorageConfig {
@@ -125,6 +144,7 @@ impl Default for StorageConfig {
             flush_rows: None,
             wal_file_bytes: engine.wal_file_bytes,
             row_group_rows: engine.row_group_rows,
+            compaction_memory_bytes: None,
         }
     }
 }
@@ -138,6 +158,7 @@ impl StorageConfig {
         let least = Self::MEMORY_BUDGET_BYTES_MIN;
         // 0 is below the least that can be written, so it stands for an absent key.
         let flush_rows = section.integer("flush_rows", 1_000, 1 << 32, 0) as usize;
+        let compaction_memory_bytes = section.size_bytes("compaction_memory", "128MiB", 1 << 20, 0);
         let config = Self {
             retention_ms: section.parsed("retention", "15d", default.retention_ms, parse_retention_ms),
             future_ms_max: section.duration_ms("future", "10m", default.future_ms_max),
@@ -151,15 +172,20 @@ impl StorageConfig {
             wal_file_bytes: section.size_bytes("wal_file", "128MiB", 1 << 20, default.wal_file_bytes),
             row_group_rows: section.integer("row_group_rows", 1_000, 1 << 27, default.row_group_rows as u64)
                 as usize,
+            compaction_memory_bytes: (compaction_memory_bytes > 0).then_some(compaction_memory_bytes),
         };
         section.finish();
         config
     }
 
-    /// What the store is opened with.
+    /// What the store is opened with, but for the rules of `[[retention]]`: see
+    /// [`Config::engine_options`](super::Config::engine_options).
     #[must_use]
-    pub fn engine_options(&self) -> Options {
+    pub(super) fn engine_options(&self) -> Options {
         let quarter_bytes = self.memory_budget_bytes / 4;
+        let merge_bytes = self
+            .compaction_memory_bytes
+            .unwrap_or(self.memory_budget_bytes / 8);
         let budget_rows = usize::try_from(quarter_bytes / MEMTABLE_ROW_BYTES).unwrap_or(usize::MAX);
         Options {
             retention_ms: self.retention_ms,
@@ -167,6 +193,7 @@ impl StorageConfig {
             flush_rows: self.flush_rows.unwrap_or(budget_rows),
             wal_file_bytes: self.wal_file_bytes,
             row_group_rows: self.row_group_rows,
+            compaction_memory_bytes: usize::try_from(merge_bytes).unwrap_or(usize::MAX),
             queue_bytes_max: usize::try_from(quarter_bytes).unwrap_or(usize::MAX),
             ..Options::default()
         }

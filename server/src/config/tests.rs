@@ -30,6 +30,39 @@ fn no_file_and_an_empty_file_are_the_same() {
 }
 
 #[test]
+fn retentions_are_rules_in_the_order_of_the_file() {
+    let text = "[[retention]]\nselector = '{job=\"debug\"}'\nkeep = \"2d\"\n\n[[retention]]\nselector = \"up\"\nkeep = \"off\"\n";
+    let rules = Config::parse("config.toml", text)
+        .unwrap()
+        .engine_options()
+        .unwrap()
+        .retention_rules;
+    let shown: Vec<_> = rules
+        .iter()
+        .map(|rule| (rule.matchers[0].to_string(), rule.keep_ms))
+        .collect();
+    let expected = [
+        (r#"job="debug""#, Some(2 * 86_400_000)),
+        (r#"__name__="up""#, None),
+    ];
+    assert_eq!(
+        shown,
+        expected.map(|(matcher, keep_ms)| (matcher.to_owned(), keep_ms))
+    );
+    check(
+        "[[retention]]\nselector = \"up\"\n",
+        &["config.toml:1: [[retention]] needs keep, such as keep = \"2d\""],
+    );
+    check(
+        "[[retention]]\nselector = \"{}\"\nkeep = \"2dd\"\n",
+        &[
+            "config.toml:2: selector cannot be used: \"{}\" is not a selector: vector selector must contain at least one non-empty matcher",
+            "config.toml:3: keep \"2dd\" is not a duration (try \"2d\")",
+        ],
+    );
+}
+
+#[test]
 fn reads_every_key() {
     let config = Config::parse("config.toml", include_str!("../../../deploy/barograph.toml")).unwrap();
     assert_eq!(config.server.grpc_listen, Listen::At("127.0.0.1:7118".to_owned()));
@@ -163,10 +196,7 @@ fn unknown_names_give_the_nearest() {
     );
     check(
         "retention = \"15d\"",
-        &[
-            "config.toml:1: \"retention\" stands before any section; sections are [server], [storage], [ingest], [sql], \
-         [alerts], [[detector]], [[channel]], [[route]]",
-        ],
+        &["config.toml:1: write [[retention]] with double brackets: there can be several, and this is a text"],
     );
     check(
         "[channel]\nname = \"a\"",

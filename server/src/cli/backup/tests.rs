@@ -1,0 +1,1 @@
+//! Backups in folders, without a process around them.
