@@ -52,7 +52,7 @@ pub use delete::DeleteReport;
 pub use engine::Engine;
 pub use error::{EngineError, Result};
 pub use index::Head;
-pub use lanes::{ExemplarScan, HistogramScan};
+pub use lanes::{ExemplarScan, HistogramScan, LaneBatch, LaneBatches, LaneKind};
 pub use metadata::MetadataTable;
 pub use options::Options;
 pub use retention::RetentionRule;

@@ -16,6 +16,7 @@
 //!   newest write is the one that is read;
 //! - a lane has segments of its own, so that whoever reads samples never opens them.
 
+mod batches;
 mod columns;
 mod exemplar;
 mod flush;
@@ -26,6 +27,7 @@ mod memory;
 mod merge;
 mod scan;
 
+pub use batches::{LaneBatch, LaneBatches, LaneKind};
 pub(crate) use columns::{LaneColumns, LaneRow};
 pub(crate) use flush::write_memory;
 pub(crate) use lane::{Lane, settle};

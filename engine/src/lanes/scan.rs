@@ -46,7 +46,7 @@ struct Open<V: Lane> {
 }
 
 impl<V: Lane> LaneScan<V> {
-    fn new(snapshot: &Snapshot, set: &SeriesSet, range: TimeRange) -> Self {
+    pub(super) fn new(snapshot: &Snapshot, set: &SeriesSet, range: TimeRange) -> Self {
         let range = snapshot.kept.clip(range);
         let mut found: Vec<Stretch> = Vec::new();
         if !set.is_empty() {
@@ -84,7 +84,7 @@ impl<V: Lane> LaneScan<V> {
 
     /// Replaces `rows` by the next rows: those of one series in one stretch of time, ascending. Stretches ascend in time,
     /// series within them are in storage order. Gives the series' position in the set, `None` at the end.
-    fn next_series(&mut self, rows: &mut Vec<(i64, V)>) -> Result<Option<usize>> {
+    pub(super) fn next_series(&mut self, rows: &mut Vec<(i64, V)>) -> Result<Option<usize>> {
         rows.clear();
         loop {
             let open = match &mut self.open {

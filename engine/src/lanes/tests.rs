@@ -371,3 +371,54 @@ proptest! {
         prop_assert!(settled.windows(2).all(|w| (w[0].0, std::cmp::Ordering::Less) != (w[1].0, w[1].1.compare(&w[0].1))));
     }
 }
+
+#[test]
+fn merges_deletes_and_batches_hold_for_the_lanes() {
+    let disk = SimVfs::new(7);
+    let mut engine = open(&disk);
+    let mut expected = Histograms::new();
+    // Six flushes of one window that ended long ago: tiers first, then the window, then the day.
+    for round in 0..6i64 {
+        append(&engine, |columns| {
+            for job in ["a", "b"] {
+                let set = labels("h", job);
+                let number = engine.head().series(&set);
+                for i in 0..20 {
+                    let ts = 80 * HOUR_MS + (round * 10 + i) * 1000;
+                    let one = histogram(&[round as u64, i as u64], ts as f64);
+                    expected.insert((set.to_string(), ts), one.clone());
+                    columns.push_histogram(number, ts, one);
+                    columns.push_exemplar(number, exemplar("t", ts, round as f64));
+                }
+            }
+        });
+        engine.flush().unwrap();
+    }
+    let before = engine.stats();
+    assert_eq!(before.segments, 12);
+    let exemplars = exemplars_of(&engine, &[], TimeRange::ALL);
+    while engine.compact_once().unwrap().is_some() {}
+    let after = engine.stats();
+    assert_eq!(after.segments, 2, "one of each lane");
+    assert_eq!((after.segment_histograms, after.segment_exemplars), (140, 140));
+    assert_eq!(histograms_of(&engine, &[], TimeRange::ALL), expected);
+    assert_eq!(exemplars_of(&engine, &[], TimeRange::ALL), exemplars);
+
+    let gone = TimeRange::new(80 * HOUR_MS, 80 * HOUR_MS + 29_000);
+    engine.delete(&[Matcher::equal("job", "a")], gone).unwrap();
+    expected.retain(|(series, ts), _| !(series.contains("\"a\"") && gone.contains(TimestampMs(*ts))));
+    assert_eq!(expected.len(), 110);
+    for _ in 0..2 {
+        assert_eq!(histograms_of(&engine, &[], TimeRange::ALL), expected);
+        assert_eq!(exemplars_of(&engine, &[], TimeRange::ALL).len(), 110);
+        let snapshot = engine.snapshot();
+        let set = snapshot.select(&[], TimeRange::ALL).unwrap();
+        let batches = snapshot.lane_batches(crate::LaneKind::Histograms, &set, TimeRange::ALL);
+        let rows: usize = batches.map(|batch| batch.unwrap().positions.len()).sum();
+        assert_eq!(rows, 110);
+        drop((snapshot, set));
+        engine.close().unwrap();
+        drop(engine);
+        engine = open(&disk);
+    }
+}

@@ -29,6 +29,7 @@ mod walk;
 mod writer;
 
 pub(crate) use decimal::POW10;
+pub(crate) use file_writer::at;
 pub(crate) use lane_cursor::LaneCursor;
 pub(crate) use lane_writer::LaneWriter;
 pub(crate) use meta::{DAY_MS, SegmentKind, SegmentMeta};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use barograph_engine::Snapshot;
+use barograph_engine::{LaneKind, Snapshot};
 use barograph_model::TimeRange;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProviderList, SchemaProvider, TableProvider,
@@ -14,6 +14,8 @@ use datafusion::common::Result;
 use datafusion::logical_expr::TableType;
 
 use super::anomalies::AnomaliesTable;
+use super::lane_table::LaneTable;
+use super::metadata_table::metadata_table;
 use super::samples::SamplesTable;
 use super::series_table::SeriesTable;
 use super::system_schema::{SYSTEM, SystemSchema, provider};
@@ -145,6 +147,9 @@ impl PublicSchema {
             return provider(table).map(Some);
         }
         Ok(match name {
+            "histograms" => Some(Arc::new(LaneTable::new(snapshot(), LaneKind::Histograms))),
+            "exemplars" => Some(Arc::new(LaneTable::new(snapshot(), LaneKind::Exemplars))),
+            "metadata" => Some(Arc::new(metadata_table(snapshot().metadata())?)),
             "anomalies" => Some(Arc::new(AnomaliesTable::new(snapshot()))),
             "samples" => Some(Arc::new(SamplesTable::of_all(snapshot()))),
             "series" => Some(Arc::new(SeriesTable::new(snapshot()))),
@@ -158,7 +163,15 @@ impl SchemaProvider for PublicSchema {
     fn table_names(&self) -> Vec<String> {
         let here = self.system.iter().filter(|table| table.name_in(SYSTEM).is_none());
         let names = here.map(|table| (table.name.clone(), ()));
-        let own = ["anomalies", "samples", "series"].map(|name| (name.to_owned(), ()));
+        let own = [
+            "anomalies",
+            "exemplars",
+            "histograms",
+            "metadata",
+            "samples",
+            "series",
+        ]
+        .map(|name| (name.to_owned(), ()));
         names.chain(own).collect::<BTreeMap<_, _>>().into_keys().collect()
     }
 

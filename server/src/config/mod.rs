@@ -64,7 +64,7 @@ pub struct Config {
 }
 
 /// The sections, and whether each may stand several times.
-const SECTIONS: [(&str, bool); 9] = [
+const SECTIONS: [(&str, bool); 10] = [
     ("server", false),
     ("http", false),
     ("storage", false),
