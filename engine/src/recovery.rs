@@ -150,7 +150,8 @@ fn replay(shared: &Shared, mut recovery: Recovery) -> Result<()> {
     // Definitions count from wherever the log begins, since samples behind the floor may use them.
     let report = recovery.replay(floor, &mut |seq, record| {
         match record {
-            // A later generation may give a number to another series.
+            // It gives numbers to other series, and a definition that is damaged must not leave the one before.
+            Record::Generation => known.clear(),
             Record::Series(series) => {
                 known.extend(
                     series

@@ -88,6 +88,10 @@ impl FileFindings {
         }
     }
 
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     pub(super) fn damage(&mut self, what: impl Into<String>, remedy: &str) {
         self.add(Severity::Damage, None, what.into(), remedy);
     }
