@@ -172,7 +172,6 @@ impl Segment {
         let of = |path: String, bytes: &VerifiedBytes| bytes.damage().map(|what| format!("{path}: {what}"));
         of(self.meta.samples_path(), &self.samples).or_else(|| of(self.meta.series_path(), &self.series))
     }
-
 }
 
 /// Makes the sidecar anew. Whole-file checksums of the manifest vouch for what it is made from.
