@@ -279,7 +279,7 @@ fn levels_follow_one_another_and_files_go() {
     assert_eq!(read(&engine.snapshot(), TimeRange::ALL), model);
     assert_eq!(
         std::fs::read_dir(root.path().join("segments")).unwrap().count(),
-        2
+        3
     );
     let stats = engine.stats().compaction;
     assert_eq!(
