@@ -15,7 +15,7 @@ pub type Done = Box<dyn FnOnce(Result<()>) + Send>;
 /// An encoded batch on its way to the log.
 pub(crate) struct Pending {
     pub(crate) columns: SampleColumns,
-    pub(crate) frame: Frame,
+    pub(crate) frames: Vec<Frame>,
     pub(crate) done: Done,
 }
 
@@ -24,7 +24,7 @@ impl Pending {
     pub(crate) fn rebase(&mut self, head: &Head) -> Result<()> {
         if !self.columns.head().is(head) {
             self.columns.rebase(head);
-            self.frame = self.columns.frame()?;
+            self.frames = self.columns.frames()?;
         }
         Ok(())
     }
@@ -63,7 +63,7 @@ impl CommitQueue {
         if queue.closed {
             return Err((pending, EngineError::Closing));
         }
-        let bytes = pending.frame.bytes();
+        let bytes = pending.frames.iter().map(Frame::bytes).sum::<usize>();
         // A batch larger than the whole limit still passes when it is alone.
         if !queue.batches.is_empty() && queue.bytes + bytes > bytes_max {
             let what = format!(

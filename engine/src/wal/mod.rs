@@ -17,6 +17,7 @@
 
 pub(crate) mod frame;
 pub(crate) mod header;
+mod lanes;
 mod reader;
 mod record;
 mod recovery;
@@ -27,7 +28,12 @@ mod writer;
 
 pub use frame::Frame;
 pub use reader::Damage;
-pub use record::{KIND_SAMPLES, KIND_SERIES, Record, RecordError};
+pub(crate) use reader::{LogFile, MAGIC as FILE_MAGIC, file_number, file_path};
+pub use record::{
+    KIND_EXEMPLARS, KIND_GENERATION, KIND_HISTOGRAMS, KIND_METADATA, KIND_SAMPLES, KIND_SERIES, Record,
+    RecordError,
+};
+pub(crate) use recovery::Starts;
 pub use recovery::{Recovery, ReplayReport};
 pub use samples::{RECORD_SAMPLES_MAX, SampleRecord};
 pub use writer::Wal;

@@ -5,25 +5,29 @@
 //! for the disk by the store's own queue; where either is full the sender is told to come back.
 
 use std::cell::RefCell;
-use std::iter::repeat_n;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
-use barograph_engine::{Engine, EngineError, Head, SampleColumns};
+use barograph_engine::{Engine, EngineError, Head, MetadataTable, SampleColumns};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
+use super::batch::{Batch, DecodeError, DecodeRules, SeriesEntry};
+use super::created::Beginnings;
 use super::in_flight::{Charge, InFlight};
-use super::labels::{LabelsError, read_labels};
+use super::labels::{LabelSource, LabelsError};
+use super::lanes::Lanes;
 use super::limits::IngestLimits;
-use super::metadata::{MetadataEntry, MetadataRegistry, read_metadata};
-use super::protobuf::WireError;
+use super::metadata::News;
+use super::protocol::Protocol;
 use super::rejects::{Reason, Rejects};
-use super::snappy::{Decompressor, SnappyError, checked_len};
+use super::snappy::{Decompressor, checked_len};
 use super::stats::IngestStats;
-use super::write_request::{DecodeError, DecodeRules, WriteRequest};
+use super::symbols::{Symbol, Symbols};
+use super::written::Written;
+use super::{refusals, request_v2, write_request};
 use crate::http::Refusal;
 
 /// What a decoded request costs the budget at least, so that small ones are bounded in number too.
@@ -69,23 +73,48 @@ pub struct IngestSink {
     in_flight: Arc<InFlight>,
     // Shared by itself with what waits for the disk, which must not keep the store alive.
     stats: Arc<IngestStats>,
-    metadata: MetadataRegistry,
+    beginnings: Arc<Beginnings>,
 }
 
 /// The buffers of a decoding thread.
 #[derive(Default)]
 struct Scratch {
     decompressor: Decompressor,
-    request: WriteRequest,
+    batch: Batch,
+    symbols: Vec<Symbol>,
+    request_v2: request_v2::Scratch,
 }
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
+/// What became of a request.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// What of it is on disk.
+    pub(super) written: Written,
+    /// What the sender is told besides; `None` is all good.
+    pub(super) refusal: Option<Refusal>,
+}
+
+impl From<Refusal> for Outcome {
+    /// Nothing is stored, or nobody knows.
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            written: Written::default(),
+            refusal: Some(refusal),
+        }
+    }
+}
+
 /// A decoded request.
 struct Prepared {
     columns: SampleColumns,
+    /// What of the columns the sender sent.
+    written: Written,
+    /// Counters that began, whose zeros are in the columns: (fingerprint, instant).
+    beginnings: Vec<(u128, i64)>,
     /// What the sender is told once the columns are on disk; `None` is all good.
     refused: Option<String>,
 }
@@ -121,7 +150,7 @@ impl IngestSink {
             pool,
             in_flight: InFlight::new(limits.in_flight_bytes_max),
             stats: Arc::default(),
-            metadata: MetadataRegistry::new(limits.metadata),
+            beginnings: Arc::default(),
             limits,
         }))
     }
@@ -134,8 +163,8 @@ impl IngestSink {
 
     /// What is known of metric families.
     #[must_use]
-    pub fn metadata(&self) -> &MetadataRegistry {
-        &self.metadata
+    pub fn metadata(&self) -> MetadataTable {
+        self.engine.metadata()
     }
 
     /// The caps in force.
@@ -155,145 +184,169 @@ impl IngestSink {
         Charge::new(&self.in_flight)
     }
 
-    /// Stores a snappy block that holds a `prometheus.WriteRequest`; returns when its samples are on disk. `charge`
-    /// has the block's own bytes in it.
+    /// Stores a snappy block that holds a message of `protocol`; returns when its samples are on disk. `charge` has the
+    /// block's own bytes in it.
     ///
-    /// # Errors
-    /// [`Refusal`]: with a status of 400 that begins with "refused", all but what it counts is stored; with any
+    /// Where the refusal is a status of 400 that begins with "refused", all but what it counts is stored; with any
     /// other, nothing is, or nobody knows: sending again is safe, since a sample that is sent twice is kept once.
-    pub(super) async fn store(self: &Arc<Self>, block: Bytes, mut charge: Charge) -> Result<(), Refusal> {
-        let declared = checked_len(&block, self.limits.decompressed_bytes_max).map_err(refuse_snappy)?;
+    pub(super) async fn store(
+        self: &Arc<Self>,
+        protocol: Protocol,
+        block: Bytes,
+        mut charge: Charge,
+    ) -> Outcome {
+        let declared = match checked_len(&block, self.limits.decompressed_bytes_max) {
+            Ok(declared) => declared,
+            Err(error) => return refusals::snappy(error).into(),
+        };
         if !charge.grow(declared.max(REQUEST_BYTES_MIN)) {
-            return Err(refuse_overload());
+            return refusals::overload().into();
         }
         let (reply, answer) = oneshot::channel();
         let sink = Arc::clone(self);
         self.pool.spawn(move || {
-            let prepared = sink.prepare(&block);
+            let prepared = sink.prepare(protocol, &block);
             // Before the answer, after which the sender may count on the budget; the columns are in the store's.
             drop((block, charge));
             sink.append(prepared, reply);
         });
-        answer.await.unwrap_or_else(|_| {
-            let message =
-                "the request was given up inside the server, it may be stored or not; send it again";
-            Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message))
-        })
+        answer.await.unwrap_or_else(|_| refusals::given_up().into())
     }
 
     /// Hands a decoded request to the store, and the store's answer to the sender.
-    fn append(&self, prepared: Result<Prepared, Refusal>, reply: oneshot::Sender<Result<(), Refusal>>) {
+    fn append(&self, prepared: Result<Prepared, Refusal>, reply: oneshot::Sender<Outcome>) {
         // A send fails where the client has gone away, and then nobody asks.
-        let Prepared { columns, refused } = match prepared {
+        let Prepared {
+            columns,
+            written,
+            beginnings,
+            refused,
+        } = match prepared {
             Ok(prepared) => prepared,
-            Err(refusal) => return drop(reply.send(Err(refusal))),
+            Err(refusal) => return drop(reply.send(refusal.into())),
         };
-        let answer = match refused {
-            None => Ok(()),
-            Some(message) => Err(Refusal::new(StatusCode::BAD_REQUEST, message)),
+        let outcome = Outcome {
+            written,
+            refusal: refused.map(|message| Refusal::new(StatusCode::BAD_REQUEST, message)),
         };
-        let samples = columns.len() as u64;
-        if samples == 0 {
-            return drop(reply.send(answer));
+        if columns.is_empty() {
+            return drop(reply.send(outcome));
         }
         let stats = Arc::clone(&self.stats);
+        let remembered = Arc::clone(&self.beginnings);
         let done = move |result: Result<(), EngineError>| {
-            let answer = match result {
+            let outcome = match result {
                 Ok(()) => {
-                    stats.samples.fetch_add(samples, Relaxed);
-                    answer
+                    stats.add_written(written, beginnings.len() as u64);
+                    remembered.remember(beginnings);
+                    outcome
                 }
-                Err(error) => Err(refuse_engine(&error)),
+                Err(error) => refusals::engine(&error).into(),
             };
-            drop(reply.send(answer));
+            drop(reply.send(outcome));
         };
         self.engine.append(columns, Box::new(done));
     }
 
     /// Decodes a block, on a decoding thread.
-    fn prepare(&self, block: &[u8]) -> Result<Prepared, Refusal> {
-        SCRATCH.with_borrow_mut(
-            |Scratch {
-                 decompressor,
-                 request,
-             }| {
-                let body = decompressor
-                    .decompress(block, self.limits.decompressed_bytes_max)
-                    .map_err(refuse_snappy)?;
-                self.stats.compressed_bytes.fetch_add(block.len() as u64, Relaxed);
-                self.stats
-                    .decompressed_bytes
-                    .fetch_add(body.len() as u64, Relaxed);
-                let prepared = self.decode(body, request);
-                decompressor.shrink_to(KEPT_BYTES);
-                request.shrink_to(KEPT_ENTRIES);
-                prepared
-            },
-        )
+    fn prepare(&self, protocol: Protocol, block: &[u8]) -> Result<Prepared, Refusal> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let Scratch {
+                decompressor,
+                batch,
+                symbols,
+                request_v2,
+            } = scratch;
+            let body = decompressor
+                .decompress(block, self.limits.decompressed_bytes_max)
+                .map_err(refusals::snappy)?;
+            self.stats.compressed_bytes.fetch_add(block.len() as u64, Relaxed);
+            self.stats
+                .decompressed_bytes
+                .fetch_add(body.len() as u64, Relaxed);
+            let prepared =
+                self.decode(protocol, body, batch, symbols, request_v2)
+                    .map_err(|error| match error {
+                        Failure::Decode(error) => refusals::decode(protocol, error),
+                        Failure::Refusal(refusal) => refusal,
+                    });
+            decompressor.shrink_to(KEPT_BYTES);
+            batch.shrink_to(KEPT_ENTRIES);
+            symbols.clear();
+            symbols.shrink_to(KEPT_ENTRIES);
+            prepared
+        })
     }
 
-    fn decode(&self, body: &[u8], request: &mut WriteRequest) -> Result<Prepared, Refusal> {
+    fn decode(
+        &self,
+        protocol: Protocol,
+        body: &[u8],
+        batch: &mut Batch,
+        symbols: &mut Vec<Symbol>,
+        scratch: &mut request_v2::Scratch,
+    ) -> Result<Prepared, Failure> {
         let mut rejects = Rejects::default();
         let head = self.engine.head();
         let rules = DecodeRules {
             accepts: self.engine.accepts(),
             samples_max: self.limits.samples_max,
+            label_bytes_max: self.limits.decompressed_bytes_max,
             labels: &self.limits.labels,
+            exemplar_labels: &self.limits.exemplar_labels,
+            metadata: &self.limits.metadata,
         };
-        request
-            .decode(body, &rules, |raw| head.fingerprint(raw), &mut rejects)
-            .map_err(refuse_decode)?;
-        let metadata = self
-            .read_metadata(body, request, &mut rejects)
-            .map_err(refuse_wire)?;
-        let columns = self.resolve(&head, body, request, &mut rejects)?;
-        // From here on the request is known to be whole, so what it says may have effects.
-        for entry in &metadata {
-            match self.metadata.set(entry) {
-                Ok(()) => drop(self.stats.metadata.fetch_add(1, Relaxed)),
-                Err(fault) => rejects.add_metadata(fault),
+        let fingerprint = |raw: &[u8]| head.fingerprint(raw);
+        let (source, metadata) = match protocol {
+            Protocol::V1 => {
+                let metadata = write_request::decode(body, batch, &rules, &fingerprint, &mut rejects)?;
+                (LabelSource::Inline(body), metadata)
             }
-        }
+            Protocol::V2 => {
+                request_v2::read_symbols(body, &rules, symbols)?;
+                let symbols = Symbols {
+                    body,
+                    places: symbols,
+                };
+                let metadata =
+                    request_v2::decode(symbols, batch, scratch, &rules, &fingerprint, &mut rejects)?;
+                (LabelSource::Symbols(symbols), metadata)
+            }
+        };
+        let (mut columns, written, beginnings) = self.resolve(&head, source, batch, &mut rejects)?;
+        let known = self.engine.metadata();
+        let news = News::of(&known, &metadata, self.limits.metadata.metrics_max, &mut rejects);
+        self.stats.metadata.fetch_add(news.taken, Relaxed);
+        news.families
+            .into_iter()
+            .for_each(|(family, entry)| columns.push_metadata(family, entry));
         if !rejects.is_empty() {
             self.stats.add_rejects(&rejects);
         }
-        let refused = rejects.message(body, columns.len());
-        Ok(Prepared { columns, refused })
-    }
-
-    fn read_metadata<'a>(
-        &self,
-        body: &'a [u8],
-        request: &WriteRequest,
-        rejects: &mut Rejects,
-    ) -> Result<Vec<MetadataEntry<'a>>, WireError> {
-        let mut entries = Vec::new();
-        for range in &request.metadata {
-            match read_metadata(body, range.clone(), &self.limits.metadata)? {
-                Ok(entry) => entries.push(entry),
-                Err(fault) => rejects.add_metadata(fault),
-            }
-        }
-        Ok(entries)
+        Ok(Prepared {
+            columns,
+            written,
+            beginnings,
+            refused: rejects.message(source, written),
+        })
     }
 
     /// Finds or registers each series and gives the columns of those that are acceptable.
     fn resolve(
         &self,
         head: &Head,
-        body: &[u8],
-        request: &mut WriteRequest,
+        source: LabelSource<'_>,
+        batch: &mut Batch,
         rejects: &mut Rejects,
-    ) -> Result<SampleColumns, Refusal> {
-        let entries = &request.series;
-        let read = |i: usize| read_labels(body, entries[i].message(), &self.limits.labels);
+    ) -> Result<(SampleColumns, Written, Vec<(u128, i64)>), Failure> {
+        let read = |entry: &SeriesEntry| source.read(entry.message(), &self.limits.labels);
         let mut malformed = None;
         let mut defined = 0;
         let mut define = |i: usize| {
             if malformed.is_some() {
                 return None;
             }
-            match read(i) {
+            match read(&batch.series[i]) {
                 Ok(labels) => {
                     defined += 1;
                     Some(labels)
@@ -306,81 +359,60 @@ impl IngestSink {
                 Err(LabelsError::Fault(_)) => None,
             }
         };
-        let refs = head.resolve(&request.fingerprints, &mut define);
+        let refs = head.resolve(&batch.fingerprints, &mut define);
         self.stats.series_defined.fetch_add(defined, Relaxed);
         if let Some(error) = malformed {
-            return Err(refuse_wire(error));
+            return Err(DecodeError::Wire(error).into());
         }
-        let (ts, values) = (&mut request.ts, &mut request.values);
-        let mut series = Vec::with_capacity(ts.len());
-        let mut rows = 0..0;
-        for (i, found) in refs.into_iter().enumerate() {
-            rows = rows.end..entries[i].rows_end();
-            if let Some(found) = found {
-                // Rows move only where some before them were left out.
-                if rows.start != series.len() {
-                    ts.copy_within(rows.clone(), series.len());
-                    values.copy_within(rows.clone(), series.len());
+        let mut lanes = Lanes::new(head, batch);
+        for (i, found) in refs.iter().enumerate() {
+            if let Some(series) = *found {
+                lanes.keep(i, series);
+                continue;
+            }
+            let entry = lanes.skip(i);
+            let fault = match read(&entry.0) {
+                Err(LabelsError::Fault(fault)) => fault,
+                Err(LabelsError::Wire(error)) => return Err(DecodeError::Wire(error).into()),
+                Ok(labels) => {
+                    let message =
+                        format!("the store did not take series {labels}; this is a bug in barograph");
+                    return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message).into());
                 }
-                series.extend(repeat_n(found, rows.len()));
-            } else {
-                let fault = match read(i) {
-                    Err(LabelsError::Fault(fault)) => fault,
-                    Err(LabelsError::Wire(error)) => return Err(refuse_wire(error)),
-                    Ok(labels) => {
-                        let message =
-                            format!("the store did not take series {labels}; this is a bug in barograph");
-                        return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message));
-                    }
-                };
-                rejects.add(entries[i].message(), rows.len() as u64, Reason::Labels(fault));
+            };
+            rejects.add_series(entry.0.message(), entry.1, Reason::Labels(fault));
+        }
+        let (columns, written) = lanes.finish();
+        let mut created = std::mem::take(&mut batch.created);
+        self.beginnings.retain_new(&mut created, &batch.fingerprints);
+        let mut beginnings = Vec::with_capacity(created.len());
+        let mut columns = columns;
+        for beginning in created.drain(..) {
+            let entry = beginning.entry as usize;
+            if let Some(series) = refs[entry] {
+                columns.push(series, beginning.ts, 0.0);
+                beginnings.push((batch.fingerprints[entry], beginning.ts));
             }
         }
-        ts.truncate(series.len());
-        values.truncate(series.len());
-        let (ts, values) = request.take_columns();
-        Ok(SampleColumns::from_parts(head, series, ts, values))
+        batch.created = created;
+        Ok((columns, written, beginnings))
     }
 }
 
-/// The answer where too much is being worked on already.
-pub(super) fn refuse_overload() -> Refusal {
-    Refusal::retry_later(
-        "too many requests are in flight; nothing of this one was stored, send it again later",
-        1,
-    )
+/// Why a request is not stored at all.
+enum Failure {
+    Decode(DecodeError),
+    Refusal(Refusal),
 }
 
-fn refuse_snappy(error: SnappyError) -> Refusal {
-    let status = match error {
-        SnappyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        _ => StatusCode::BAD_REQUEST,
-    };
-    Refusal::new(status, format_args!("nothing was stored: {error}"))
-}
-
-fn refuse_wire(error: WireError) -> Refusal {
-    let message = format_args!("nothing was stored: the body is not a prometheus.WriteRequest: {error}");
-    Refusal::new(StatusCode::BAD_REQUEST, message)
-}
-
-fn refuse_decode(error: DecodeError) -> Refusal {
-    match error {
-        DecodeError::Wire(error) => refuse_wire(error),
-        DecodeError::TooMany { .. } => Refusal::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format_args!("nothing was stored: {error}"),
-        ),
+impl From<DecodeError> for Failure {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
     }
 }
 
-/// Says whether and when the store may take the same request.
-fn refuse_engine(error: &EngineError) -> Refusal {
-    match error {
-        EngineError::Overloaded { .. } => Refusal::retry_later(error, 1),
-        EngineError::Unwritable { .. } => Refusal::retry_later(error, 10),
-        EngineError::Closing => Refusal::retry_later(error, 5),
-        EngineError::Poisoned { .. } => Refusal::retry_later(error, 60),
-        _ => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error),
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
     }
 }
