@@ -12,7 +12,7 @@ use crate::tombstone::{Search, StoredMatcher, Tombstone};
 use crate::{EngineError, Result, maintenance};
 
 /// Deletes that wait to be carried out, at most: each costs a reader of its segments a lookup for each series.
-const WAITING_MAX: usize = 10_000;
+const WAITING_MAX: usize = 1_000;
 
 /// What a delete has hidden.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use barograph_model::{Clock, Matcher, TimeRange, TimestampMs};
 
 use crate::commit::{CommitQueue, Done, Pending};
 use crate::compaction::{self, Compaction, Survey};
+use crate::damage::DamageKind;
 use crate::delete::{self, DeleteReport};
 use crate::files::Files;
 use crate::index::Head;
@@ -21,7 +22,7 @@ use crate::stats::{Counters, EngineStats};
 use crate::tombstone::Tombstones;
 use crate::vfs::Vfs;
 use crate::wal::Frame;
-use crate::{EngineError, Options, Result, SampleColumns, Snapshot, maintenance, recovery, worker};
+use crate::{EngineError, Options, Result, SampleColumns, Snapshot, backup, maintenance, recovery, worker};
 
 /// An open store. All methods may be called from any thread.
 #[derive(Debug)]
@@ -100,9 +101,10 @@ impl Engine {
     /// [`EngineError::Io`] when the disk says no. Damage in segments and in the log is set aside and counted instead.
     pub fn open(vfs: Arc<dyn Vfs>, clock: Arc<dyn Clock>, options: Options) -> Result<Arc<Self>> {
         let directory = vfs.lock().map_err(|error| match error.kind() {
-            std::io::ErrorKind::WouldBlock => EngineError::Locked { path: vfs.root() },
+            std::io::ErrorKind::WouldBlock => EngineError::locked(vfs.root(), &error),
             _ => EngineError::io("lock", vfs.root())(error),
         })?;
+        backup::before_open(vfs.as_ref())?;
         let shared = Arc::new(recovery::recover(vfs, clock, options, directory)?);
         let engine = Self {
             shared: Arc::clone(&shared),
@@ -217,11 +219,11 @@ impl Engine {
     /// Deletes the samples of series that pass every matcher (no matcher means all) over a closed range. On return they
     /// are invisible and that is durable; from disk they go with the next merge of their segments. Samples written
     /// after the return are seen, also at the same instants; one written meanwhile may be deleted or not. Snapshots
-    /// taken before still see everything.
+    /// taken before still see everything. Until the merge the labels of series without samples may still be listed.
     ///
     /// # Errors
     /// Those of [`Engine::flush`], [`EngineError::Corrupt`] when a segment's index cannot be read,
-    /// [`EngineError::Overloaded`] when thousands of deletes wait for merges. Then nothing was deleted, unless the disk
+    /// [`EngineError::Overloaded`] when a thousand deletes wait for merges. Then nothing was deleted, unless the disk
     /// failed in the very last step: the delete may then come into force with the next start.
     pub fn delete(&self, matchers: &[Matcher], range: TimeRange) -> Result<DeleteReport> {
         let report = delete::delete(&self.shared, matchers, range)?;
@@ -237,6 +239,15 @@ impl Engine {
     /// segments then stay as they are.
     pub fn compact_once(&self) -> Result<Option<Compaction>> {
         compaction::compact_once(&self.shared)
+    }
+
+    /// Writes every segment anew in which a delete hides something, so that what was deleted is gone from disk; gives how
+    /// many merges that took. Without this call it happens within hours. Blocks for as long as it takes.
+    ///
+    /// # Errors
+    /// Those of [`Engine::compact_once`]; what was carried out until then is.
+    pub fn clean_tombstones(&self) -> Result<usize> {
+        compaction::carry_out_deletes(&self.shared)
     }
 
     /// Drops segments in which nothing may be kept any longer; gives how many.
@@ -260,6 +271,16 @@ impl Engine {
     #[must_use]
     pub fn stats(&self) -> EngineStats {
         EngineStats::of(&self.shared)
+    }
+
+    /// Enters damage that somebody else has found in a file of the data directory, such as a journal, so that it is
+    /// reported with what the store has found itself.
+    pub fn report_damage(&self, kind: DamageKind, path: &str, what: impl Into<String>) {
+        let (root, now) = (self.shared.vfs.root(), self.shared.clock.now());
+        self.shared
+            .counters
+            .damages
+            .enter(&root, Some(kind), path, what.into(), now);
     }
 
     /// Refuses further writes, finishes those that wait, flushes, and ends the threads. Reads go on.
@@ -343,6 +364,14 @@ impl Shared {
             compaction_wake: Wake::default(),
             _directory: directory,
         }
+    }
+
+    /// Enters damage that was found in a file, and set aside.
+    pub(crate) fn damaged(&self, path: impl AsRef<str>, what: impl Into<String>) {
+        let (root, now) = (self.vfs.root(), self.clock.now());
+        self.counters
+            .damages
+            .enter(&root, None, path.as_ref(), what.into(), now);
     }
 
     pub(crate) fn log(&self) -> MutexGuard<'_, Log> {

@@ -7,10 +7,14 @@
 //! - a segment is on disk before the manifest names it, and the manifest is on disk before the log is cut;
 //! - of two samples with the same series and instant, the one written later is the one that is read.
 
+pub mod backup;
+pub mod check;
 mod columns;
+mod damage;
 mod delete;
 mod engine;
 mod error;
+pub mod inspect;
 pub mod journal;
 mod lanes;
 mod metadata;
@@ -28,6 +32,7 @@ mod files;
 mod log;
 mod maintenance;
 mod merge;
+mod quarantine;
 mod recovery;
 mod tombstone;
 mod worker;
@@ -42,6 +47,7 @@ pub mod wal;
 pub use columns::SampleColumns;
 pub use commit::Done;
 pub use compaction::Compaction;
+pub use damage::{Damage, DamageKind, DamageTotals};
 pub use delete::DeleteReport;
 pub use engine::Engine;
 pub use error::{EngineError, Result};
@@ -54,7 +60,7 @@ pub use scan::{SampleBlock, Scan, ScanPartition, ScanStats, SeriesRun};
 pub use series::SeriesRef;
 pub use series_set::SeriesSet;
 pub use snapshot::Snapshot;
-pub use stats::{CompactionStats, Damage, EngineStats};
+pub use stats::{CompactionStats, EngineStats};
 
 #[cfg(test)]
 mod sim_tests;

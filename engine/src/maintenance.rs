@@ -138,7 +138,8 @@ fn write_segments(
         for (start, window) in memtable.windows() {
             let sequence = files.next_sequence();
             let name = format!("{SEGMENTS}/{start}-{sequence:08}");
-            let meta = SegmentMeta::begin(name, *start, sequence, shared.clock.now());
+            let mut meta = SegmentMeta::begin(name, *start, sequence, shared.clock.now());
+            meta.store_key = memtable.head().key();
             begun.push(meta.clone());
             written.extend(write_window(shared, meta, memtable.head(), window)?);
         }
@@ -234,7 +235,7 @@ pub(crate) fn set_aside_damaged(shared: &Shared) -> Result<usize> {
         recovery::set_aside(&shared.vfs, &segment.meta);
         let what = segment.damage().unwrap_or_default();
         let rows = segment.meta.rows;
-        shared.counters.damaged(
+        shared.damaged(
             &segment.meta.name,
             format!("{what}; {rows} samples are not readable"),
         );

@@ -15,6 +15,7 @@ use crate::index::Head;
 use crate::log::Log;
 use crate::maintenance;
 use crate::manifest::{ManifestStore, Version};
+use crate::quarantine::QUARANTINE;
 use crate::segment::{Segment, SegmentMeta};
 use crate::tombstone::Tombstones;
 use crate::vfs::Vfs;
@@ -23,9 +24,6 @@ use crate::{EngineError, Options, Result, SampleColumns, SeriesRef};
 
 /// The folder of the log.
 const WAL: &str = "wal";
-
-/// Where damaged files are put, for a person to look at.
-const QUARANTINE: &str = "quarantine";
 
 /// Builds the shared state of a store from its directory.
 pub(crate) fn recover(
@@ -38,16 +36,20 @@ pub(crate) fn recover(
         vfs.create_dir_all(dir).map_err(EngineError::io("create", dir))?;
     }
     let store = ManifestStore::new(Arc::clone(&vfs));
-    let mut version = match store.load()? {
+    let loaded = store.load()?;
+    let mut damaged = loaded.damaged;
+    let mut version = match loaded.version {
         Some(version) => version,
-        None => Version::new(
-            options
-                .store_key
-                .unwrap_or_else(|| RandomState::new().hash_one(())),
-        ),
+        None => {
+            let version = Version::new(options.store_key.unwrap_or_else(draw_store_key));
+            // From now on segments without a manifest mean that it was lost.
+            store.save(&version)?;
+            version
+        }
     };
     remove_orphans(&vfs, &version)?;
-    let (segments, damaged) = open_segments(&vfs, &mut version);
+    let (segments, damaged_segments) = open_segments(&vfs, &mut version);
+    damaged.extend(damaged_segments);
     let (mut wal, recovery) = Wal::open(Arc::clone(&vfs), WAL, options.wal_file_bytes)?;
     wal.skip_to(version.wal_floor);
     let tombstones = Tombstones::load(version.tombstones.clone(), &segments)?;
@@ -65,10 +67,15 @@ pub(crate) fn recover(
         directory,
     );
     for (path, what) in damaged {
-        shared.counters.damaged(path, what);
+        shared.damaged(path, what);
     }
     replay(&shared, recovery)?;
     Ok(shared)
+}
+
+/// A number that no other store has: from the operating system's randomness, by way of the standard hasher.
+pub(crate) fn draw_store_key() -> u64 {
+    RandomState::new().hash_one(())
 }
 
 /// Removes segment files that the manifest does not name: leftovers of a flush or a retention that was cut short.
@@ -95,6 +102,10 @@ fn open_segments(vfs: &Arc<dyn Vfs>, version: &mut Version) -> (Vec<Arc<Segment>
     for meta in std::mem::take(&mut version.segments) {
         match Segment::open(vfs, meta.clone()) {
             Ok(segment) => {
+                if let Some(what) = segment.remade() {
+                    let what = format!("{what}; it was made again, and nothing is lost");
+                    damaged.push((meta.sidecar_path(), what));
+                }
                 segments.push(Arc::new(segment));
                 kept.push(meta);
             }
@@ -139,7 +150,8 @@ fn replay(shared: &Shared, mut recovery: Recovery) -> Result<()> {
     // Definitions count from wherever the log begins, since samples behind the floor may use them.
     let report = recovery.replay(floor, &mut |seq, record| {
         match record {
-            // A later generation may give a number to another series.
+            // It gives numbers to other series, and a definition that is damaged must not leave the one before.
+            Record::Generation => known.clear(),
             Record::Series(series) => {
                 known.extend(
                     series
@@ -174,10 +186,10 @@ fn replay(shared: &Shared, mut recovery: Recovery) -> Result<()> {
             "{} ({} bytes at byte {})",
             damage.what, damage.bytes, damage.offset
         );
-        shared.counters.damaged(damage.path.display().to_string(), what);
+        shared.damaged(damage.path.display().to_string(), what);
     }
     if lost > 0 {
-        shared.counters.damaged(
+        shared.damaged(
             WAL,
             format!("{lost} samples belong to series whose definition was damaged"),
         );

@@ -221,12 +221,6 @@ impl Tombstones {
         }
     }
 
-    /// When the first delete was asked for that hides something in a segment, in milliseconds since the epoch.
-    pub(crate) fn first_asked_ms(&self, segment: &SegmentMeta) -> Option<i64> {
-        let mask = self.mask(segment);
-        mask.active.iter().map(|a| a.tombstone.asked_ms).min()
-    }
-
     /// What the manifest is to hold.
     pub(crate) fn to_stored(&self) -> Vec<Tombstone> {
         self.active.iter().map(|a| a.tombstone.clone()).collect()
@@ -276,6 +270,16 @@ pub(crate) struct Mask {
 }
 
 impl Mask {
+    /// How many deletes hide something.
+    pub(crate) fn len(&self) -> usize {
+        self.active.len()
+    }
+
+    /// When the first of them was asked for, in milliseconds since the epoch.
+    pub(crate) fn first_asked_ms(&self) -> Option<i64> {
+        self.active.iter().map(|a| a.tombstone.asked_ms).min()
+    }
+
     /// Takes what is hidden out of the rows of one series, which begin at `from` and ascend in time.
     pub(crate) fn filter(&self, id: SeriesId, from: usize, ts: &mut Vec<i64>, values: &mut Vec<f64>) {
         for active in self.active.iter().filter(|active| active.hides(id)) {

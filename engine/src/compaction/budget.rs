@@ -1,4 +1,5 @@
-//! How the memory of a merge is shared out: half to what is read, a quarter each to what is written.
+//! How the memory of a merge is shared out: half to what is read, a quarter to the open row group, an eighth to the
+//! table of series of the result and as much to its index.
 
 /// Memory for reading one segment, at most: a batch and a page of each of four columns of samples, and two pages, two
 /// dictionaries and some hundred rows of the series file.
@@ -28,7 +29,7 @@ impl Budget {
         Self {
             inputs_max: (bytes / 2 / INPUT_BYTES).max(INPUTS_MIN),
             row_group_rows: row_group_rows.min(bytes / 4 / ROW_BYTES).max(1),
-            series_heap_bytes_max: bytes / 4,
+            series_heap_bytes_max: bytes / 8,
         }
     }
 }

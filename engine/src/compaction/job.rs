@@ -70,6 +70,29 @@ pub(crate) fn compact_once(shared: &Shared) -> Result<Option<Compaction>> {
     result.map(Some)
 }
 
+/// Does every merge that is due, and those that carry out deletes at once; gives how many.
+pub(crate) fn carry_out_deletes(shared: &Shared) -> Result<usize> {
+    let waiting = || {
+        let state = shared.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.tombstones.len() > 0
+    };
+    shared.counters.purges_at_once.store(true, Ordering::SeqCst);
+    let mut merges = 0;
+    let result = loop {
+        if !waiting() {
+            break Ok(merges);
+        }
+        match compact_once(shared) {
+            Ok(Some(_)) => merges += 1,
+            // What is left is in segments that are damaged.
+            Ok(None) => break Ok(merges),
+            Err(error) => break Err(error),
+        }
+    };
+    shared.counters.purges_at_once.store(false, Ordering::SeqCst);
+    result
+}
+
 fn is_stopping(shared: &Shared) -> bool {
     shared.counters.closing.load(Ordering::SeqCst)
 }
@@ -91,7 +114,12 @@ fn start(shared: &Shared, survey: &mut Survey) -> Option<Started> {
         let state = shared.state.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&state.tombstones)
     };
-    let surveyed = survey.surveyed(&files.version.segments, &tombstones, &shared.retention, now);
+    let mut surveyed = survey.surveyed(&files.version.segments, &tombstones, &shared.retention, now);
+    if shared.counters.purges_at_once.load(Ordering::SeqCst) {
+        // As if they had been asked for long ago.
+        let asked = surveyed.iter_mut().filter_map(|s| s.delete_asked_ms.as_mut());
+        asked.for_each(|asked_ms| *asked_ms = 0);
+    }
     // Samples, histograms and exemplars never meet in one segment.
     let job = SegmentKind::ALL.into_iter().find_map(|kind| {
         let of_kind: Vec<_> = surveyed.iter().filter(|s| s.meta.kind == kind).cloned().collect();
@@ -123,7 +151,7 @@ fn set_aside(shared: &Shared, survey: &mut Survey, inputs: &[SegmentMeta], error
     {
         if survey.set_damaged(input) {
             let what = format!("{error}; it is not merged any more, and what can be read of it is served");
-            shared.counters.damaged(&input.name, what);
+            shared.damaged(&input.name, what);
         }
     }
 }
@@ -138,6 +166,7 @@ fn run(shared: &Shared, started: &Started) -> Result<Compaction> {
     let name = format!("{SEGMENTS}/{window}-{:08}", started.sequence);
     let mut begin = SegmentMeta::begin(name, *window, 0, shared.clock.now());
     begin.level = *level;
+    begin.store_key = inputs.first().map_or(0, |meta| meta.store_key);
     begin.sequence = inputs.iter().map(|meta| meta.sequence).max().unwrap_or(0);
     begin.purged = started.sequence;
     begin.flushed_ms = inputs

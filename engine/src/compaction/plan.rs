@@ -13,7 +13,8 @@
 //! 3. A day that has ended becomes level 2. This and rule 2 wait for late samples to be many or old when there is a
 //!    merged file already.
 //! 4. A segment of which an eighth may not be kept any longer is written anew without it.
-//! 5. A segment in which a delete hides something is written anew an hour later, if nothing else has merged it.
+//! 5. A segment in which a delete hides something is written anew an hour later, or when a hundred of them do, if
+//!    nothing else has merged it.
 //!
 //! Invariant: the inputs of a merge are neighbours in age among all segments that overlap them. The result has the age
 //! of the newest input, so nothing that was newer than a row becomes older than it, and the other way round. The files
@@ -43,8 +44,9 @@ const LATE_DAY_MS: i64 = DAY_MS;
 /// A segment is written anew when this part of its rows may not be kept any longer.
 const EXPIRED_PART: u64 = 8;
 
-/// How long a delete waits for an ordinary merge, so that many deletes are carried out together.
+/// How long a delete waits for an ordinary merge, so that many deletes are carried out together; and how many do.
 const DELETE_WAIT_MS: i64 = 60 * 60_000;
+const DELETES_WAITING: usize = 100;
 
 /// A segment and what a look at its series has found.
 #[derive(Debug, Clone)]
@@ -52,7 +54,9 @@ pub(crate) struct Surveyed {
     pub(crate) meta: SegmentMeta,
     /// Rows that may not be kept any longer.
     pub(crate) expired_rows: u64,
-    /// When the first delete was asked for that hides something in it.
+    /// How many deletes hide something in it.
+    pub(crate) deletes: usize,
+    /// When the first of them was asked for.
     pub(crate) delete_asked_ms: Option<i64>,
     /// A merge has found it damaged: it and what overlaps it is left alone until a start sets it aside.
     pub(crate) is_damaged: bool,
@@ -157,8 +161,8 @@ pub(crate) fn next_job(segments: &[Surveyed], now: TimestampMs, inputs_max: usiz
         return Some(rewrite(found, Reason::Expired));
     }
     let deleted = |s: &&Surveyed| {
-        s.delete_asked_ms
-            .is_some_and(|asked| now.saturating_sub(asked) >= DELETE_WAIT_MS)
+        let waited = |asked: i64| now.saturating_sub(asked) >= DELETE_WAIT_MS;
+        s.deletes >= DELETES_WAITING || s.delete_asked_ms.is_some_and(waited)
     };
     alone.find(deleted).map(|found| rewrite(found, Reason::Deleted))
 }

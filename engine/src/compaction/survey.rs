@@ -69,10 +69,12 @@ impl Survey {
                 .iter()
                 .enumerate()
                 .filter(|(class, _)| meta.ts_max < retention.oldest_of_class(*class, now).0);
+            let mask = tombstones.mask(meta);
             Surveyed {
                 meta: meta.clone(),
                 expired_rows: expired.map(|(_, rows)| rows).sum(),
-                delete_asked_ms: tombstones.first_asked_ms(meta),
+                deletes: mask.len(),
+                delete_asked_ms: mask.first_asked_ms(),
                 is_damaged: self.damaged.contains(&meta.name),
             }
         };

@@ -43,6 +43,7 @@ fn write_lane<V: Lane>(
         let name = format!("{SEGMENTS}/{start}-{sequence:08}");
         let mut meta = SegmentMeta::begin(name, start, sequence, shared.clock.now());
         meta.kind = V::KIND;
+        meta.store_key = memtable.head().key();
         begun.push(meta.clone());
         let mut writer = LaneWriter::<V>::create(&shared.vfs, meta)?;
         write_series(memtable, by_series, &mut writer)?;

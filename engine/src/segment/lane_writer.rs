@@ -9,7 +9,7 @@ use parquet::schema::types::ColumnPath;
 
 use super::SegmentMeta;
 use super::file_writer::{FileWriter, at};
-use super::schema::{format_metadata, zstd};
+use super::schema::{metadata, zstd};
 use super::series_file::{self, SeriesRow};
 use super::sidecar::{self, FileSums};
 use crate::lanes::Lane;
@@ -36,7 +36,7 @@ impl<V: Lane> LaneWriter<V> {
     /// Begins a segment of the lane's kind, which has no rows yet.
     pub(crate) fn create(vfs: &Arc<dyn Vfs>, meta: SegmentMeta) -> Result<Self> {
         debug_assert!(meta.kind == V::KIND && meta.rows == 0);
-        let file = FileWriter::create(vfs, meta.samples_path(), V::schema(), properties())?;
+        let file = FileWriter::create(vfs, meta.samples_path(), V::schema(), properties(&meta))?;
         Ok(Self {
             vfs: Arc::clone(vfs),
             meta,
@@ -83,9 +83,9 @@ impl<V: Lane> LaneWriter<V> {
             self.vfs.remove(&path).map_err(EngineError::io("remove", &path))?;
             return Ok(None);
         }
-        let series = series_file::write(&self.vfs, meta.series_path(), &self.series)?;
         meta.series = self.series.len() as u64;
         (meta.samples_bytes, meta.samples_crc32c) = (file.bytes, file.crc32c);
+        let series = series_file::write(&self.vfs, &meta, &self.series)?;
         (meta.series_bytes, meta.series_crc32c) = (series.bytes, series.crc32c);
         let sums = FileSums {
             samples: &file.blocks,
@@ -107,14 +107,14 @@ impl<V: Lane> LaneWriter<V> {
 
 /// Dictionaries for what repeats, differences for what moves by similar steps. None for floats: a dictionary compares them
 /// as numbers, and they are kept by their bits.
-fn properties() -> WriterProperties {
+fn properties(meta: &SegmentMeta) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_compression(zstd())
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_dictionary_enabled(false)
         .set_statistics_enabled(EnabledStatistics::Page)
-        .set_key_value_metadata(Some(format_metadata()));
+        .set_key_value_metadata(Some(metadata(meta)));
     let spans = ["positive_spans", "negative_spans"];
     for column in ["series_id", "schema", "reset_hint", "flags"] {
         builder = builder.set_column_dictionary_enabled(ColumnPath::from(column), true);

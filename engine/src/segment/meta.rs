@@ -39,7 +39,7 @@ impl SegmentKind {
 
 /// One segment, as the manifest names it. What is said of samples holds of histograms and exemplars in segments of their
 /// kind.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SegmentMeta {
     /// Path without the endings `.samples.parquet` and `.series.parquet`.
     pub(crate) name: String,
@@ -61,6 +61,9 @@ pub(crate) struct SegmentMeta {
     /// When the first of its rows were written to a segment, in milliseconds since the epoch.
     #[serde(default)]
     pub(crate) flushed_ms: i64,
+    /// Keys the ids of its series, as in the manifest.
+    #[serde(default)]
+    pub(crate) store_key: u64,
     /// Rows in the samples file.
     pub(crate) rows: u64,
     /// Rows in the series file.
@@ -92,6 +95,7 @@ impl SegmentMeta {
             sequence,
             purged: 0,
             flushed_ms: flushed.0,
+            store_key: 0,
             rows: 0,
             series: 0,
             ts_min: i64::MAX,

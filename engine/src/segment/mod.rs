@@ -25,8 +25,10 @@ mod series_file;
 mod sidecar;
 mod stream;
 mod verified;
+mod walk;
 mod writer;
 
+pub(crate) use decimal::POW10;
 pub(crate) use file_writer::at;
 pub(crate) use lane_cursor::LaneCursor;
 pub(crate) use lane_writer::LaneWriter;
@@ -35,4 +37,5 @@ pub(crate) use reader::SegmentCursor;
 pub(crate) use schema::{FLAG_STALE, timestamp};
 pub(crate) use sealed::Segment;
 pub(crate) use stream::{SegmentStream, SeriesTable};
+pub(crate) use walk::{IndexWalk, LaneWalk, SamplesBatch, SamplesWalk, SeriesEntry, SeriesWalk, Walk};
 pub(crate) use writer::SegmentWriter;

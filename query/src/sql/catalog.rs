@@ -1,4 +1,4 @@
-//! What names mean: catalog `barograph` with the schemas `public` and `metrics`, over one snapshot.
+//! What names mean: catalog `barograph` with the schemas `public`, `metrics` and `system`, over one snapshot.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use barograph_engine::{LaneKind, Snapshot};
 use barograph_model::TimeRange;
 use datafusion::catalog::{
-    CatalogProvider, CatalogProviderList, MemTable, MemoryCatalogProviderList, SchemaProvider, TableProvider,
+    CatalogProvider, CatalogProviderList, MemoryCatalogProviderList, SchemaProvider, TableProvider,
 };
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::Result;
 use datafusion::logical_expr::TableType;
 
 use super::anomalies::AnomaliesTable;
@@ -18,6 +18,7 @@ use super::lane_table::LaneTable;
 use super::metadata_table::metadata_table;
 use super::samples::SamplesTable;
 use super::series_table::SeriesTable;
+use super::system_schema::{SYSTEM, SystemSchema, provider};
 use super::system_table::SystemTable;
 
 /// The catalog's name.
@@ -32,6 +33,7 @@ pub(crate) const METRICS: &str = "metrics";
 pub(crate) struct Catalog {
     public: Arc<PublicSchema>,
     metrics: Arc<MetricsSchema>,
+    system: Arc<SystemSchema>,
 }
 
 impl Catalog {
@@ -43,9 +45,10 @@ impl Catalog {
         Self {
             public: Arc::new(PublicSchema {
                 metrics: Arc::clone(&metrics),
-                system,
+                system: Arc::clone(&system),
             }),
             metrics,
+            system: Arc::new(SystemSchema::new(system)),
         }
     }
 
@@ -59,6 +62,7 @@ impl Catalog {
     /// Every table's bare name: the fixed ones, then the metrics.
     pub(crate) fn table_names(&self) -> Vec<String> {
         let mut names = self.public.table_names();
+        names.extend(self.system.table_names());
         names.extend(self.metrics.table_names());
         names
     }
@@ -66,13 +70,18 @@ impl Catalog {
 
 impl CatalogProvider for Catalog {
     fn schema_names(&self) -> Vec<String> {
-        vec![METRICS.to_owned(), PUBLIC.to_owned()]
+        let mut names = vec![METRICS.to_owned(), PUBLIC.to_owned()];
+        if !self.system.is_empty() {
+            names.push(SYSTEM.to_owned());
+        }
+        names
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         match name {
             PUBLIC => Some(Arc::clone(&self.public) as _),
             METRICS => Some(Arc::clone(&self.metrics) as _),
+            SYSTEM if !self.system.is_empty() => Some(Arc::clone(&self.system) as _),
             _ => None,
         }
     }
@@ -133,16 +142,9 @@ struct PublicSchema {
 impl PublicSchema {
     fn fixed(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let snapshot = || self.metrics.snapshot.clone();
-        if let Some(table) = self.system.iter().find(|table| table.name == name) {
-            let batch = (table.rows)();
-            if batch.schema() != table.schema {
-                let message = format!("the rows of table {name} are not of its schema");
-                return Err(DataFusionError::Internal(message));
-            }
-            return Ok(Some(Arc::new(MemTable::try_new(
-                Arc::clone(&table.schema),
-                vec![vec![batch]],
-            )?)));
+        let mut own = self.system.iter().filter(|table| table.name_in(SYSTEM).is_none());
+        if let Some(table) = own.find(|table| table.name == name) {
+            return provider(table).map(Some);
         }
         Ok(match name {
             "histograms" => Some(Arc::new(LaneTable::new(snapshot(), LaneKind::Histograms))),
@@ -159,7 +161,8 @@ impl PublicSchema {
 #[async_trait]
 impl SchemaProvider for PublicSchema {
     fn table_names(&self) -> Vec<String> {
-        let names = self.system.iter().map(|table| (table.name.clone(), ()));
+        let here = self.system.iter().filter(|table| table.name_in(SYSTEM).is_none());
+        let names = here.map(|table| (table.name.clone(), ()));
         let own = [
             "anomalies",
             "exemplars",

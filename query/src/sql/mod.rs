@@ -15,6 +15,7 @@ mod error;
 mod format;
 mod limits;
 mod stream;
+mod system_schema;
 mod system_table;
 
 mod anomalies;

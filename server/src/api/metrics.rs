@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use barograph_engine::{CompactionStats, Engine};
+use barograph_engine::{CompactionStats, DamageKind, Engine};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeCounterValue, EncodeMetric};
@@ -149,10 +149,14 @@ impl MetricsSource {
             "Bytes of segments' indexes on disk",
             stats.index_bytes as i64,
         )?;
-        out.gauge(
-            "store_damages",
-            "Damaged places found since the start",
-            stats.damages.len() as i64,
+        let damages = DamageKind::ALL
+            .iter()
+            .map(|kind| (kind.as_str().to_owned(), stats.damage_totals.of(*kind)));
+        out.counters(
+            "damage",
+            "Damaged places found in the files of the store since the start, by kind",
+            "kind",
+            damages,
         )?;
         let poisoned = i64::from(stats.poisoned.is_some());
         out.gauge(

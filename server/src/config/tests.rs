@@ -197,8 +197,7 @@ fn unknown_names_give_the_nearest() {
     check(
         "retention = \"15d\"",
         &[
-            "config.toml:1: \"retention\" stands before any section; sections are [server], [storage], [ingest], [sql], \
-         [alerts], [[detector]], [[channel]], [[route]]",
+            "config.toml:1: write [[retention]] with double brackets: there can be several, and this is a text",
         ],
     );
     check(
