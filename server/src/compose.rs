@@ -20,7 +20,10 @@ use tokio_util::sync::CancellationToken;
 use crate::alerting::{
     AlertHub, DeliveryOptions, Evaluator, HubError, LoadError, alert_tables, deliver, load_rules,
 };
-use crate::api::{Administration, admin_routes, MetricsSource, Readiness, health_routes, metrics_routes, reload_routes, sql_routes};
+use crate::api::{
+    Administration, MetricsSource, Readiness, admin_routes, health_routes, metrics_routes, reload_routes,
+    sql_routes,
+};
 use crate::channels::{Channel, LogChannel, WebhookChannel, WebhookError, WebhookOptions};
 use crate::config::{ChannelKind, Config, Listen};
 use crate::detecting::{DetectorRunner, DetectorStats, RunnerHandle, Watch, WatchError};

@@ -102,7 +102,14 @@ async fn a_folder_takes_what_it_lacks_and_gives_back_what_was_there() {
     let (data, target) = (text(&barograph.data_dir), text(&root.path().join("target")));
     let report = succeed(&mut command(&["backup", "--data-dir", &data, &target]));
     assert!(report.contains(&format!("{} samples", first.len())), "{report}");
-    assert!(!barograph.data_dir.join("snapshots").read_dir().unwrap().any(|_| true));
+    assert!(
+        !barograph
+            .data_dir
+            .join("snapshots")
+            .read_dir()
+            .unwrap()
+            .any(|_| true)
+    );
 
     // The second one costs what has changed since, and is made while the server runs.
     barograph = barograph.with_flags(&["--enable-admin-api"]);
@@ -256,9 +263,16 @@ async fn kill_9_in_the_middle_leaves_nothing_that_passes_for_whole() {
             }
         }
         let report = succeed(&mut command(&words));
-        assert!(report.contains(&format!("{} samples", expected.len())), "{report}");
+        assert!(
+            report.contains(&format!("{} samples", expected.len())),
+            "{report}"
+        );
         succeed(&mut command(&["backup", "verify", &place]));
-        assert!(files_below(&target).iter().all(|path| !text(path).ends_with(".part")));
+        assert!(
+            files_below(&target)
+                .iter()
+                .all(|path| !text(path).ends_with(".part"))
+        );
         assert_eq!(
             barograph.data_dir.join("snapshots").read_dir().unwrap().count(),
             0,
@@ -273,9 +287,8 @@ async fn kill_9_in_the_middle_leaves_nothing_that_passes_for_whole() {
         let restored = root.path().join(format!("restored-{round}"));
         let words = ["restore", &place, "--data-dir", &text(&restored), "--jobs", "1"];
         let enough = round * files_of_backup / 4;
-        let is_under_way = || {
-            restored.join("RESTORING").exists() && files_below(&restored.join("segments")).len() >= enough
-        };
+        let is_under_way =
+            || restored.join("RESTORING").exists() && files_below(&restored.join("segments")).len() >= enough;
         if kill_when(&words, is_under_way) && restored.join("RESTORING").exists() {
             cut_short += 1;
             let served = Barograph::new(root.path()).with_data_dir(restored.clone());

@@ -17,7 +17,11 @@ fn history(scrapes: i64) -> (String, Samples, i64) {
     let start = end - scrapes * SCRAPE_MS;
     let (mut text, mut samples) = (String::new(), Samples::new());
     for metric in ["requests_total", "queue_length"] {
-        let kind = if metric.ends_with("total") { "counter" } else { "gauge" };
+        let kind = if metric.ends_with("total") {
+            "counter"
+        } else {
+            "gauge"
+        };
         writeln!(text, "# TYPE {} {kind}", metric.trim_end_matches("_total")).unwrap();
         for i in 0..SERIES / 2 {
             let path = format!("/a\"b\\c/{i}");
@@ -83,7 +87,8 @@ async fn blocks_of_prometheus_arrive_whole() {
     let report = succeed(&mut command(&["import", "--block-dir", &dir, "--url", &url]));
     let count = expected.len();
     assert!(
-        report.contains(&format!("read {count} samples of 2 metrics")) && report.contains("parity: the target"),
+        report.contains(&format!("read {count} samples of 2 metrics"))
+            && report.contains("parity: the target"),
         "{report}"
     );
     assert_eq!(barograph.samples(start, now_ms()).await, expected);
@@ -252,7 +257,12 @@ async fn bad_lines_and_differing_counts_are_told() {
     short.start().await;
     let old = write(&root.path().join("old.txt"), "up 1 1000000000\n# EOF\n");
     let short_url = short.url("");
-    let (is_success, _, stderr) =
-        outcome(&mut command(&["import", "--openmetrics", &old, "--url", &short_url]));
+    let (is_success, _, stderr) = outcome(&mut command(&[
+        "import",
+        "--openmetrics",
+        &old,
+        "--url",
+        &short_url,
+    ]));
     assert!(!is_success && stderr.contains("--retention off"), "{stderr}");
 }

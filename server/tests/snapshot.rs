@@ -118,7 +118,10 @@ async fn series_are_deleted_and_a_snapshot_from_before_keeps_them() {
     let path = "/api/v1/admin/tsdb/delete_series";
     for wrong in ["", "?match[]=up[5m]", "?match[]=up&start=soon"] {
         let (status, text) = barograph.post(&format!("{path}{wrong}")).await;
-        assert!(status == 400 && text.contains("bad_data"), "{wrong}: {status} {text}");
+        assert!(
+            status == 400 && text.contains("bad_data"),
+            "{wrong}: {status} {text}"
+        );
     }
     // The first five of one series: both ends are inside.
     let end = (start + 4000) as f64 / 1000.0;
@@ -139,7 +142,9 @@ async fn series_are_deleted_and_a_snapshot_from_before_keeps_them() {
     assert_eq!((status, text.as_str()), (204, ""));
     let (_, metrics) = barograph.get("/metrics").await;
     assert!(
-        metrics.lines().any(|line| line == "barograph_store_segment_rows 15"),
+        metrics
+            .lines()
+            .any(|line| line == "barograph_store_segment_rows 15"),
         "{metrics}"
     );
     barograph.kill();

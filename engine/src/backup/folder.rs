@@ -26,9 +26,7 @@ impl<'a> SnapshotFolder<'a> {
     pub(super) fn create(vfs: &'a dyn Vfs, name: &str) -> Result<Self> {
         check(name)?;
         let finished = format!("{SNAPSHOTS}/{name}");
-        let names = vfs
-            .list(SNAPSHOTS)
-            .map_err(EngineError::io("list", SNAPSHOTS))?;
+        let names = vfs.list(SNAPSHOTS).map_err(EngineError::io("list", SNAPSHOTS))?;
         if names.iter().any(|taken| taken == name) {
             return Err(EngineError::SnapshotName {
                 name: name.to_owned(),
@@ -37,8 +35,10 @@ impl<'a> SnapshotFolder<'a> {
         }
         let dir = format!("{finished}{UNFINISHED}");
         // What an attempt has left that was cut short or failed.
-        vfs.remove_dir_all(&dir).map_err(EngineError::io("remove", &dir))?;
-        vfs.create_dir_all(&dir).map_err(EngineError::io("create", &dir))?;
+        vfs.remove_dir_all(&dir)
+            .map_err(EngineError::io("remove", &dir))?;
+        vfs.create_dir_all(&dir)
+            .map_err(EngineError::io("create", &dir))?;
         Ok(Self {
             vfs,
             finished,
@@ -67,9 +67,7 @@ impl<'a> SnapshotFolder<'a> {
                 .map_err(EngineError::io("create", &dir))?;
             self.unsynced.insert(dir);
         }
-        self.vfs
-            .link(path, &to)
-            .map_err(EngineError::io("link", path))?;
+        self.vfs.link(path, &to).map_err(EngineError::io("link", path))?;
         self.files += 1;
         self.bytes += self.vfs.len(path).map_err(EngineError::io("look at", path))?;
         Ok(())

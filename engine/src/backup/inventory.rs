@@ -100,7 +100,9 @@ fn count(vfs: &Arc<dyn Vfs>, file: &SegmentFile, rows: u64) -> Result<()> {
             found,
         })
     };
-    let bytes = vfs.read(&file.path).map_err(EngineError::io("read", &file.path))?;
+    let bytes = vfs
+        .read(&file.path)
+        .map_err(EngineError::io("read", &file.path))?;
     if bytes.len() as u64 != file.bytes {
         return corrupt(format!("{} bytes", file.bytes), bytes.len().to_string());
     }

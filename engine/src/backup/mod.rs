@@ -36,9 +36,7 @@ pub(crate) fn before_open(vfs: &dyn Vfs) -> Result<()> {
     if vfs.len(RESTORING).is_ok() {
         return Err(EngineError::HalfRestored { path: vfs.root() });
     }
-    let names = vfs
-        .list(SNAPSHOTS)
-        .map_err(EngineError::io("list", SNAPSHOTS))?;
+    let names = vfs.list(SNAPSHOTS).map_err(EngineError::io("list", SNAPSHOTS))?;
     let unfinished: Vec<String> = names
         .into_iter()
         .filter(|name| name.ends_with(UNFINISHED))
@@ -46,7 +44,8 @@ pub(crate) fn before_open(vfs: &dyn Vfs) -> Result<()> {
     for name in &unfinished {
         let dir = format!("{SNAPSHOTS}/{name}");
         tracing::info!(dir, "removing a snapshot that was never finished");
-        vfs.remove_dir_all(&dir).map_err(EngineError::io("remove", &dir))?;
+        vfs.remove_dir_all(&dir)
+            .map_err(EngineError::io("remove", &dir))?;
     }
     if !unfinished.is_empty() {
         vfs.sync_dir(SNAPSHOTS)

@@ -83,4 +83,3 @@ impl Engine {
         Arc::clone(&self.shared.vfs)
     }
 }
-

@@ -137,7 +137,10 @@ fn names_that_cannot_be_are_refused_with_the_reason() {
         .snapshot_to("x", Head::Skip, &mut |_| Ok(()))
         .unwrap_err()
         .to_string();
-    assert!(message.contains("\"x\"") && message.contains("already"), "{message}");
+    assert!(
+        message.contains("\"x\"") && message.contains("already"),
+        "{message}"
+    );
     let failed = engine.snapshot_to("y", Head::Skip, &mut |folder| folder.link("nowhere"));
     assert!(matches!(failed, Err(EngineError::Io { .. })));
     assert_eq!(names(&vfs), ["x"], "what failed leaves nothing");

@@ -420,7 +420,11 @@ fn deletes_are_carried_out_at_once_when_that_is_asked_for() {
     let before = engine.stats();
     delete(&engine, &mut model, &matchers(2), TimeRange::new(NOW, NOW));
     assert_eq!(engine.stats().tombstones, 1);
-    assert_eq!(merge_all(&engine), Vec::<&str>::new(), "it waits for an ordinary merge");
+    assert_eq!(
+        merge_all(&engine),
+        Vec::<&str>::new(),
+        "it waits for an ordinary merge"
+    );
     assert_eq!(engine.clean_tombstones().unwrap(), 1);
     let after = engine.stats();
     assert_eq!((after.tombstones, after.segments), (0, before.segments));

@@ -175,16 +175,17 @@ impl Deletes {
     fn of(pairs: &[(String, String)]) -> Result<Self, String> {
         let mut selectors = Vec::new();
         for (_, text) in pairs.iter().filter(|(name, _)| name == "match[]") {
-            let matchers = parse_selector(text)
-                .map_err(|error| format!("invalid parameter \"match[]\": {error}"))?;
+            let matchers =
+                parse_selector(text).map_err(|error| format!("invalid parameter \"match[]\": {error}"))?;
             selectors.push((text.clone(), matchers));
         }
         if selectors.is_empty() {
             return Err("no match[] parameter provided".to_owned());
         }
         let time = |name: &str, default: TimestampMs| match pairs.iter().find(|(given, _)| given == name) {
-            Some((_, text)) => time_of(text)
-                .ok_or_else(|| format!("invalid parameter {name:?}: cannot parse {text:?} to a valid timestamp")),
+            Some((_, text)) => time_of(text).ok_or_else(|| {
+                format!("invalid parameter {name:?}: cannot parse {text:?} to a valid timestamp")
+            }),
             None => Ok(default),
         };
         let range = TimeRange {
@@ -277,7 +278,9 @@ mod tests {
 
     #[test]
     fn parameters_come_from_the_address_and_the_form() {
-        let uri: Uri = "/x?skip_head=true&match%5B%5D=up%7Bjob%3D%22a%22%7D".parse().unwrap();
+        let uri: Uri = "/x?skip_head=true&match%5B%5D=up%7Bjob%3D%22a%22%7D"
+            .parse()
+            .unwrap();
         let pairs = parameters(&uri, "match[]=a+b&start=1\n").unwrap();
         let expected = [
             ("skip_head", "true"),

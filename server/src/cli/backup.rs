@@ -42,7 +42,12 @@ pub struct BackupArgs {
     #[command(subcommand)]
     pub command: Option<BackupCommand>,
     /// The data directory; no server may have it open
-    #[arg(long, value_name = "DIR", conflicts_with = "url", required_unless_present = "url")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with = "url",
+        required_unless_present = "url"
+    )]
     pub data_dir: Option<PathBuf>,
     /// A running server on this machine, started with --enable-admin-api
     #[arg(long, value_name = "URL")]
@@ -141,9 +146,7 @@ async fn list(args: &ListArgs) -> Result<Vec<String>, BackupFailure> {
     let depot = depot::open(&args.source)?;
     let names = Backup::names(depot.as_ref()).await?;
     if names.is_empty() {
-        return Err(BackupFailure::NoBackup {
-            place: depot.shown(),
-        });
+        return Err(BackupFailure::NoBackup { place: depot.shown() });
     }
     let mut lines = Vec::with_capacity(names.len());
     for name in names {
@@ -164,7 +167,9 @@ fn describe(backup: &Backup) -> String {
             .map(of)
             .reduce(pick)
             .and_then(DateTime::from_timestamp_millis)
-            .map_or("-".to_owned(), |time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+            .map_or("-".to_owned(), |time| {
+                time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+            })
     };
     format!(
         "{}  {} samples  {} segments  {} files  {}  {} to {}",
@@ -183,7 +188,9 @@ async fn verify(args: &VerifyArgs) -> Result<Vec<String>, BackupFailure> {
     let backup = Backup::find(depot.as_ref(), args.name.as_deref()).await?;
     let problems = verify::verify(depot.as_ref(), &backup, args.jobs).await;
     if !problems.is_empty() {
-        problems.iter().for_each(|problem| super::say(&problem.to_string()));
+        problems
+            .iter()
+            .for_each(|problem| super::say(&problem.to_string()));
         return Err(BackupFailure::Damaged {
             damaged: problems.len(),
             files: backup.files.len(),

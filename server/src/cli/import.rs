@@ -64,7 +64,13 @@ pub struct ImportArgs {
     #[arg(long, value_name = "DIR", group = "source")]
     pub block_dir: Option<PathBuf>,
     /// A running Prometheus, over remote read
-    #[arg(long, value_name = "URL", group = "source", requires = "from", requires = "to")]
+    #[arg(
+        long,
+        value_name = "URL",
+        group = "source",
+        requires = "from",
+        requires = "to"
+    )]
     pub remote_read: Option<String>,
     /// The first instant of a remote read: RFC 3339, or milliseconds since 1970
     #[arg(long, value_name = "TIME", requires = "remote_read", value_parser = instant)]
@@ -73,7 +79,12 @@ pub struct ImportArgs {
     #[arg(long, value_name = "TIME", requires = "remote_read", value_parser = instant)]
     pub to: Option<i64>,
     /// The series of a remote read
-    #[arg(long, value_name = "SELECTOR", requires = "remote_read", default_value = "{__name__=~\".+\"}")]
+    #[arg(
+        long,
+        value_name = "SELECTOR",
+        requires = "remote_read",
+        default_value = "{__name__=~\".+\"}"
+    )]
     pub selector: String,
     /// The time that one request of a remote read asks for
     #[arg(long = "window", value_name = "DURATION", requires = "remote_read", default_value = "15m", value_parser = window_ms)]
@@ -94,7 +105,12 @@ pub struct ImportArgs {
     #[arg(long, value_name = "FILE")]
     pub state: Option<PathBuf>,
     /// The promtool that reads blocks
-    #[arg(long, value_name = "PROGRAM", default_value = "promtool", requires = "block_dir")]
+    #[arg(
+        long,
+        value_name = "PROGRAM",
+        default_value = "promtool",
+        requires = "block_dir"
+    )]
     pub promtool: OsString,
 }
 
@@ -158,7 +174,12 @@ impl Source {
     fn identity(&self, selector: &str) -> Result<String, ImportFailure> {
         Ok(match self {
             Self::RemoteRead(read) => {
-                format!("{} from {} to {} {selector}", read.endpoint(), read.from_ms, read.to_ms)
+                format!(
+                    "{} from {} to {} {selector}",
+                    read.endpoint(),
+                    read.from_ms,
+                    read.to_ms
+                )
             }
             Self::Text(text) => match &text.input {
                 Input::Stdin => "stdin".to_owned(),
@@ -209,8 +230,14 @@ impl Source {
             },
         };
         let (bar, template) = match len {
-            Some(len) => (ProgressBar::new(len), "  import {bar:32} {percent:>3} %  {msg} samples  {eta} left"),
-            None => (ProgressBar::new_spinner(), "  import {spinner} {msg} samples in {elapsed}"),
+            Some(len) => (
+                ProgressBar::new(len),
+                "  import {bar:32} {percent:>3} %  {msg} samples  {eta} left",
+            ),
+            None => (
+                ProgressBar::new_spinner(),
+                "  import {spinner} {msg} samples in {elapsed}",
+            ),
         };
         // The templates above are right; a broken one would only cost its looks.
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());

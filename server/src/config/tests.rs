@@ -196,7 +196,9 @@ fn unknown_names_give_the_nearest() {
     );
     check(
         "retention = \"15d\"",
-        &["config.toml:1: write [[retention]] with double brackets: there can be several, and this is a text"],
+        &[
+            "config.toml:1: write [[retention]] with double brackets: there can be several, and this is a text",
+        ],
     );
     check(
         "[channel]\nname = \"a\"",

@@ -259,7 +259,12 @@ impl State {
     }
 
     pub(super) fn flip_bit(&mut self, path: &str, bit: u64) {
-        let Some(file) = self.names.files.get(path).and_then(|inode| self.inodes.get_mut(inode)) else {
+        let Some(file) = self
+            .names
+            .files
+            .get(path)
+            .and_then(|inode| self.inodes.get_mut(inode))
+        else {
             return;
         };
         let bits = file.data.len() as u64 * 8;

@@ -63,7 +63,11 @@ impl Bucket {
         Key::from(format!("{}/{key}", self.prefix))
     }
 
-    fn failed(&self, action: &'static str, key: &str) -> impl FnOnce(object_store::Error) -> BackupFailure + use<> {
+    fn failed(
+        &self,
+        action: &'static str,
+        key: &str,
+    ) -> impl FnOnce(object_store::Error) -> BackupFailure + use<> {
         let key = format!("{}/{key}", self.text);
         move |source| BackupFailure::Bucket { action, key, source }
     }
@@ -117,7 +121,10 @@ impl Depot for Bucket {
         let objects = self.store.list(Some(&prefix));
         let entries = objects.map_ok(|object| {
             let key = object.location.as_ref();
-            (key.strip_prefix(own.as_str()).unwrap_or(key).to_owned(), object.size)
+            (
+                key.strip_prefix(own.as_str()).unwrap_or(key).to_owned(),
+                object.size,
+            )
         });
         entries.try_collect().await.map_err(self.failed("list", below))
     }
@@ -144,7 +151,9 @@ impl Depot for Bucket {
         let upload = self.store.put_multipart(&self.key(key)).await;
         let upload = upload.map_err(self.failed("write", key))?;
         let mut upload = WriteMultipart::new_with_chunk_size(upload, part_bytes as usize);
-        let sending = self.send_parts(&mut upload, (key, source), part_bytes, sent).await;
+        let sending = self
+            .send_parts(&mut upload, (key, source), part_bytes, sent)
+            .await;
         match sending.and_then(|found| found.expect(sum, &source.display().to_string())) {
             Ok(()) => upload.finish().await.map(drop).map_err(self.failed("write", key)),
             Err(error) => {
@@ -156,7 +165,10 @@ impl Depot for Bucket {
     }
 
     async fn put(&self, key: &str, bytes: Bytes) -> Result<(), BackupFailure> {
-        let put = self.store.put(&self.key(key), PutPayload::from_bytes(bytes)).await;
+        let put = self
+            .store
+            .put(&self.key(key), PutPayload::from_bytes(bytes))
+            .await;
         put.map(drop).map_err(self.failed("write", key))
     }
 

@@ -62,8 +62,7 @@ pub(super) async fn create(
         async move {
             let path = source.dir().join(&file.path);
             let key = file.key();
-            let advance =
-                |bytes| progress.set_position(sent.fetch_add(bytes, Ordering::Relaxed) + bytes);
+            let advance = |bytes| progress.set_position(sent.fetch_add(bytes, Ordering::Relaxed) + bytes);
             retried(|| depot.put_file(&key, &path, file.sum, &advance)).await
         }
     };

@@ -59,11 +59,9 @@ impl Folder {
         }
         // Nobody else writes here: what is unfinished was cut short.
         for below in ["files", "backups"] {
-            walk(&root.join(below), &mut |path, _| {
-                match is_unfinished(path) {
-                    true => fs::remove_file(path).map_err(BackupFailure::io("remove", path)),
-                    false => Ok(()),
-                }
+            walk(&root.join(below), &mut |path, _| match is_unfinished(path) {
+                true => fs::remove_file(path).map_err(BackupFailure::io("remove", path)),
+                false => Ok(()),
             })?;
         }
         Ok(lock)
@@ -148,9 +146,7 @@ impl Depot for Folder {
         let pieces = futures::stream::try_unfold((file, path), |(mut file, path)| {
             blocking(move || {
                 let mut piece = vec![0; PIECE_BYTES];
-                let n = file
-                    .read(&mut piece)
-                    .map_err(BackupFailure::io("read", &path))?;
+                let n = file.read(&mut piece).map_err(BackupFailure::io("read", &path))?;
                 piece.truncate(n);
                 Ok((n > 0).then(|| (Bytes::from(piece), (file, path))))
             })
@@ -255,5 +251,7 @@ pub(super) fn walk(
 }
 
 fn is_unfinished(path: &Path) -> bool {
-    path.as_os_str().as_encoded_bytes().ends_with(UNFINISHED.as_bytes())
+    path.as_os_str()
+        .as_encoded_bytes()
+        .ends_with(UNFINISHED.as_bytes())
 }

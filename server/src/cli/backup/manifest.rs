@@ -161,9 +161,9 @@ impl Backup {
     /// [`BackupFailure::NoBackup`], [`BackupFailure::NoSuchBackup`], and those of [`Backup::load`].
     pub(in crate::cli) async fn find(depot: &dyn Depot, name: Option<&str>) -> Result<Self, BackupFailure> {
         let names = Self::names(depot).await?;
-        let newest = names.last().ok_or_else(|| BackupFailure::NoBackup {
-            place: depot.shown(),
-        })?;
+        let newest = names
+            .last()
+            .ok_or_else(|| BackupFailure::NoBackup { place: depot.shown() })?;
         let name = name.unwrap_or(newest);
         if !names.iter().any(|known| known == name) {
             return Err(BackupFailure::NoSuchBackup {

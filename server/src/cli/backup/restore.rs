@@ -117,9 +117,7 @@ fn prepare(
     let names = vfs.list("").map_err(BackupFailure::io("list", dir))?;
     let is_empty = names.iter().all(|name| NOTHING.contains(&name.as_str()));
     if !is_empty && !force {
-        return Err(BackupFailure::NotEmpty {
-            path: dir.to_owned(),
-        });
+        return Err(BackupFailure::NotEmpty { path: dir.to_owned() });
     }
     // Before anything goes: from here on it is no store any more.
     let mut pieces = [Bytes::from(mark.to_owned()), Bytes::new()].into_iter();

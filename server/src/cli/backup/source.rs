@@ -83,10 +83,12 @@ impl Source {
     /// # Errors
     /// [`BackupFailure::NoSnapshot`], [`BackupFailure::NotLocal`].
     pub(super) async fn of_server(url: &str) -> Result<Self, BackupFailure> {
-        let (name, dir) = ask_for_snapshot(url).await.map_err(|reason| BackupFailure::NoSnapshot {
-            url: url.to_owned(),
-            reason,
-        })?;
+        let (name, dir) = ask_for_snapshot(url)
+            .await
+            .map_err(|reason| BackupFailure::NoSnapshot {
+                url: url.to_owned(),
+                reason,
+            })?;
         let taken = PathBuf::from(&dir);
         if !taken.join("MANIFEST").is_file() {
             return Err(BackupFailure::NotLocal {
@@ -176,7 +178,9 @@ async fn ask_for_snapshot(url: &str) -> Result<(String, String), String> {
     }
     match (answer["data"]["name"].as_str(), dir) {
         (Some(name), Some(dir)) => Ok((name.to_owned(), dir)),
-        (Some(_), None) => Err("it is not Barograph: the answer does not say where the snapshot is".to_owned()),
+        (Some(_), None) => {
+            Err("it is not Barograph: the answer does not say where the snapshot is".to_owned())
+        }
         (None, _) => Err("its answer names no snapshot".to_owned()),
     }
 }

@@ -38,10 +38,7 @@ impl FileSum {
         let mut piece = vec![0; PIECE_BYTES];
         let mut sum = Self::EMPTY;
         loop {
-            match file
-                .read(&mut piece)
-                .map_err(BackupFailure::io("read", path))?
-            {
+            match file.read(&mut piece).map_err(BackupFailure::io("read", path))? {
                 0 => return Ok(sum),
                 n => sum.add(&piece[..n]),
             }

@@ -38,8 +38,7 @@ pub(super) async fn verify(depot: &dyn Depot, backup: &Backup, jobs: usize) -> V
         let (key, sum) = (file.key(), file.sum);
         let (progress, seen) = (&progress, &seen);
         async move {
-            let advance =
-                |bytes| progress.set_position(seen.fetch_add(bytes, Ordering::Relaxed) + bytes);
+            let advance = |bytes| progress.set_position(seen.fetch_add(bytes, Ordering::Relaxed) + bytes);
             let found = retried(|| sum_of(depot, &key, &advance)).await?;
             found.expect(sum, &key)
         }

@@ -85,7 +85,9 @@ impl Batcher {
             Some(place) => *place,
             None => self.place(&text, labels.clone())?,
         };
-        samples.iter().try_for_each(|(ts, value)| self.push(place, *ts, *value))
+        samples
+            .iter()
+            .try_for_each(|(ts, value)| self.push(place, *ts, *value))
     }
 
     fn place(&mut self, text: &str, labels: Labels) -> Result<usize, String> {
@@ -108,7 +110,9 @@ impl Batcher {
 
     fn push(&mut self, place: usize, ts_ms: i64, value: f64) -> Result<(), String> {
         if ts_ms < 0 {
-            return Err(format!("{ts_ms} ms is before 1970, which the store does not hold"));
+            return Err(format!(
+                "{ts_ms} ms is before 1970, which the store does not hold"
+            ));
         }
         let series = &mut self.batch.series[place];
         if self.last.insert(series.hash, ts_ms) == Some(ts_ms) {

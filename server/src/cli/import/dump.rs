@@ -25,7 +25,10 @@ pub(super) fn parse(line: &str) -> Result<Line<'_>, String> {
     }
     let mut words = rest.split_ascii_whitespace();
     let (Some(number), Some(time), None) = (words.next(), words.next(), words.next()) else {
-        return Err(format!("a value and a time are expected after the series, not {:?}", shown(rest)));
+        return Err(format!(
+            "a value and a time are expected after the series, not {:?}",
+            shown(rest)
+        ));
     };
     let ts_ms = time
         .parse()
@@ -45,7 +48,8 @@ mod tests {
 
     #[test]
     fn a_line_is_a_sample() {
-        let Line::Sample(sample) = parse("{__name__=\"up\", a=\"} 1\"} 1e+06 1700000000123\n").unwrap() else {
+        let Line::Sample(sample) = parse("{__name__=\"up\", a=\"} 1\"} 1e+06 1700000000123\n").unwrap()
+        else {
             panic!("a sample")
         };
         assert_eq!((sample.value, sample.ts_ms), (1e6, 1_700_000_000_123));

@@ -23,7 +23,10 @@ pub(super) fn parse(line: &str) -> Result<Line<'_>, String> {
         .unwrap_or(line.len());
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '.');
     if !line[..name_len].chars().all(is_name) {
-        return Err(format!("{:?} is not the name of a metric", shown(&line[..name_len])));
+        return Err(format!(
+            "{:?} is not the name of a metric",
+            shown(&line[..name_len])
+        ));
     }
     let series_len = match line[name_len..].trim_start().starts_with('{') {
         true => {
@@ -45,7 +48,9 @@ pub(super) fn parse(line: &str) -> Result<Line<'_>, String> {
     let mut words = sample.split_ascii_whitespace();
     let number = words.next().ok_or("there is no value")?;
     let value = value(number)?;
-    let time = words.next().ok_or("there is no timestamp, and without one nobody knows when it was")?;
+    let time = words
+        .next()
+        .ok_or("there is no timestamp, and without one nobody knows when it was")?;
     if let Some(more) = words.next() {
         return Err(format!("{:?} stands behind the timestamp", shown(more)));
     }

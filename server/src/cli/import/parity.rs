@@ -27,7 +27,10 @@ impl Difference {
     pub(super) fn told(&self) -> String {
         let Self { metric, read, found } = self;
         match found < read {
-            true => format!("{metric}: {} of {read} samples are not in the target", read - found),
+            true => format!(
+                "{metric}: {} of {read} samples are not in the target",
+                read - found
+            ),
             false => format!(
                 "{metric}: the target holds {} samples more than the {read} that were read (it had some of this metric \
                  and time before, or gets them from elsewhere; --allow-more is for that)",

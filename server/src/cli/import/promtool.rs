@@ -79,7 +79,10 @@ impl BlockDump {
             ),
         })?;
         // Read beside, so that a full pipe does not hold it up.
-        let said = child.stderr.take().map(|stderr| std::thread::spawn(move || heard(stderr)));
+        let said = child
+            .stderr
+            .take()
+            .map(|stderr| std::thread::spawn(move || heard(stderr)));
         Ok(Running {
             output: child.stdout.take(),
             child,

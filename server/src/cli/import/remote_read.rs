@@ -117,7 +117,8 @@ impl RemoteRead {
             let series = self.window(&client, start, end).await?;
             for series in series {
                 if !series.histograms.is_empty() && !self.skips_bad {
-                    let what = "a native histogram, which the import does not carry (--skip-bad leaves it out)";
+                    let what =
+                        "a native histogram, which the import does not carry (--skip-bad leaves it out)";
                     return Err(self.failed(what.to_owned()));
                 }
                 let labels = series.labels.iter().map(|l| (l.name.as_str(), l.value.as_str()));
@@ -179,7 +180,9 @@ impl RemoteRead {
                 Err(Answer::Broken(why)) => reason = why,
             }
         }
-        Err(self.failed(format!("none of {ATTEMPTS} attempts succeeded, the last one: {reason}")))
+        Err(self.failed(format!(
+            "none of {ATTEMPTS} attempts succeeded, the last one: {reason}"
+        )))
     }
 
     async fn ask(&self, client: &Client, body: Bytes) -> Result<Vec<u8>, Answer> {
@@ -203,7 +206,11 @@ impl RemoteRead {
         if status.is_success() {
             return Ok(answer);
         }
-        let text: String = String::from_utf8_lossy(&answer).trim().chars().take(300).collect();
+        let text: String = String::from_utf8_lossy(&answer)
+            .trim()
+            .chars()
+            .take(300)
+            .collect();
         let hint = match text.contains("sample limit") {
             true => " (use a smaller --window)",
             false => "",

@@ -130,7 +130,10 @@ mod tests {
         assert_eq!(resumed.state, progress.state);
         for (source, target, expected) in [("x", "t", "of s"), ("s", "x", "into t")] {
             let message = open(source, target).unwrap_err().to_string();
-            assert!(message.contains(expected) && message.contains("--state"), "{message}");
+            assert!(
+                message.contains(expected) && message.contains("--state"),
+                "{message}"
+            );
         }
         std::fs::write(&path, "{").unwrap();
         assert!(open("s", "t").unwrap_err().to_string().contains("remove it"));

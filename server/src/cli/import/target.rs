@@ -209,7 +209,9 @@ impl Store {
             let (engine, shared) = (Arc::clone(&self.engine), Arc::clone(batch));
             let written = tokio::task::spawn_blocking(move || append(&engine, &shared)).await;
             match written.unwrap_or(Err(EngineError::Closing)) {
-                Err(EngineError::Overloaded { .. } | EngineError::Unwritable { .. }) if attempt < ATTEMPTS => {
+                Err(EngineError::Overloaded { .. } | EngineError::Unwritable { .. })
+                    if attempt < ATTEMPTS =>
+                {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }

@@ -222,11 +222,17 @@ mod tests {
         let text = "{a=\"1\"} 1 5\nx\n{a=\"1\"} 2 6\n";
         let (batches, error) = read(text, Format::Dump, false, Position::default());
         let error = error.unwrap();
-        assert!(error.contains("text:2: ") && error.contains("--skip-bad"), "{error}");
+        assert!(
+            error.contains("text:2: ") && error.contains("--skip-bad"),
+            "{error}"
+        );
         assert_eq!(batches[0].tally.samples, 1);
         assert_eq!(batches[0].end, Some(Position { offset: 12, lines: 1 }));
         let (batches, error) = read(text, Format::Dump, true, Position::default());
-        assert_eq!((error, batches[0].tally.samples, batches[0].tally.bad), (None, 2, 1));
+        assert_eq!(
+            (error, batches[0].tally.samples, batches[0].tally.bad),
+            (None, 2, 1)
+        );
     }
 
     #[test]
@@ -251,7 +257,12 @@ mod tests {
     fn a_text_that_was_cut_short_is_told() {
         let cut = read("up 1 1\n", Format::OpenMetrics, false, Position::default());
         assert!(cut.1.unwrap().contains("# EOF"));
-        let more = read("up 1 1\n# EOF\nup 2 2\n", Format::OpenMetrics, false, Position::default());
+        let more = read(
+            "up 1 1\n# EOF\nup 2 2\n",
+            Format::OpenMetrics,
+            false,
+            Position::default(),
+        );
         assert!(more.1.unwrap().contains("behind"));
         let binary = "\u{0}\u{1}";
         let bad = read(binary, Format::Dump, false, Position::default());
