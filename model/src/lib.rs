@@ -1,4 +1,4 @@
-//! What a metric is: labels, samples, time, matchers, clocks.
+//! What a metric is: labels, samples, time, matchers, clocks; and the account of memory that all crates draw from.
 //!
 //! Invariants:
 //! - nothing here does I/O or knows Arrow; every other crate may depend on this one;
@@ -10,6 +10,7 @@ mod clock;
 mod duration;
 mod labels;
 mod matcher;
+mod memory_budget;
 mod sample;
 mod series_id;
 mod time;
@@ -18,6 +19,9 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use duration::{DurationError, format_duration_ms, parse_duration_ms};
 pub use labels::{LabelError, Labels, LabelsBuilder, METRIC_NAME};
 pub use matcher::{MatchOp, Matcher, MatcherError, matches_all};
+pub use memory_budget::{
+    MemoryBudget, MemoryRefusal, MemoryReservation, MemoryShare, PROGRAM_BYTES, ShareUse,
+};
 pub use sample::{STALE_NAN_BITS, Sample, is_stale, stale_nan};
 pub use series_id::SeriesId;
 pub use time::{TimeError, TimeRange, TimestampMs, TimestampNs};
