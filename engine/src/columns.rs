@@ -39,6 +39,14 @@ impl SampleColumns {
         self.values.extend(other.values);
     }
 
+    /// Bytes that the columns take, room they were given and do not fill included.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.series.capacity() * size_of::<SeriesRef>()
+            + self.ts.capacity() * size_of::<i64>()
+            + self.values.capacity() * size_of::<f64>()
+    }
+
     /// Rows.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -1,9 +1,12 @@
 //! Group commit: whatever waits is written and synced together, then becomes visible, then is acknowledged.
 //!
-//! The queue is bounded in bytes; when it is full an append is refused at once. One thread drains it. Each batch was
+//! The queue is bounded by its share of the memory budget; when that is taken an append is refused at once. A batch
+//! counts until its columns are in the memtable. One thread drains it. Each batch was
 //! already encoded by the thread that brought it, so the draining thread only writes, syncs and moves columns.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use barograph_model::{MemoryBudget, MemoryShare};
 
 use crate::wal::Frame;
 use crate::{EngineError, Result, SampleColumns};
@@ -16,6 +19,21 @@ pub(crate) struct Pending {
     pub(crate) columns: SampleColumns,
     pub(crate) frame: Frame,
     pub(crate) done: Done,
+    /// what it holds of the commit queue's share, until the commit gives it back
+    pub(crate) bytes: usize,
+}
+
+impl Pending {
+    /// A batch with its encoded form. The log copies the frame once more before it writes it.
+    pub(crate) fn new(columns: SampleColumns, frame: Frame, done: Done) -> Self {
+        let bytes = columns.heap_bytes() + 2 * frame.bytes();
+        Self {
+            columns,
+            frame,
+            done,
+            bytes,
+        }
+    }
 }
 
 /// What the committing thread is asked to do.
@@ -36,31 +54,27 @@ pub(crate) struct CommitQueue {
 #[derive(Default)]
 struct Queue {
     batches: Vec<Pending>,
-    bytes: usize,
     closed: bool,
 }
 
 impl CommitQueue {
-    /// Adds a batch, or gives it back with the reason: the queue is closed, or the batch would pass the limit.
+    /// Adds a batch, or gives it back with the reason: the queue is closed, or its share is taken.
+    /// A batch that is larger than the whole share still passes when nothing else waits.
     pub(crate) fn push(
         &self,
         pending: Pending,
-        bytes_max: usize,
+        memory: &MemoryBudget,
     ) -> std::result::Result<(), (Pending, EngineError)> {
         let mut queue = self.lock();
         if queue.closed {
             return Err((pending, EngineError::Closing));
         }
-        let bytes = pending.frame.bytes();
-        // A batch larger than the whole limit still passes when it is alone.
-        if !queue.batches.is_empty() && queue.bytes + bytes > bytes_max {
-            let what = format!(
-                "{} bytes wait for the write-ahead log, the limit is {bytes_max}",
-                queue.bytes
-            );
+        if memory.used_bytes(MemoryShare::CommitQueue) == 0 {
+            memory.grow(MemoryShare::CommitQueue, pending.bytes);
+        } else if let Err(refusal) = memory.try_grow(MemoryShare::CommitQueue, pending.bytes) {
+            let what = format!("too much waits for the write-ahead log ({refusal})");
             return Err((pending, EngineError::Overloaded { what }));
         }
-        queue.bytes += bytes;
         queue.batches.push(pending);
         drop(queue);
         self.filled.notify_one();
@@ -91,7 +105,6 @@ impl CommitQueue {
     }
 
     fn drain(queue: &mut Queue) -> Work {
-        queue.bytes = 0;
         match std::mem::take(&mut queue.batches) {
             batches if batches.is_empty() && queue.closed => Work::Finished,
             batches => Work::Batches(batches),

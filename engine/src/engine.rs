@@ -166,12 +166,8 @@ impl Engine {
             Ok(frame) => frame,
             Err(error) => return done(Err(error)),
         };
-        let pending = Pending { columns, frame, done };
-        if let Err((refused, error)) = self
-            .shared
-            .queue
-            .push(pending, self.shared.options.queue_bytes_max)
-        {
+        let pending = Pending::new(columns, frame, done);
+        if let Err((refused, error)) = self.shared.queue.push(pending, &self.shared.options.memory) {
             return (refused.done)(Err(error));
         }
         if !self.shared.options.background {
@@ -255,15 +251,7 @@ impl Engine {
         if let Some(reason) = self.shared.counters.poison() {
             return Err(EngineError::Poisoned { reason });
         }
-        let limit = self.shared.options.flush_rows.saturating_mul(2);
-        let rows = self.shared.counters.memory_rows.load(Ordering::Relaxed);
-        // A memtable that cannot be written out must not grow without end.
-        if rows > limit && self.shared.options.background {
-            let what =
-                format!("{rows} samples wait in memory to be written to segments, the limit is {limit}");
-            self.shared.wake.notify();
-            return Err(EngineError::Overloaded { what });
-        }
+        self.shared.admit()?;
         let mut ids: Vec<SeriesId> = Vec::with_capacity(columns.len());
         self.shared.registry.ids_of(&columns.series, &mut ids);
         Frame::samples(&ids, &columns.ts, &columns.values)

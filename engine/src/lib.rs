@@ -20,8 +20,10 @@ mod stats;
 mod commit;
 mod log;
 mod maintenance;
+mod memory;
 mod merge;
 mod recovery;
+mod replay_progress;
 mod worker;
 
 mod index;

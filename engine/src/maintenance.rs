@@ -7,11 +7,13 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
+use barograph_model::{MemoryReservation, MemoryShare};
+
 use crate::engine::{Files, Shared};
 use crate::memtable::{Memtable, Window};
 use crate::merge::Merge;
 use crate::segment::{Segment, SegmentMeta, SegmentWriter};
-use crate::{EngineError, Result, SeriesRef};
+use crate::{EngineError, Result, SeriesRef, memory};
 
 /// The folder of segments.
 pub(crate) const SEGMENTS: &str = "segments";
@@ -24,7 +26,7 @@ const WAL_FILES_MAX: u64 = 8;
 
 /// Flushes when memory or the log has passed its limit. A failure is logged and tried again later.
 pub(crate) fn flush_if_full(shared: &Shared) {
-    let full = shared.memory_rows() >= shared.options.flush_rows;
+    let full = shared.memtable_is_full();
     let wal_limit = shared.options.wal_file_bytes.saturating_mul(WAL_FILES_MAX);
     let long = shared.counters.wal_bytes.load(Ordering::Relaxed) > wal_limit && shared.memory_rows() > 0;
     let now_ns = shared.clock.monotonic_ns();
@@ -78,6 +80,8 @@ pub(crate) fn write_frozen(shared: &Shared, files: &mut Files, floor: u64) -> Re
     if frozen.is_empty() {
         return Ok(());
     }
+    let mut held = MemoryReservation::empty(&shared.options.memory, MemoryShare::Compaction);
+    held.grow(memory::writer_bytes(&shared.options));
     let mut written = Vec::new();
     for memtable in &frozen {
         for (start, window) in memtable.windows() {
@@ -159,6 +163,8 @@ fn install(shared: &Shared, frozen: &[Arc<Memtable>], opened: Vec<Arc<Segment>>)
     state.segments = Arc::new(segments);
     let rows: usize = frozen.iter().map(|m| m.rows()).sum();
     shared.counters.memory_rows.fetch_sub(rows, Ordering::Relaxed);
+    drop(state);
+    shared.account_memory();
 }
 
 /// Drops segments that are wholly older than the retention: first from the manifest, then from sight, then from disk.

@@ -1,5 +1,9 @@
 //! How a store is opened.
 
+use std::sync::Arc;
+
+use barograph_model::MemoryBudget;
+
 /// Settings of a store. [`Options::default`] fits a machine with a few cores and a few GiB.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -7,14 +11,16 @@ pub struct Options {
     pub retention_ms: Option<i64>,
     /// Samples further in the future than this are refused.
     pub future_ms_max: i64,
-    /// Rows in memory at which the memtable is written to segments.
+    /// Rows in memory at which the memtable is written to segments, however few bytes they take: for tests. Otherwise
+    /// the memtable's share of `memory` decides.
     pub flush_rows: usize,
     /// The length of a write-ahead log file before a new one is begun.
     pub wal_file_bytes: u64,
     /// Rows of a Parquet row group.
     pub row_group_rows: usize,
-    /// Bytes waiting for the log at which further appends are refused as overload.
-    pub queue_bytes_max: usize,
+    /// The account of memory, which the store shares with the rest of the process. The memtable is written to segments
+    /// at half of its share, and appends are refused as overload when all of it is taken, or all of the commit queue's.
+    pub memory: Arc<MemoryBudget>,
     /// Whether the store has threads of its own. Without them each append commits, and flushes where memory is full, on the
     /// calling thread: for simulations, which must be repeatable.
     pub background: bool,
@@ -25,10 +31,10 @@ impl Default for Options {
         Self {
             retention_ms: Some(15 * 86_400_000),
             future_ms_max: 10 * 60_000,
-            flush_rows: 8_000_000,
+            flush_rows: usize::MAX,
             wal_file_bytes: 128 << 20,
             row_group_rows: 1 << 20,
-            queue_bytes_max: 256 << 20,
+            memory: Arc::new(MemoryBudget::unlimited()),
             background: true,
         }
     }

@@ -12,6 +12,7 @@ use crate::index::Registry;
 use crate::log::Log;
 use crate::maintenance::{self, SEGMENTS};
 use crate::manifest::{ManifestStore, Version};
+use crate::replay_progress::ReplayProgress;
 use crate::segment::Segment;
 use crate::vfs::Vfs;
 use crate::wal::{Record, Recovery, SampleRecord, Wal};
@@ -122,6 +123,7 @@ fn replay(shared: &Shared, mut recovery: Recovery, mut known: HashMap<SeriesId, 
         .version
         .wal_floor;
     let mut lost = 0;
+    let mut progress = ReplayProgress::new(shared, &recovery);
     // Definitions count from wherever the log begins, since samples behind the floor may use them.
     let report = recovery.replay(floor, &mut |seq, record| {
         match record {
@@ -133,8 +135,9 @@ fn replay(shared: &Shared, mut recovery: Recovery, mut known: HashMap<SeriesId, 
                 }
             }
             Record::Samples(record) if seq >= floor => {
+                progress.record(record.ts.len());
                 lost += insert(shared, &known, record);
-                if shared.memory_rows() >= shared.options.flush_rows {
+                if shared.memtable_is_full() {
                     maintenance::freeze(shared);
                     let mut files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
                     maintenance::write_frozen(shared, &mut files, seq + 1)?;
@@ -144,6 +147,7 @@ fn replay(shared: &Shared, mut recovery: Recovery, mut known: HashMap<SeriesId, 
         }
         Ok(())
     })?;
+    progress.finish();
     for damage in report.damage {
         let what = format!(
             "{} ({} bytes at byte {})",
@@ -176,5 +180,7 @@ fn insert(shared: &Shared, known: &HashMap<SeriesId, SeriesRef>, record: SampleR
     let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
     state.memtable.insert(columns);
     state.memtable.sort_chunks();
+    drop(state);
+    shared.account_memory();
     lost
 }

@@ -4,6 +4,8 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 
+use barograph_model::MemoryShare;
+
 use crate::engine::Shared;
 
 /// A part of the files that was not what had been written; it was set aside and the rest goes on.
@@ -79,6 +81,8 @@ pub struct EngineStats {
     pub flushes_failed: u64,
     /// Rows that are only in memory and in the log.
     pub memory_rows: usize,
+    /// Bytes that those rows take.
+    pub memory_bytes: usize,
     /// Bytes of the write-ahead log.
     pub wal_bytes: u64,
     /// Segments.
@@ -110,6 +114,7 @@ impl EngineStats {
             flushes: counters.flushes.load(Ordering::Relaxed),
             flushes_failed: counters.failed_flushes.load(Ordering::Relaxed),
             memory_rows: counters.memory_rows.load(Ordering::Relaxed),
+            memory_bytes: shared.options.memory.used_bytes(MemoryShare::Memtable),
             wal_bytes: counters.wal_bytes.load(Ordering::Relaxed),
             segments: segments.len(),
             segment_rows: segments.iter().map(|s| s.meta.rows).sum(),

@@ -5,6 +5,8 @@ use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use barograph_model::MemoryShare;
+
 use crate::commit::{Pending, Work};
 use crate::engine::Shared;
 use crate::log::Log;
@@ -31,7 +33,7 @@ pub(crate) fn commit_loop(shared: &Shared) {
     while let Work::Batches(batches) = shared.queue.take() {
         commit(shared, batches);
         sort_chunks(shared);
-        if shared.memory_rows() >= shared.options.flush_rows {
+        if shared.memtable_is_full() {
             shared.wake.notify();
         }
     }
@@ -58,6 +60,7 @@ fn commit(shared: &Shared, batches: Vec<Pending>) {
     if batches.is_empty() {
         return;
     }
+    let queued_bytes = batches.iter().map(|batch| batch.bytes).sum();
     let mut log = shared.log();
     let mut pushed = Vec::with_capacity(batches.len());
     for batch in batches {
@@ -103,6 +106,12 @@ fn commit(shared: &Shared, batches: Vec<Pending>) {
         }
     }
     drop(log);
+    // First what is new, then what is gone, so that the sum is never short of what is held.
+    shared.account_memory();
+    shared
+        .options
+        .memory
+        .shrink(MemoryShare::CommitQueue, queued_bytes);
     for done in answers {
         done(match &result {
             Ok(()) => Ok(()),
@@ -119,14 +128,5 @@ fn sort_chunks(shared: &Shared) {
         .unwrap_or_else(PoisonError::into_inner)
         .memtable
         .sort_chunks();
-}
-
-impl Shared {
-    pub(crate) fn memory_rows(&self) -> usize {
-        self.state
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .memtable
-            .rows()
-    }
+    shared.account_memory();
 }

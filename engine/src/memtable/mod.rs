@@ -65,6 +65,11 @@ impl Memtable {
         self.rows
     }
 
+    /// Bytes that the rows take.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.windows.values().map(Window::heap_bytes).sum()
+    }
+
     /// The windows by their start.
     pub(crate) fn windows(&self) -> &BTreeMap<i64, Window> {
         &self.windows
