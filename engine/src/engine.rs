@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, mpsc};
 use std::thread::JoinHandle;
 
-use barograph_model::{Clock, Labels, SeriesId, TimeRange, TimestampMs};
+use barograph_model::{Clock, Labels, MemoryBudget, SeriesId, TimeRange, TimestampMs};
 
 use crate::commit::{CommitQueue, Done, Pending};
 use crate::index::Registry;
@@ -132,6 +132,30 @@ impl Engine {
         define: &mut dyn FnMut(usize) -> Option<Labels>,
     ) -> Vec<Option<SeriesRef>> {
         self.shared.registry.resolve(fingerprints, define)
+    }
+
+    /// Whether the head has a series with these labels: one that is being written, or was a while ago.
+    #[must_use]
+    pub fn knows(&self, labels: &Labels) -> bool {
+        self.shared.registry.contains(labels)
+    }
+
+    /// Series that the head has.
+    #[must_use]
+    pub fn series_known(&self) -> usize {
+        self.shared.registry.len()
+    }
+
+    /// How many more series the head has room for within the memory budget.
+    #[must_use]
+    pub fn series_room(&self) -> usize {
+        self.shared.series_room()
+    }
+
+    /// The account of memory that the store draws from.
+    #[must_use]
+    pub fn memory(&self) -> &Arc<MemoryBudget> {
+        &self.shared.options.memory
     }
 
     /// The series of a label set, entered where it is new. For few series; edges use [`Engine::resolve`].

@@ -72,6 +72,16 @@ impl Shared {
         Err(EngineError::Overloaded { what })
     }
 
+    /// How many more series the head has room for.
+    pub(crate) fn series_room(&self) -> usize {
+        let held = self.registry.len() * SERIES_BYTES;
+        self.options
+            .memory
+            .max_bytes(MemoryShare::Head)
+            .saturating_sub(held)
+            / SERIES_BYTES
+    }
+
     /// Tells the budget what the memtables and the series hold by now.
     pub(crate) fn account_memory(&self) {
         let memory = &self.options.memory;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use barograph_alerts::{FilterError, Options as AlertOptions, RuleSet};
 use barograph_engine::vfs::{DiskVfs, Vfs};
 use barograph_engine::{Engine, EngineError};
-use barograph_model::Clock;
+use barograph_model::{Clock, MemoryShare};
 use barograph_query::sql::{SqlEngine, SqlError, SqlLimits};
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -24,7 +24,9 @@ use crate::channels::{Channel, LogChannel, WebhookChannel, WebhookError, Webhook
 use crate::config::{ChannelKind, Config, Listen};
 use crate::detecting::{DetectorRunner, DetectorStats, RunnerHandle, Watch, WatchError};
 use crate::grpc;
-use crate::ingest::{self, IngestLimits, IngestSink, SetupError};
+use crate::ingest::{self, IngestSink, SetupError};
+use crate::memory::{memory_table, watch_memory};
+use crate::tenants::Tenants;
 
 /// The folder of alert state in the data directory.
 const ALERTS_DIR: &str = "alerts";
@@ -182,6 +184,12 @@ impl Server {
                 }
             }));
         }
+        let watch = watch_memory(
+            Arc::clone(engine.memory()),
+            Arc::clone(ingest.tenants()),
+            stop.clone(),
+        );
+        tasks.push(tokio::spawn(watch));
         let detector_stats = Arc::new(DetectorStats::default());
         let metrics = MetricsSource {
             engine: Arc::clone(&engine),
@@ -347,6 +355,11 @@ fn open_blocking(
     clock: Arc<dyn Clock>,
     alerts: AlertOptions,
 ) -> Result<Opened, ServeError> {
+    let memory = Arc::new(config.memory_budget());
+    tracing::info!(
+        budget_bytes = memory.total_bytes(),
+        "memory for the whole program"
+    );
     let disk = DiskVfs::open(data_dir).map_err(|source| ServeError::DataDir {
         path: data_dir.to_owned(),
         source,
@@ -355,25 +368,31 @@ fn open_blocking(
     let engine = Engine::open(
         Arc::clone(&vfs),
         Arc::clone(&clock),
-        config.storage.engine_options(),
+        config.storage.engine_options(&memory),
     )?;
+    let stats = engine.stats();
+    let has_history = stats.segments > 0 || stats.memory_rows > 0;
     let hub = AlertHub::open(vfs, ALERTS_DIR, alerts)?;
-    let memory = usize::try_from(config.sql.memory_bytes(&config.storage)).unwrap_or(usize::MAX);
+    let memory_of_queries = memory.max_bytes(MemoryShare::Queries);
     let limits = SqlLimits {
         timeout: Duration::from_millis(config.sql.timeout_ms.unsigned_abs()),
-        query_memory_bytes: memory,
-        total_memory_bytes: memory,
+        query_memory_bytes: memory_of_queries,
+        total_memory_bytes: memory_of_queries,
+        memory: Arc::clone(&memory),
         running_max: config.sql.concurrency,
         ..SqlLimits::default()
     };
+    let mut tables = alert_tables(&hub);
+    tables.push(memory_table(&memory));
     let sql = Arc::new(SqlEngine::new(
         Arc::new(Arc::clone(&engine)),
-        alert_tables(&hub),
+        tables,
         limits,
-        clock,
+        Arc::clone(&clock),
     )?);
-    let limits = IngestLimits::from(&config.ingest);
-    let ingest = IngestSink::new(Arc::clone(&engine), limits)?;
+    let limits = config.ingest_limits(&memory);
+    let tenants = Tenants::new(config.limits.clone(), limits.labels, has_history, clock);
+    let ingest = IngestSink::new(Arc::clone(&engine), limits, tenants)?;
     let rules = load_rules(&config, &sql)?;
     let reload = Reload {
         config,

@@ -138,6 +138,12 @@ impl Registry {
         self.write().enter(identity, labels.clone(), None)
     }
 
+    /// Whether a label set is known.
+    pub(crate) fn contains(&self, labels: &Labels) -> bool {
+        let identity = self.identity(labels);
+        self.read().by_labels.contains_key(&identity)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.read().ids.len()
     }

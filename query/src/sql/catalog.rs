@@ -1,4 +1,4 @@
-//! What names mean: catalog `barograph` with the schemas `public` and `metrics`, over one snapshot.
+//! What names mean: catalog `barograph` with the schemas `public`, `metrics` and `system`, over one snapshot.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -16,6 +16,7 @@ use datafusion::logical_expr::TableType;
 use super::anomalies::AnomaliesTable;
 use super::samples::SamplesTable;
 use super::series_table::SeriesTable;
+use super::system_schema::{SYSTEM, SystemSchema, own_name, provider};
 use super::system_table::SystemTable;
 
 /// The catalog's name.
@@ -30,6 +31,7 @@ pub(crate) const METRICS: &str = "metrics";
 pub(crate) struct Catalog {
     public: Arc<PublicSchema>,
     metrics: Arc<MetricsSchema>,
+    system: Arc<SystemSchema>,
 }
 
 impl Catalog {
@@ -41,9 +43,10 @@ impl Catalog {
         Self {
             public: Arc::new(PublicSchema {
                 metrics: Arc::clone(&metrics),
-                system,
+                system: Arc::clone(&system),
             }),
             metrics,
+            system: Arc::new(SystemSchema::new(system)),
         }
     }
 
@@ -64,13 +67,14 @@ impl Catalog {
 
 impl CatalogProvider for Catalog {
     fn schema_names(&self) -> Vec<String> {
-        vec![METRICS.to_owned(), PUBLIC.to_owned()]
+        vec![METRICS.to_owned(), PUBLIC.to_owned(), SYSTEM.to_owned()]
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         match name {
             PUBLIC => Some(Arc::clone(&self.public) as _),
             METRICS => Some(Arc::clone(&self.metrics) as _),
+            SYSTEM => Some(Arc::clone(&self.system) as _),
             _ => None,
         }
     }
@@ -129,16 +133,9 @@ struct PublicSchema {
 impl PublicSchema {
     fn fixed(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let snapshot = || self.metrics.snapshot.clone();
-        if let Some(table) = self.system.iter().find(|table| table.name == name) {
-            let batch = (table.rows)();
-            if batch.schema() != table.schema {
-                let message = format!("the rows of table {name} are not of its schema");
-                return Err(DataFusionError::Internal(message));
-            }
-            return Ok(Some(Arc::new(MemTable::try_new(
-                Arc::clone(&table.schema),
-                vec![vec![batch]],
-            )?)));
+        let mut public = self.system.iter().filter(|table| own_name(table).is_none());
+        if let Some(table) = public.find(|table| table.name == name) {
+            return provider(table).map(Some);
         }
         Ok(match name {
             "anomalies" => Some(Arc::new(AnomaliesTable::new(snapshot()))),
@@ -152,7 +149,8 @@ impl PublicSchema {
 #[async_trait]
 impl SchemaProvider for PublicSchema {
     fn table_names(&self) -> Vec<String> {
-        let names = self.system.iter().map(|table| (table.name.clone(), ()));
+        let public = self.system.iter().filter(|table| own_name(table).is_none());
+        let names = public.map(|table| (table.name.clone(), ()));
         let own = ["anomalies", "samples", "series"].map(|name| (name.to_owned(), ()));
         names.chain(own).collect::<BTreeMap<_, _>>().into_keys().collect()
     }

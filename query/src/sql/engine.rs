@@ -29,6 +29,7 @@ use super::limits::SqlLimits;
 use super::memory::{QueryMemory, TotalMemory};
 use super::stream::SqlStream;
 use super::suggest::nearest;
+use super::system_schema::SYSTEM;
 use super::system_table::SystemTable;
 use super::{statement, udf};
 
@@ -98,7 +99,7 @@ impl SqlEngine {
             system: system.into(),
             clock,
             gate: Gate::new(limits.running_max, limits.waiting_max),
-            memory: TotalMemory::new(limits.total_memory_bytes),
+            memory: TotalMemory::new(limits.total_memory_bytes, Arc::clone(&limits.memory)),
             template: template(&limits),
             limits,
         };
@@ -291,7 +292,9 @@ impl Shared {
             SqlError::new(SqlErrorCode::UnknownTable, format!("there is no table {written}"))
         };
         let schema = state.schema_for_ref(reference.clone()).map_err(|_| {
-            wrong().with_hint(format!("schemas are {PUBLIC}, {METRICS} and information_schema"))
+            wrong().with_hint(format!(
+                "schemas are {PUBLIC}, {METRICS}, {SYSTEM} and information_schema"
+            ))
         })?;
         // A function that gives rows is written where a table is.
         let is_function =
@@ -300,7 +303,7 @@ impl Shared {
             return Ok(());
         }
         let names = match reference.schema() {
-            Some("information_schema") => schema.table_names(),
+            Some("information_schema" | SYSTEM) => schema.table_names(),
             _ => catalog.table_names(),
         };
         Err(

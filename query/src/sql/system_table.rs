@@ -1,4 +1,4 @@
-//! Tables whose rows the server gives: alerts, events.
+//! Tables whose rows the server gives: alerts, events, and what the program says about itself.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use arrow::datatypes::SchemaRef;
 /// A table that is computed anew for each query that names it.
 #[derive(Clone)]
 pub struct SystemTable {
-    /// Its name in schema `public`.
+    /// Its name in schema `public`; in schema `system` with `system.` before it.
     pub name: String,
     /// Names and types of its columns.
     pub schema: SchemaRef,

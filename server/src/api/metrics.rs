@@ -18,6 +18,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
+use super::limit_metrics;
 use crate::alerting::AlertHub;
 use crate::detecting::DetectorStats;
 use crate::ingest::{IngestSink, RejectKind};
@@ -67,6 +68,8 @@ impl Collector for MetricsSource {
         };
         self.store(&mut out)?;
         self.remote_write(&mut out)?;
+        limit_metrics::memory(&mut out, self.engine.memory())?;
+        limit_metrics::tenants(&mut out, self.ingest.tenants())?;
         out.gauge(
             "detector_series",
             "Series that detectors follow",
@@ -192,12 +195,12 @@ impl MetricsSource {
 }
 
 /// Writes one family after the other.
-struct Figures<'a, 'e> {
+pub(super) struct Figures<'a, 'e> {
     encoder: &'a mut DescriptorEncoder<'e>,
 }
 
 impl Figures<'_, '_> {
-    fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+    pub(super) fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
         let counter = ConstCounter::new(value);
         counter.encode(
             self.encoder
@@ -205,7 +208,7 @@ impl Figures<'_, '_> {
         )
     }
 
-    fn gauge(&mut self, name: &str, help: &str, value: i64) -> fmt::Result {
+    pub(super) fn gauge(&mut self, name: &str, help: &str, value: i64) -> fmt::Result {
         let gauge = ConstGauge::new(value);
         gauge.encode(
             self.encoder
@@ -213,7 +216,7 @@ impl Figures<'_, '_> {
         )
     }
 
-    fn counters(
+    pub(super) fn counters(
         &mut self,
         name: &str,
         help: &str,
@@ -224,6 +227,38 @@ impl Figures<'_, '_> {
         let mut family = self.encoder.encode_descriptor(name, help, None, kind)?;
         for (value, count) in values {
             ConstCounter::new(count).encode(family.encode_family(&[(label, value.as_str())])?)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn gauges(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: impl Iterator<Item = (String, i64)>,
+    ) -> fmt::Result {
+        let kind = ConstGauge::new(0i64).metric_type();
+        let mut family = self.encoder.encode_descriptor(name, help, None, kind)?;
+        for (value, figure) in values {
+            ConstGauge::new(figure).encode(family.encode_family(&[(label, value.as_str())])?)?;
+        }
+        Ok(())
+    }
+
+    /// A family with two labels.
+    pub(super) fn counters_by_two(
+        &mut self,
+        name: &str,
+        help: &str,
+        labels: [&str; 2],
+        values: impl Iterator<Item = ([String; 2], u64)>,
+    ) -> fmt::Result {
+        let kind = ConstCounter::new(0u64).metric_type();
+        let mut family = self.encoder.encode_descriptor(name, help, None, kind)?;
+        for ([first, second], count) in values {
+            let labels = [(labels[0], first.as_str()), (labels[1], second.as_str())];
+            ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
         }
         Ok(())
     }

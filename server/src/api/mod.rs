@@ -1,6 +1,7 @@
 //! What is asked over HTTP, besides ingest: SQL, health, metrics.
 
 mod health;
+mod limit_metrics;
 mod metrics;
 mod reload;
 mod sql;

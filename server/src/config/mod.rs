@@ -7,7 +7,9 @@
 
 mod delivery;
 mod detector;
+mod limits;
 mod listen;
+mod memory;
 mod problem;
 mod rule_files;
 mod section;
@@ -16,6 +18,7 @@ mod size;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use barograph_alerts::FilterError;
@@ -33,6 +36,8 @@ use problem::Problems;
 pub(crate) use section::nearest;
 use section::{Section, type_name};
 
+use crate::tenants::LimitsConfig;
+
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Config {
@@ -44,6 +49,8 @@ pub struct Config {
     pub ingest: IngestConfig,
     /// `[sql]`
     pub sql: SqlConfig,
+    /// `[limits]` and `[[tenant]]`
+    pub limits: LimitsConfig,
     /// `[[detector]]`, in the order of the file.
     pub detectors: Vec<DetectorConfig>,
     /// `[alerts]`
@@ -57,12 +64,14 @@ pub struct Config {
 }
 
 /// The sections, and whether each may stand several times.
-const SECTIONS: [(&str, bool); 8] = [
+const SECTIONS: [(&str, bool); 10] = [
     ("server", false),
     ("storage", false),
     ("ingest", false),
     ("sql", false),
+    ("limits", false),
     ("alerts", false),
+    ("tenant", true),
     ("detector", true),
     ("channel", true),
     ("route", true),
@@ -134,6 +143,13 @@ impl Config {
         }
         if let Some(section) = once("sql") {
             self.sql = SqlConfig::read(section);
+        }
+        if let Some(section) = once("limits") {
+            limits::read_global(section, &mut self.limits);
+        }
+        let mut lines = BTreeMap::new();
+        for section in tables(document, "tenant", problems) {
+            limits::read_tenant(section, &mut lines, &mut self.limits);
         }
         if let Some(section) = once("alerts") {
             self.alerts = AlertsConfig::read(section);

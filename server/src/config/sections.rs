@@ -1,16 +1,14 @@
 //! The sections that stand once: `[server]`, `[storage]`, `[ingest]`, `[sql]`, `[alerts]`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use barograph_engine::Options;
-use barograph_model::parse_duration_ms;
+use barograph_model::{MemoryBudget, parse_duration_ms};
 
 use super::listen::Listen;
 use super::section::Section;
 use crate::ingest::IngestLimits;
-
-/// Bytes that one row takes in the memtable while it is sorted, measured with both copies alive.
-const MEMTABLE_ROW_BYTES: u64 = 32;
 
 /// `[server]`: where the program listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,14 +101,15 @@ pub struct StorageConfig {
     pub retention_ms: Option<i64>,
     /// `future`: samples further ahead of the clock are refused. Default `10m`.
     pub future_ms_max: i64,
-    /// `memory_budget`: half is for queries, a quarter for the memtable, a quarter for what waits for the log.
-    /// Default `1GiB`, at least `64MiB`.
-    pub memory_budget_bytes: u64,
-    /// `flush_rows`: rows in memory at which they are written to segments. Default: what the memtable's
-    /// quarter of `memory_budget` holds.
+    /// `memory_budget`: what the whole process may hold. Default: half of the machine's memory, or of the container's.
+    /// At least `64MiB`.
+    pub memory_budget_bytes: Option<u64>,
+    /// `flush_rows`: rows in memory at which they are written to segments, however few bytes they take. Default:
+    /// the memtable's share of `memory_budget` alone decides.
     pub flush_rows: Option<usize>,
-    /// `wal_file`: length of a write-ahead log file. Default `128MiB`.
-    pub wal_file_bytes: u64,
+    /// `wal_file`: length of a write-ahead log file. Default: a 32nd of `memory_budget`, between `4MiB` and `128MiB`,
+    /// since a replay maps a whole file.
+    pub wal_file_bytes: Option<u64>,
     /// `row_group_rows`: rows of a Parquet row group. Default `1048576`.
     pub row_group_rows: usize,
 }
@@ -121,16 +120,16 @@ impl Default for StorageConfig {
         Self {
             retention_ms: engine.retention_ms,
             future_ms_max: engine.future_ms_max,
-            memory_budget_bytes: 1 << 30,
+            memory_budget_bytes: None,
             flush_rows: None,
-            wal_file_bytes: engine.wal_file_bytes,
+            wal_file_bytes: None,
             row_group_rows: engine.row_group_rows,
         }
     }
 }
 
 impl StorageConfig {
-    /// The smallest `memory_budget`: below it a single flush would not fit.
+    /// The smallest `memory_budget`: below it the program itself and a single flush would not fit.
     pub const MEMORY_BUDGET_BYTES_MIN: u64 = 64 << 20;
 
     pub(super) fn read(section: Section<'_>) -> Self {
@@ -138,17 +137,16 @@ impl StorageConfig {
         let least = Self::MEMORY_BUDGET_BYTES_MIN;
         // 0 is below the least that can be written, so it stands for an absent key.
         let flush_rows = section.integer("flush_rows", 1_000, 1 << 32, 0) as usize;
+        let size = |key, example, least| {
+            let found = section.size_bytes(key, example, least, 0);
+            (found > 0).then_some(found)
+        };
         let config = Self {
             retention_ms: section.parsed("retention", "15d", default.retention_ms, parse_retention_ms),
             future_ms_max: section.duration_ms("future", "10m", default.future_ms_max),
-            memory_budget_bytes: section.size_bytes(
-                "memory_budget",
-                "1GiB",
-                least,
-                default.memory_budget_bytes,
-            ),
+            memory_budget_bytes: size("memory_budget", "1GiB", least),
             flush_rows: (flush_rows > 0).then_some(flush_rows),
-            wal_file_bytes: section.size_bytes("wal_file", "128MiB", 1 << 20, default.wal_file_bytes),
+            wal_file_bytes: size("wal_file", "128MiB", 1 << 20),
             row_group_rows: section.integer("row_group_rows", 1_000, 1 << 27, default.row_group_rows as u64)
                 as usize,
         };
@@ -156,19 +154,22 @@ impl StorageConfig {
         config
     }
 
-    /// What the store is opened with.
+    /// What the store is opened with; it draws from `memory`.
     #[must_use]
-    pub fn engine_options(&self) -> Options {
-        let quarter_bytes = self.memory_budget_bytes / 4;
-        let budget_rows = usize::try_from(quarter_bytes / MEMTABLE_ROW_BYTES).unwrap_or(usize::MAX);
+    pub fn engine_options(&self, memory: &Arc<MemoryBudget>) -> Options {
+        let default = Options::default();
+        let wal_file_bytes = self.wal_file_bytes.unwrap_or_else(|| {
+            let budget_bytes = memory.total_bytes() as u64;
+            (budget_bytes / 32).clamp(4 << 20, default.wal_file_bytes)
+        });
         Options {
             retention_ms: self.retention_ms,
             future_ms_max: self.future_ms_max,
-            flush_rows: self.flush_rows.unwrap_or(budget_rows),
-            wal_file_bytes: self.wal_file_bytes,
+            flush_rows: self.flush_rows.unwrap_or(default.flush_rows),
+            wal_file_bytes,
             row_group_rows: self.row_group_rows,
-            queue_bytes_max: usize::try_from(quarter_bytes).unwrap_or(usize::MAX),
-            background: Options::default().background,
+            memory: Arc::clone(memory),
+            ..default
         }
     }
 }
@@ -230,7 +231,7 @@ impl IngestConfig {
                 "decompressed must not be less than body, or no request of that length could be read",
             );
         }
-        if limits.in_flight_bytes_max < limits.body_bytes_max + limits.decompressed_bytes_max {
+        if limits.in_flight_bytes_max < limits.request_bytes_max() {
             let at = if section.has("in_flight") {
                 "in_flight"
             } else {
@@ -238,17 +239,11 @@ impl IngestConfig {
             };
             section.problem(
                 at,
-                "in_flight must not be less than body and decompressed together",
+                "in_flight must not be less than body and twice decompressed together",
             );
         }
         section.finish();
         Self { limits }
-    }
-}
-
-impl From<&IngestConfig> for IngestLimits {
-    fn from(config: &IngestConfig) -> Self {
-        config.limits.clone()
     }
 }
 
@@ -285,11 +280,5 @@ impl SqlConfig {
         };
         section.finish();
         config
-    }
-
-    /// The memory that queries share.
-    #[must_use]
-    pub fn memory_bytes(&self, storage: &StorageConfig) -> u64 {
-        self.memory_bytes.unwrap_or(storage.memory_budget_bytes / 2)
     }
 }

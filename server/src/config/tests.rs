@@ -1,4 +1,9 @@
+use std::sync::Arc;
+
+use barograph_model::MemoryShare;
+
 use super::*;
+use crate::tenants::{TenantId, TenantLimits};
 
 /// What reading a text complains about, a line each.
 fn problems(text: &str) -> Vec<String> {
@@ -21,19 +26,14 @@ fn no_file_and_an_empty_file_are_the_same() {
     }
     assert_eq!(config.server.http_listen.to_string(), "127.0.0.1:7117");
     assert_eq!(config.storage.retention_ms, Some(15 * 86_400_000));
-    assert_eq!(config.sql.memory_bytes(&config.storage), 512 << 20);
-    let options = config.storage.engine_options();
-    assert_eq!(
-        (options.flush_rows, options.queue_bytes_max),
-        (8 << 20, 256 << 20)
-    );
+    assert_eq!(config.limits, LimitsConfig::default());
 }
 
 #[test]
 fn reads_every_key() {
     let config = Config::parse("config.toml", include_str!("../../../deploy/barograph.toml")).unwrap();
     assert_eq!(config.server.grpc_listen, Listen::At("127.0.0.1:7118".to_owned()));
-    assert_eq!(config.storage.memory_budget_bytes, 1 << 30);
+    assert_eq!(config.storage.memory_budget_bytes, Some(1 << 30));
     assert_eq!(config.ingest, IngestConfig::default());
     assert_eq!(config.sql.timeout_ms, 30_000);
     let detector = &config.detectors[1];
@@ -71,9 +71,11 @@ fn off_and_sizes() {
                 [server]\ngrpc_listen = \"off\"\n";
     let config = Config::parse("config.toml", text).unwrap();
     assert_eq!(config.storage.retention_ms, None);
-    assert_eq!(config.storage.memory_budget_bytes, 128 << 20);
-    assert_eq!(config.storage.engine_options().flush_rows, 5000);
-    assert_eq!(config.sql.memory_bytes(&config.storage), 64 << 20);
+    let memory = Arc::new(config.memory_budget());
+    assert_eq!(memory.total_bytes(), 128 << 20);
+    assert_eq!(memory.max_bytes(MemoryShare::Queries), 64 << 20);
+    let options = config.storage.engine_options(&memory);
+    assert_eq!((options.flush_rows, options.wal_file_bytes), (5000, 4 << 20));
     assert_eq!(config.server.grpc_listen, Listen::Off);
 }
 
@@ -165,7 +167,7 @@ fn unknown_names_give_the_nearest() {
         "retention = \"15d\"",
         &[
             "config.toml:1: \"retention\" stands before any section; sections are [server], [storage], [ingest], [sql], \
-         [alerts], [[detector]], [[channel]], [[route]]",
+         [limits], [alerts], [[tenant]], [[detector]], [[channel]], [[route]]",
         ],
     );
     check(
@@ -270,6 +272,74 @@ fn channels_are_checked() {
         &webhook("url = \"http://a\"\nheaders = { a = \"b\\nc\" }"),
         &["config.toml:5: the value of header a holds characters that HTTP does not allow"],
     );
+}
+
+#[test]
+fn limits_for_all_for_each_and_for_one() {
+    let text = "[limits]\nseries_max = 1000000\ntenants_max = 5\n[[tenant]]\nid = \"*\"\nsamples_per_second = 1000\n\
+                samples_burst = 5000\n[[tenant]]\nid = \"team-a\"\nlabel_value_bytes_max = \"1KiB\"\n\
+                new_series_per_minute = 60\n";
+    let limits = Config::parse("config.toml", text).unwrap().limits;
+    assert_eq!(
+        (limits.global.series_max, limits.tenants_max),
+        (Some(1_000_000), 5)
+    );
+    assert_eq!(
+        (limits.each.samples_per_second, limits.each.samples_burst),
+        (Some(1000), Some(5000))
+    );
+    let team = TenantLimits {
+        label_value_bytes_max: Some(1024),
+        new_series_per_minute: Some(60),
+        ..TenantLimits::default()
+    };
+    assert_eq!(
+        limits.tenants.into_iter().collect::<Vec<_>>(),
+        [(TenantId::parse("team-a").unwrap(), team)]
+    );
+    check(
+        "[limits]\nseries_max = 0",
+        &["config.toml:2: series_max = 0 must be between 1 and 9007199254740992"],
+    );
+    check(
+        "[limits]\nsamples_burst = 10",
+        &["config.toml:2: samples_burst has no meaning without samples_per_second"],
+    );
+    check(
+        "[[tenant]]\nid = \"a\"\n[[tenant]]\nid = \"a\"",
+        &["config.toml:4: tenant \"a\" exists already, on line 1 (ids are unique)"],
+    );
+    check(
+        "[[tenant]]\nid = \"a|b\"",
+        &["config.toml:2: id names several tenants; a write belongs to one (send a request for each)"],
+    );
+    check(
+        "[[tenant]]\nseries_max = 1",
+        &["config.toml:1: [[tenant]] needs id, such as id = \"team-a\""],
+    );
+}
+
+#[test]
+fn requests_shrink_with_the_budget() {
+    let within = |budget: &str| {
+        let config = Config::parse("c", &format!("[storage]\nmemory_budget = \"{budget}\"\n")).unwrap();
+        let memory = config.memory_budget();
+        let limits = config.ingest_limits(&memory);
+        assert!(limits.request_bytes_max() <= limits.in_flight_bytes_max);
+        assert!(limits.in_flight_bytes_max <= memory.max_bytes(MemoryShare::Ingest));
+        limits
+    };
+    assert_eq!(within("8GiB"), IngestConfig::default().limits);
+    let small = within("64MiB");
+    assert_eq!(
+        (
+            small.in_flight_bytes_max,
+            small.decompressed_bytes_max,
+            small.body_bytes_max
+        ),
+        (8 << 20, 2 << 20, 2 << 20)
+    );
+    assert_eq!(small.samples_max, 131_072);
 }
 
 #[test]

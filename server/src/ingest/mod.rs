@@ -23,6 +23,8 @@
 mod edge_under_test;
 mod in_flight;
 mod labels;
+#[cfg(test)]
+mod limit_tests;
 mod limits;
 mod metadata;
 #[cfg(test)]

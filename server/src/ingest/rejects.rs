@@ -1,5 +1,6 @@
 //! What of a request was refused while the rest of it is stored.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use barograph_model::{TimeRange, TimestampMs};
@@ -7,6 +8,7 @@ use thiserror::Error;
 
 use super::labels::{LabelFault, show_labels};
 use super::metadata::MetadataFault;
+use crate::tenants::LimitRefusal;
 
 /// The kinds of refusal, as counted in `/metrics`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,16 +23,19 @@ pub enum RejectKind {
     NativeHistogram,
     /// Metadata entries over a cap, or unreadable.
     Metadata,
+    /// Samples of a new series that is one too many.
+    SeriesLimit,
 }
 
 impl RejectKind {
     /// All of them, in the order of their counters.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Labels,
         Self::OutOfBounds,
         Self::Exemplar,
         Self::NativeHistogram,
         Self::Metadata,
+        Self::SeriesLimit,
     ];
 
     /// The value of the `reason` label in `/metrics`.
@@ -42,6 +47,7 @@ impl RejectKind {
             Self::Exemplar => "exemplar",
             Self::NativeHistogram => "native_histogram",
             Self::Metadata => "metadata",
+            Self::SeriesLimit => "series_limit",
         }
     }
 }
@@ -59,6 +65,8 @@ pub(super) enum Reason {
     NativeHistogram,
     #[error(transparent)]
     Metadata(MetadataFault),
+    #[error(transparent)]
+    SeriesLimit(LimitRefusal),
 }
 
 impl Reason {
@@ -69,6 +77,7 @@ impl Reason {
             Self::Exemplar => RejectKind::Exemplar,
             Self::NativeHistogram => RejectKind::NativeHistogram,
             Self::Metadata(_) => RejectKind::Metadata,
+            Self::SeriesLimit(_) => RejectKind::SeriesLimit,
         }
     }
 }
@@ -80,6 +89,11 @@ pub(super) struct Rejects {
     /// Series of which something was refused, and among them those refused for their labels.
     series: u64,
     series_labels: u64,
+    /// Series refused for a limit, and their samples by the limit's reason.
+    series_limits: u64,
+    limits: BTreeMap<&'static str, u64>,
+    /// When the first of them that is only too early may be sent again.
+    retry_after_s: Option<u32>,
     /// Where in the body the last series counted in `series` begins, so that it is counted once.
     last_series: Option<usize>,
     first: Option<(Option<Range<usize>>, Reason)>,
@@ -99,6 +113,11 @@ impl Rejects {
     pub(super) fn add(&mut self, series: Range<usize>, count: u64, reason: Reason) {
         self.counts[reason.kind() as usize] += count;
         self.series_labels += u64::from(reason.kind() == RejectKind::Labels);
+        if let Reason::SeriesLimit(limit) = &reason {
+            self.series_limits += 1;
+            *self.limits.entry(limit.reason()).or_default() += count;
+            self.retry_after_s = self.retry_after_s.or(limit.retry_after_s());
+        }
         if self.last_series != Some(series.start) {
             self.last_series = Some(series.start);
             self.series += 1;
@@ -117,6 +136,21 @@ impl Rejects {
         }
     }
 
+    /// When the request may be sent again where a part of it was only too early.
+    pub(super) fn retry_after_s(&self) -> Option<u32> {
+        self.retry_after_s
+    }
+
+    /// What was refused, by reason, without zeros.
+    pub(super) fn by_reason(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let kinds = RejectKind::ALL
+            .into_iter()
+            .filter(|kind| *kind != RejectKind::SeriesLimit);
+        let kinds = kinds.map(|kind| (kind.as_str(), self.count(kind)));
+        let limits = self.limits.iter().map(|(reason, count)| (*reason, *count));
+        kinds.filter(|(_, count)| *count > 0).chain(limits)
+    }
+
     /// One line for the sender, `None` where nothing was refused. `stored` samples were.
     pub(super) fn message(&self, body: &[u8], stored: usize) -> Option<String> {
         let (offender, reason) = self.first.as_ref()?;
@@ -126,6 +160,13 @@ impl Rejects {
             parts.push(format!(
                 "{} series with unacceptable labels ({samples} samples)",
                 self.series_labels
+            ));
+        }
+        if self.series_limits > 0 {
+            let samples = self.count(RejectKind::SeriesLimit);
+            parts.push(format!(
+                "{} new series over a limit ({samples} samples)",
+                self.series_limits
             ));
         }
         for (kind, what) in [

@@ -22,8 +22,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 
-use super::sink::{IngestSink, refuse_overload};
+use super::sink::{IngestSink, PARTLY, refuse_overload};
 use crate::http::{BodyError, MediaType, Refusal, discard, read_capped};
+use crate::tenants::{Account, Admission, HEADER, TenantId};
 
 /// The message of remote write 1.0 by its full name.
 const MESSAGE: &str = "prometheus.WriteRequest";
@@ -35,7 +36,21 @@ pub fn routes(sink: Arc<IngestSink>) -> Router {
 
 /// Handles one request of remote write.
 pub async fn write(State(sink): State<Arc<IngestSink>>, headers: HeaderMap, body: Body) -> Response {
-    let outcome = receive(&sink, &headers, body).await;
+    let outcome = match TenantId::of_write(&headers) {
+        Ok(id) => {
+            let admission = sink.tenants().admit(&id);
+            let account = Arc::clone(admission.account());
+            let outcome = receive(&sink, &headers, body, admission).await;
+            outcome.inspect_err(|refusal| count(&sink, &account, refusal))
+        }
+        Err(error) => {
+            discard(body);
+            let message = format_args!("nothing was stored: {HEADER} {error}");
+            let refusal = Refusal::new(StatusCode::BAD_REQUEST, message).because("tenant");
+            count(&sink, &sink.tenants().others(), &refusal);
+            Err(refusal)
+        }
+    };
     let response = match outcome {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(refusal) => {
@@ -51,8 +66,22 @@ pub async fn write(State(sink): State<Arc<IngestSink>>, headers: HeaderMap, body
     response
 }
 
-async fn receive(sink: &Arc<IngestSink>, headers: &HeaderMap, body: Body) -> Result<(), Refusal> {
-    if let Err(refusal) = check_headers(headers) {
+/// Counts a refusal of a whole request to its tenant; those of parts have been counted where they were found.
+fn count(sink: &IngestSink, account: &Account, refusal: &Refusal) {
+    if refusal.reason != PARTLY {
+        sink.tenants()
+            .refused(account, refusal.reason, 0, &refusal.message);
+    }
+}
+
+async fn receive(
+    sink: &Arc<IngestSink>,
+    headers: &HeaderMap,
+    body: Body,
+    admission: Admission,
+) -> Result<(), Refusal> {
+    let admitted = admission.check().map_err(|limit| limit.to_refusal());
+    if let Err(refusal) = check_headers(headers).and(admitted) {
         discard(body);
         return Err(refusal);
     }
@@ -68,7 +97,7 @@ async fn receive(sink: &Arc<IngestSink>, headers: &HeaderMap, body: Body) -> Res
         BodyError::TimedOut { .. } => Refusal::new(StatusCode::REQUEST_TIMEOUT, error),
         BodyError::Broken { .. } => Refusal::new(StatusCode::BAD_REQUEST, error),
     })?;
-    sink.store(block, charge).await
+    sink.store(block, charge, admission).await
 }
 
 /// Checks what the body is said to be. Senders older than the specification leave either header out, and mean this.

@@ -5,6 +5,7 @@
 //! for the disk by the store's own queue; where either is full the sender is told to come back.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::iter::repeat_n;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -25,6 +26,7 @@ use super::snappy::{Decompressor, SnappyError, checked_len};
 use super::stats::IngestStats;
 use super::write_request::{DecodeError, DecodeRules, WriteRequest};
 use crate::http::Refusal;
+use crate::tenants::{Account, Admission, Tenants};
 
 /// What a decoded request costs the budget at least, so that small ones are bounded in number too.
 const REQUEST_BYTES_MIN: usize = 16 << 10;
@@ -70,6 +72,7 @@ pub struct IngestSink {
     // Shared by itself with what waits for the disk, which must not keep the store alive.
     stats: Arc<IngestStats>,
     metadata: MetadataRegistry,
+    tenants: Arc<Tenants>,
 }
 
 /// The buffers of a decoding thread.
@@ -87,7 +90,8 @@ thread_local! {
 struct Prepared {
     columns: SampleColumns,
     /// What the sender is told once the columns are on disk; `None` is all good.
-    refused: Option<String>,
+    refused: Option<Refusal>,
+    account: Arc<Account>,
 }
 
 impl IngestSink {
@@ -95,14 +99,17 @@ impl IngestSink {
     ///
     /// # Errors
     /// [`SetupError`].
-    pub fn new(engine: Arc<Engine>, limits: IngestLimits) -> Result<Arc<Self>, SetupError> {
+    pub fn new(
+        engine: Arc<Engine>,
+        limits: IngestLimits,
+        tenants: Arc<Tenants>,
+    ) -> Result<Arc<Self>, SetupError> {
         if u32::try_from(limits.decompressed_bytes_max).is_err() {
             return Err(SetupError::BodyTooLarge {
                 bytes: limits.decompressed_bytes_max,
             });
         }
-        let decompressed = limits.decompressed_bytes_max.max(REQUEST_BYTES_MIN);
-        let needed = decompressed.saturating_add(limits.body_bytes_max);
+        let needed = limits.request_bytes_max().max(3 * REQUEST_BYTES_MIN);
         if limits.in_flight_bytes_max < needed {
             return Err(SetupError::BudgetTooSmall {
                 bytes: limits.in_flight_bytes_max,
@@ -117,11 +124,12 @@ impl IngestSink {
             .build()
             .map_err(|source| SetupError::Threads { source })?;
         Ok(Arc::new(Self {
-            engine,
             pool,
-            in_flight: InFlight::new(limits.in_flight_bytes_max),
+            in_flight: InFlight::new(limits.in_flight_bytes_max, engine.memory()),
             stats: Arc::default(),
+            tenants,
             metadata: MetadataRegistry::new(limits.metadata),
+            engine,
             limits,
         }))
     }
@@ -144,6 +152,12 @@ impl IngestSink {
         &self.limits
     }
 
+    /// Who sends.
+    #[must_use]
+    pub fn tenants(&self) -> &Arc<Tenants> {
+        &self.tenants
+    }
+
     /// Bytes of requests that are being read or decoded at this moment.
     #[must_use]
     pub fn in_flight_bytes(&self) -> usize {
@@ -161,15 +175,21 @@ impl IngestSink {
     /// # Errors
     /// [`Refusal`]: with a status of 400 that begins with "refused", all but what it counts is stored; with any
     /// other, nothing is, or nobody knows: sending again is safe, since a sample that is sent twice is kept once.
-    pub(super) async fn store(self: &Arc<Self>, block: Bytes, mut charge: Charge) -> Result<(), Refusal> {
+    pub(super) async fn store(
+        self: &Arc<Self>,
+        block: Bytes,
+        mut charge: Charge,
+        admission: Admission,
+    ) -> Result<(), Refusal> {
         let declared = checked_len(&block, self.limits.decompressed_bytes_max).map_err(refuse_snappy)?;
-        if !charge.grow(declared.max(REQUEST_BYTES_MIN)) {
+        // The body, and as much again for the columns that are made of it.
+        if !charge.grow(2 * declared.max(REQUEST_BYTES_MIN)) {
             return Err(refuse_overload());
         }
         let (reply, answer) = oneshot::channel();
         let sink = Arc::clone(self);
         self.pool.spawn(move || {
-            let prepared = sink.prepare(&block);
+            let prepared = sink.prepare(&block, admission);
             // Before the answer, after which the sender may count on the budget; the columns are in the store's.
             drop((block, charge));
             sink.append(prepared, reply);
@@ -184,13 +204,17 @@ impl IngestSink {
     /// Hands a decoded request to the store, and the store's answer to the sender.
     fn append(&self, prepared: Result<Prepared, Refusal>, reply: oneshot::Sender<Result<(), Refusal>>) {
         // A send fails where the client has gone away, and then nobody asks.
-        let Prepared { columns, refused } = match prepared {
+        let Prepared {
+            columns,
+            refused,
+            account,
+        } = match prepared {
             Ok(prepared) => prepared,
             Err(refusal) => return drop(reply.send(Err(refusal))),
         };
         let answer = match refused {
             None => Ok(()),
-            Some(message) => Err(Refusal::new(StatusCode::BAD_REQUEST, message)),
+            Some(refusal) => Err(refusal),
         };
         let samples = columns.ts.len() as u64;
         if samples == 0 {
@@ -201,6 +225,7 @@ impl IngestSink {
             let answer = match result {
                 Ok(()) => {
                     stats.samples.fetch_add(samples, Relaxed);
+                    account.add_samples(samples);
                     answer
                 }
                 Err(error) => Err(refuse_engine(&error)),
@@ -211,7 +236,7 @@ impl IngestSink {
     }
 
     /// Decodes a block, on a decoding thread.
-    fn prepare(&self, block: &[u8]) -> Result<Prepared, Refusal> {
+    fn prepare(&self, block: &[u8], admission: Admission) -> Result<Prepared, Refusal> {
         SCRATCH.with_borrow_mut(
             |Scratch {
                  decompressor,
@@ -224,7 +249,7 @@ impl IngestSink {
                 self.stats
                     .decompressed_bytes
                     .fetch_add(body.len() as u64, Relaxed);
-                let prepared = self.decode(body, request);
+                let prepared = self.decode(body, request, admission);
                 decompressor.shrink_to(KEPT_BYTES);
                 request.shrink_to(KEPT_ENTRIES);
                 prepared
@@ -232,12 +257,17 @@ impl IngestSink {
         )
     }
 
-    fn decode(&self, body: &[u8], request: &mut WriteRequest) -> Result<Prepared, Refusal> {
+    fn decode(
+        &self,
+        body: &[u8],
+        request: &mut WriteRequest,
+        mut admission: Admission,
+    ) -> Result<Prepared, Refusal> {
         let mut rejects = Rejects::default();
         let rules = DecodeRules {
             accepts: self.engine.accepts(),
             samples_max: self.limits.samples_max,
-            labels: &self.limits.labels,
+            labels: &*Arc::clone(admission.account()).labels(),
         };
         request
             .decode(body, &rules, |raw| self.engine.fingerprint(raw), &mut rejects)
@@ -245,7 +275,10 @@ impl IngestSink {
         let metadata = self
             .read_metadata(body, request, &mut rejects)
             .map_err(refuse_wire)?;
-        let columns = self.resolve(body, request, &mut rejects)?;
+        admission
+            .samples(request.ts.len())
+            .map_err(|limit| limit.to_refusal())?;
+        let columns = self.resolve(body, request, &mut admission, &mut rejects)?;
         // From here on the request is known to be whole, so what it says may have effects.
         for entry in &metadata {
             match self.metadata.set(entry) {
@@ -256,8 +289,17 @@ impl IngestSink {
         if !rejects.is_empty() {
             self.stats.add_rejects(&rejects);
         }
-        let refused = rejects.message(body, columns.ts.len());
-        Ok(Prepared { columns, refused })
+        let refused = rejects.message(body, columns.ts.len()).map(|message| {
+            for (reason, count) in rejects.by_reason() {
+                admission.refused(reason, count, &message);
+            }
+            refuse_part(message, rejects.retry_after_s())
+        });
+        Ok(Prepared {
+            columns,
+            refused,
+            account: Arc::clone(admission.account()),
+        })
     }
 
     fn read_metadata<'a>(
@@ -281,10 +323,14 @@ impl IngestSink {
         &self,
         body: &[u8],
         request: &mut WriteRequest,
+        admission: &mut Admission,
         rejects: &mut Rejects,
     ) -> Result<SampleColumns, Refusal> {
         let entries = &request.series;
-        let read = |i: usize| read_labels(body, entries[i].message(), &self.limits.labels);
+        let account = Arc::clone(admission.account());
+        let read = |i: usize| read_labels(body, entries[i].message(), account.labels());
+        let (known, room) = (self.engine.series_known(), self.engine.series_room());
+        let mut over_limit = BTreeMap::new();
         let mut malformed = None;
         let mut defined = 0;
         let mut define = |i: usize| {
@@ -293,6 +339,12 @@ impl IngestSink {
             }
             match read(i) {
                 Ok(labels) => {
+                    if !self.engine.knows(&labels)
+                        && let Err(limit) = admission.new_series(i, known, room)
+                    {
+                        over_limit.insert(i, limit);
+                        return None;
+                    }
                     defined += 1;
                     Some(labels)
                 }
@@ -305,6 +357,7 @@ impl IngestSink {
             }
         };
         let refs = self.engine.resolve(&request.fingerprints, &mut define);
+        admission.entered(&refs);
         self.stats.series_defined.fetch_add(defined, Relaxed);
         if let Some(error) = malformed {
             return Err(refuse_wire(error));
@@ -322,8 +375,12 @@ impl IngestSink {
                 }
                 series.extend(repeat_n(found, rows.len()));
             } else {
-                let fault = match read(i) {
-                    Err(LabelsError::Fault(fault)) => fault,
+                let reason = match read(i) {
+                    Ok(_) if over_limit.contains_key(&i) => match over_limit.remove(&i) {
+                        Some(limit) => Reason::SeriesLimit(limit),
+                        None => continue,
+                    },
+                    Err(LabelsError::Fault(fault)) => Reason::Labels(fault),
                     Err(LabelsError::Wire(error)) => return Err(refuse_wire(error)),
                     Ok(labels) => {
                         let message =
@@ -331,7 +388,7 @@ impl IngestSink {
                         return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message));
                     }
                 };
-                rejects.add(entries[i].message(), rows.len() as u64, Reason::Labels(fault));
+                rejects.add(entries[i].message(), rows.len() as u64, reason);
             }
         }
         ts.truncate(series.len());
@@ -347,6 +404,22 @@ pub(super) fn refuse_overload() -> Refusal {
         "too many requests are in flight; nothing of this one was stored, send it again later",
         1,
     )
+}
+
+/// The reason of a refusal whose parts have been counted already, each by its own.
+pub(super) const PARTLY: &str = "partly";
+
+/// The answer where all is stored but what `message` counts. A part that was only too early makes it a 429, so that
+/// senders which heed it send the request again; what is stored already is then stored once.
+fn refuse_part(message: String, retry_after_s: Option<u32>) -> Refusal {
+    let status = match retry_after_s {
+        Some(_) => StatusCode::TOO_MANY_REQUESTS,
+        None => StatusCode::BAD_REQUEST,
+    };
+    Refusal {
+        retry_after_s,
+        ..Refusal::new(status, message).because(PARTLY)
+    }
 }
 
 fn refuse_snappy(error: SnappyError) -> Refusal {
@@ -376,9 +449,9 @@ fn refuse_decode(error: DecodeError) -> Refusal {
 fn refuse_engine(error: &EngineError) -> Refusal {
     match error {
         EngineError::Overloaded { .. } => Refusal::retry_later(error, 1),
-        EngineError::Unwritable { .. } => Refusal::retry_later(error, 10),
-        EngineError::Closing => Refusal::retry_later(error, 5),
-        EngineError::Poisoned { .. } => Refusal::retry_later(error, 60),
+        EngineError::Unwritable { .. } => Refusal::retry_later(error, 10).because("disk"),
+        EngineError::Closing => Refusal::retry_later(error, 5).because("closing"),
+        EngineError::Poisoned { .. } => Refusal::retry_later(error, 60).because("poisoned"),
         _ => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error),
     }
 }
