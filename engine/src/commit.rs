@@ -8,6 +8,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use barograph_model::{MemoryBudget, MemoryShare};
 
+use crate::index::Head;
 use crate::wal::Frame;
 use crate::{EngineError, Result, SampleColumns};
 
@@ -33,6 +34,15 @@ impl Pending {
             done,
             bytes,
         }
+    }
+
+    /// Names the series by another head: the one that was in force when the batch was made has been renewed.
+    pub(crate) fn rebase(&mut self, head: &Head) -> Result<()> {
+        if !self.columns.head().is(head) {
+            self.columns.rebase(head);
+            self.frame = self.columns.frame()?;
+        }
+        Ok(())
     }
 }
 

@@ -5,20 +5,19 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, mpsc};
 use std::thread::JoinHandle;
 
-use barograph_model::{Clock, Labels, MemoryBudget, SeriesId, TimeRange, TimestampMs};
+use barograph_model::{Clock, MemoryBudget, TimeRange, TimestampMs};
 
 use crate::commit::{CommitQueue, Done, Pending};
-use crate::index::Registry;
+use crate::index::Head;
 use crate::log::Log;
 use crate::manifest::{ManifestStore, Version};
+use crate::memory::HeadSize;
 use crate::memtable::Memtable;
 use crate::segment::Segment;
 use crate::stats::{Counters, EngineStats};
 use crate::vfs::Vfs;
 use crate::wal::Frame;
-use crate::{
-    EngineError, Options, Result, SampleColumns, SeriesRef, Snapshot, maintenance, recovery, worker,
-};
+use crate::{EngineError, Options, Result, SampleColumns, Snapshot, maintenance, recovery, worker};
 
 /// An open store. All methods may be called from any thread.
 #[derive(Debug)]
@@ -32,13 +31,13 @@ pub(crate) struct Shared {
     pub(crate) vfs: Arc<dyn Vfs>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) options: Options,
-    pub(crate) registry: Arc<Registry>,
     pub(crate) queue: CommitQueue,
     /// one flush or retention at a time; holds what the manifest on disk says
     pub(crate) files: Mutex<Files>,
     pub(crate) log: Mutex<Log>,
     pub(crate) state: RwLock<State>,
     pub(crate) counters: Counters,
+    pub(crate) head_size: HeadSize,
     pub(crate) wake: Wake,
     /// held for as long as the store is open
     _directory: Box<dyn Send + Sync + Debug>,
@@ -117,33 +116,12 @@ impl Engine {
         Ok(Arc::new(engine))
     }
 
-    /// The key of a series in [`Engine::resolve`]: a hash of its labels as the sender wrote them. Keyed anew at each
-    /// start, so it means nothing outside this process.
+    /// The series that are written to now. Another one takes its place now and then, so it is asked for with each
+    /// batch; samples of series of an earlier head are stored all the same.
     #[must_use]
-    pub fn fingerprint(&self, raw: &[u8]) -> u128 {
-        self.shared.registry.fingerprint(raw)
-    }
-
-    /// Finds the series of many fingerprints with one lookup each. `define(i)` is called for those never seen and gives
-    /// their labels, or `None` to leave entry `i` out: it comes back as `None`.
-    pub fn resolve(
-        &self,
-        fingerprints: &[u128],
-        define: &mut dyn FnMut(usize) -> Option<Labels>,
-    ) -> Vec<Option<SeriesRef>> {
-        self.shared.registry.resolve(fingerprints, define)
-    }
-
-    /// Whether the head has a series with these labels: one that is being written, or was a while ago.
-    #[must_use]
-    pub fn knows(&self, labels: &Labels) -> bool {
-        self.shared.registry.contains(labels)
-    }
-
-    /// Series that the head has.
-    #[must_use]
-    pub fn series_known(&self) -> usize {
-        self.shared.registry.len()
+    pub fn head(&self) -> Head {
+        let state = self.shared.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.memtable.head().clone()
     }
 
     /// How many more series the head has room for within the memory budget.
@@ -156,12 +134,6 @@ impl Engine {
     #[must_use]
     pub fn memory(&self) -> &Arc<MemoryBudget> {
         &self.shared.options.memory
-    }
-
-    /// The series of a label set, entered where it is new. For few series; edges use [`Engine::resolve`].
-    #[must_use]
-    pub fn series(&self, labels: &Labels) -> SeriesRef {
-        self.shared.registry.by_labels(labels)
     }
 
     /// The instants that may be written now: not older than the retention, not further ahead than the limit.
@@ -218,12 +190,7 @@ impl Engine {
         let state = self.shared.state.read().unwrap_or_else(PoisonError::into_inner);
         let mut memtables = state.frozen.clone();
         memtables.push(Arc::new(state.memtable.clone()));
-        Snapshot {
-            registry: Arc::clone(&self.shared.registry),
-            series_len: self.shared.registry.len(),
-            segments: Arc::clone(&state.segments),
-            memtables,
-        }
+        Snapshot::new(Arc::clone(&state.segments), memtables)
     }
 
     /// Writes all that is in memory to segments and cuts the log. Nothing happens where there is nothing.
@@ -240,6 +207,15 @@ impl Engine {
     /// [`EngineError::Io`] when the disk says no; the segments then stay.
     pub fn apply_retention(&self) -> Result<usize> {
         maintenance::apply_retention(&self.shared)
+    }
+
+    /// Takes segments in which a reader has met damage out of the store, and moves their files to `quarantine/`; gives
+    /// how many. The store does so by itself every few seconds.
+    ///
+    /// # Errors
+    /// [`EngineError::Io`] when the disk says no; the segments then stay, and reading them fails.
+    pub fn set_aside_damaged(&self) -> Result<usize> {
+        maintenance::set_aside_damaged(&self.shared)
     }
 
     /// Figures about the store.
@@ -276,9 +252,7 @@ impl Engine {
             return Err(EngineError::Poisoned { reason });
         }
         self.shared.admit()?;
-        let mut ids: Vec<SeriesId> = Vec::with_capacity(columns.len());
-        self.shared.registry.ids_of(&columns.series, &mut ids);
-        Frame::samples(&ids, &columns.ts, &columns.values)
+        columns.frame()
     }
 }
 
@@ -293,14 +267,13 @@ impl Shared {
         vfs: Arc<dyn Vfs>,
         clock: Arc<dyn Clock>,
         options: Options,
-        registry: Registry,
         files: Files,
         log: Log,
         segments: Vec<Arc<Segment>>,
         directory: Box<dyn Send + Sync + Debug>,
     ) -> Self {
         let state = State {
-            memtable: Memtable::default(),
+            memtable: Memtable::new(Head::new(files.version.store_key)),
             frozen: Vec::new(),
             segments: Arc::new(segments),
         };
@@ -308,12 +281,12 @@ impl Shared {
             vfs,
             clock,
             options,
-            registry: Arc::new(registry),
             queue: CommitQueue::default(),
             files: Mutex::new(files),
             log: Mutex::new(log),
             state: RwLock::new(state),
             counters: Counters::default(),
+            head_size: HeadSize::default(),
             wake: Wake::default(),
             _directory: directory,
         }

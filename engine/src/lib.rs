@@ -14,6 +14,7 @@ pub mod journal;
 mod options;
 mod scan;
 mod series;
+mod series_set;
 mod snapshot;
 mod stats;
 
@@ -37,9 +38,11 @@ pub use columns::SampleColumns;
 pub use commit::Done;
 pub use engine::Engine;
 pub use error::{EngineError, Result};
+pub use index::Head;
 pub use options::Options;
 pub use scan::{SampleBlock, Scan, ScanPartition, ScanStats, SeriesRun};
 pub use series::SeriesRef;
+pub use series_set::SeriesSet;
 pub use snapshot::Snapshot;
 pub use stats::{Damage, EngineStats};
 

@@ -1,12 +1,10 @@
 //! The write-ahead log as the engine uses it: samples, and before them the series they name.
 //!
-//! The log of one generation (from one memtable freeze to the next) defines every series that its samples use, so
-//! that it can be replayed with nothing else at hand: not with older logs, which are cut, nor with segments, which
-//! retention may have dropped.
+//! The log of one generation (from one memtable freeze to the next) says of every number that its samples use which
+//! series it stands for, so that it can be replayed with nothing else at hand: not with older logs, which are cut, nor
+//! with segments, which retention may have dropped. All samples of a generation are of one head.
 
-use std::sync::Arc;
-
-use crate::index::Registry;
+use crate::index::Head;
 use crate::wal::{Frame, Wal};
 use crate::{EngineError, Result, SampleColumns, SeriesRef};
 
@@ -18,7 +16,7 @@ const SERIES_OF_RECORD: usize = 10_000;
 pub(crate) struct Log {
     wal: Wal,
     generation: u32,
-    /// by series: the generation in which it was last defined; 0 is before the first
+    /// by series of the head: the generation in which it was last defined; 0 is before the first
     defined: Vec<u32>,
     /// series defined by frames that are not synced yet
     defining: Vec<SeriesRef>,
@@ -35,9 +33,9 @@ impl Log {
     }
 
     /// Buffers a batch, definitions first. On an error nothing of this batch is buffered.
-    pub(crate) fn push(&mut self, columns: &SampleColumns, frame: &Frame, registry: &Registry) -> Result<()> {
+    pub(crate) fn push(&mut self, columns: &SampleColumns, frame: &Frame) -> Result<()> {
         let before = self.defining.len();
-        for series in &columns.series {
+        for series in columns.series() {
             let i = series.0 as usize;
             if i >= self.defined.len() {
                 self.defined.resize(i + 1, 0);
@@ -47,7 +45,7 @@ impl Log {
                 self.defining.push(*series);
             }
         }
-        match self.definitions(before, registry) {
+        match self.definitions(before, columns.head()) {
             Ok(definitions) => {
                 for definition in definitions {
                     self.wal.push(&definition);
@@ -62,13 +60,13 @@ impl Log {
         }
     }
 
-    fn definitions(&self, from: usize, registry: &Registry) -> Result<Vec<Frame>> {
+    fn definitions(&self, from: usize, head: &Head) -> Result<Vec<Frame>> {
         let frame = |part: &[SeriesRef]| {
             let mut series = Vec::with_capacity(part.len());
-            registry.for_each(part.iter().copied(), |_, id, labels| {
-                series.push((id, Arc::clone(labels)))
+            head.for_each(part.iter().copied(), |number, _, labels| {
+                series.push((number, labels))
             });
-            Frame::series(series.iter().map(|(id, labels)| (*id, labels.as_ref())))
+            Frame::series(series.iter().map(|(number, labels)| (*number, labels)))
         };
         self.defining[from..]
             .chunks(SERIES_OF_RECORD)

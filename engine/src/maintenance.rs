@@ -10,13 +10,18 @@ use std::sync::{Arc, PoisonError};
 use barograph_model::{MemoryReservation, MemoryShare};
 
 use crate::engine::{Files, Shared};
+use crate::index::Head;
 use crate::memtable::{Memtable, Window};
-use crate::merge::Merge;
+use crate::merge::Rows;
 use crate::segment::{Segment, SegmentMeta, SegmentWriter};
-use crate::{EngineError, Result, SeriesRef, memory};
+use crate::{EngineError, Result, SeriesRef, memory, recovery};
+use roaring::RoaringBitmap;
 
 /// The folder of segments.
 pub(crate) const SEGMENTS: &str = "segments";
+
+/// Series whose labels are fetched at a time while a segment is written.
+const SERIES_PER_PORTION: usize = 4096;
 
 /// How long after a failed flush the next one waits.
 const RETRY_NS: u64 = 5_000_000_000;
@@ -45,11 +50,12 @@ pub(crate) fn flush_if_full(shared: &Shared) {
 /// Writes all that is in memory to segments.
 pub(crate) fn flush(shared: &Shared) -> Result<()> {
     let mut files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
+    let renewed = renewed_head(shared);
     let floor = {
         let mut log = shared.log();
         if shared.memory_rows() > 0 {
             let floor = log.next_generation()?;
-            freeze(shared);
+            freeze(shared, renewed);
             floor
         } else {
             log.next_seq()
@@ -62,10 +68,25 @@ pub(crate) fn flush(shared: &Shared) -> Result<()> {
     result
 }
 
+/// A head without the series that nothing was written to since the last flush, where these are many. Made while writes
+/// go on: a series that comes in meanwhile is entered again with its next sample.
+fn renewed_head(shared: &Shared) -> Option<Head> {
+    let memtable = shared
+        .state
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .memtable
+        .clone();
+    let alive = memtable.series();
+    let silent = (memtable.head().len() as u64).saturating_sub(alive.len());
+    (silent > alive.len() + shared.options.silent_series_max).then(|| memtable.head().renewed(&alive))
+}
+
 /// Sets the memtable aside; the caller sees to it that the log and the memtable part at the same sample.
-pub(crate) fn freeze(shared: &Shared) {
+pub(crate) fn freeze(shared: &Shared, renewed: Option<Head>) {
     let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
-    let memtable = std::mem::take(&mut state.memtable);
+    let head = renewed.unwrap_or_else(|| state.memtable.head().clone());
+    let memtable = std::mem::replace(&mut state.memtable, Memtable::new(head));
     state.frozen.push(Arc::new(memtable));
 }
 
@@ -85,7 +106,7 @@ pub(crate) fn write_frozen(shared: &Shared, files: &mut Files, floor: u64) -> Re
     let mut written = Vec::new();
     for memtable in &frozen {
         for (start, window) in memtable.windows() {
-            written.extend(write_window(shared, files, *start, window)?);
+            written.extend(write_window(shared, files, memtable.head(), *start, window)?);
         }
     }
     shared
@@ -94,15 +115,10 @@ pub(crate) fn write_frozen(shared: &Shared, files: &mut Files, floor: u64) -> Re
         .map_err(EngineError::io("sync", SEGMENTS))?;
     let mut opened = Vec::with_capacity(written.len());
     for meta in &written {
-        opened.push(Arc::new(Segment::open(
-            &shared.vfs,
-            meta.clone(),
-            &shared.registry,
-        )?));
+        opened.push(Arc::new(Segment::open(&shared.vfs, meta.clone())?));
     }
     let mut version = files.version.clone();
     version.wal_floor = floor;
-    version.next_series_id = shared.registry.next_id();
     version.segments.extend(written);
     files.store.save(&version)?;
     files.version = version;
@@ -123,6 +139,7 @@ fn cut_log(shared: &Shared, files: &Files) -> Result<()> {
 fn write_window(
     shared: &Shared,
     files: &mut Files,
+    head: &Head,
     start: i64,
     window: &Window,
 ) -> Result<Option<SegmentMeta>> {
@@ -132,22 +149,29 @@ fn write_window(
     files.version.next_sequence += 1;
     let name = format!("{SEGMENTS}/{start}-{sequence:08}");
     let runs = window.sorted_runs();
-    let mut present: Vec<SeriesRef> = runs.iter().flat_map(|run| run.series()).copied().collect();
-    present.sort_unstable();
-    present.dedup();
-    let highest = present.last().map_or(0, |s| s.0 as usize + 1);
-    shared.registry.order(highest).sort(&mut present);
-    let mut merge = Merge::open(&[], runs, &present)?;
-    let rows = shared.options.row_group_rows;
-    let mut writer = SegmentWriter::create(&shared.vfs, name, start, sequence, rows)?;
-    for series in present {
-        let (ts, values) = merge.rows_of(series)?;
-        writer.push(
-            shared.registry.id(series),
-            shared.registry.labels(series),
-            ts,
-            values,
-        )?;
+    let present = RoaringBitmap::from_iter(runs.iter().flat_map(|run| run.series()).map(|s| s.0));
+    let in_order: Vec<SeriesRef> = head
+        .order()
+        .sorted()
+        .iter()
+        .copied()
+        .filter(|s| present.contains(s.0))
+        .collect();
+    let mut writer =
+        SegmentWriter::create(&shared.vfs, name, start, sequence, shared.options.row_group_rows)?;
+    let mut rows = Rows::default();
+    // In portions, so that writers of new series do not wait for the disk.
+    for portion in in_order.chunks(SERIES_PER_PORTION) {
+        let mut labels = Vec::with_capacity(portion.len());
+        head.for_each(portion.iter().copied(), |series, id, set| {
+            labels.push((series, id, Arc::new(set)))
+        });
+        for (series, id, set) in labels {
+            rows.clear();
+            runs.iter().for_each(|run| rows.add_run(run, series));
+            let (ts, values) = rows.merged();
+            writer.push(id, set, ts, values)?;
+        }
     }
     writer.finish()
 }
@@ -174,25 +198,11 @@ pub(crate) fn apply_retention(shared: &Shared) -> Result<usize> {
     };
     let oldest = shared.clock.now().saturating_add(-retention_ms).0;
     let mut files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut version = files.version.clone();
-    let dropped: Vec<SegmentMeta> = version.segments.extract_if(.., |s| s.ts_max < oldest).collect();
+    let dropped = forget(shared, &mut files, |segment| segment.meta.ts_max < oldest)?;
     if dropped.is_empty() {
         return Ok(0);
     }
-    version.next_series_id = shared.registry.next_id();
-    files.store.save(&version)?;
-    files.version = version;
-    {
-        let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
-        let kept = state
-            .segments
-            .iter()
-            .filter(|s| !dropped.contains(&s.meta))
-            .cloned()
-            .collect();
-        state.segments = Arc::new(kept);
-    }
-    for path in dropped.iter().flat_map(|s| [s.samples_path(), s.series_path()]) {
+    for path in dropped.iter().flat_map(|s| s.meta.paths()) {
         // Nobody names the file any more; if it stays now, the next start removes it.
         if let Err(error) = shared.vfs.remove(&path) {
             tracing::warn!(path, %error, "an expired segment could not be removed");
@@ -203,4 +213,46 @@ pub(crate) fn apply_retention(shared: &Shared) -> Result<usize> {
         "dropped segments older than the retention"
     );
     Ok(dropped.len())
+}
+
+/// Sets segments aside in which a reader has met damage.
+pub(crate) fn set_aside_damaged(shared: &Shared) -> Result<usize> {
+    let mut files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
+    let dropped = forget(shared, &mut files, |segment| segment.damage().is_some())?;
+    for segment in &dropped {
+        recovery::set_aside(&shared.vfs, &segment.meta);
+        let what = segment.damage().unwrap_or_default();
+        let rows = segment.meta.rows;
+        shared.counters.damaged(
+            &segment.meta.name,
+            format!("{what}; {rows} samples are not readable"),
+        );
+    }
+    Ok(dropped.len())
+}
+
+/// Takes segments out of the manifest, then out of sight; their files are the caller's.
+fn forget(shared: &Shared, files: &mut Files, which: impl Fn(&Segment) -> bool) -> Result<Vec<Arc<Segment>>> {
+    let segments = Arc::clone(
+        &shared
+            .state
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .segments,
+    );
+    let (dropped, kept): (Vec<_>, Vec<_>) = segments.iter().cloned().partition(|segment| which(segment));
+    if dropped.is_empty() {
+        return Ok(dropped);
+    }
+    let mut version = files.version.clone();
+    version.segments = kept.iter().map(|segment| segment.meta.clone()).collect();
+    files.store.save(&version)?;
+    files.version = version;
+    // Segments are added and removed only while `files` is locked.
+    shared
+        .state
+        .write()
+        .unwrap_or_else(PoisonError::into_inner)
+        .segments = Arc::new(kept);
+    Ok(dropped)
 }

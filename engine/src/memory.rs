@@ -5,14 +5,19 @@
 //! is written.
 
 use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use barograph_model::MemoryShare;
 
 use crate::engine::Shared;
+use crate::index::Head;
 use crate::{EngineError, Options, Result};
 
-/// What a series that is being written takes in memory: labels, both maps, postings. Measured with 10 labels.
-const SERIES_BYTES: usize = 1200;
+/// What a series takes in the head, about, as long as there are too few to tell.
+const SERIES_BYTES: usize = 400;
+
+/// Series from which on their size is told from what they take.
+const SERIES_TOLD_FROM: usize = 1000;
 
 /// What a segment's writer holds for each row of a row group: compressed pages of it, until the group is whole.
 const ROW_GROUP_ROW_BYTES: usize = 8;
@@ -23,6 +28,36 @@ const GATHERED_BYTES: usize = 6 << 20;
 /// What writing one segment takes beside the rows themselves.
 pub(crate) fn writer_bytes(options: &Options) -> usize {
     GATHERED_BYTES + options.row_group_rows.min(1 << 20) * ROW_GROUP_ROW_BYTES
+}
+
+/// How large a series of the head is. The head's size can only be had by walking over it, so it is taken again when the
+/// head has grown by an eighth, or has become another.
+#[derive(Debug, Default)]
+pub(crate) struct HeadSize {
+    measured_series: AtomicUsize,
+    series_bytes: AtomicUsize,
+}
+
+impl HeadSize {
+    /// What a series takes, about.
+    fn series_bytes(&self) -> usize {
+        match self.series_bytes.load(Relaxed) {
+            0 => SERIES_BYTES,
+            bytes => bytes,
+        }
+    }
+
+    /// What the head takes, about.
+    fn of(&self, head: &Head) -> usize {
+        let series = head.len();
+        let measured = self.measured_series.load(Relaxed);
+        let is_told = measured > 0 && series < measured + measured / 8 && series > measured / 2;
+        if !is_told && series >= SERIES_TOLD_FROM {
+            self.series_bytes.store(head.heap_bytes() / series + 1, Relaxed);
+            self.measured_series.store(series, Relaxed);
+        }
+        series * self.series_bytes()
+    }
 }
 
 impl Shared {
@@ -74,12 +109,15 @@ impl Shared {
 
     /// How many more series the head has room for.
     pub(crate) fn series_room(&self) -> usize {
-        let held = self.registry.len() * SERIES_BYTES;
-        self.options
-            .memory
-            .max_bytes(MemoryShare::Head)
-            .saturating_sub(held)
-            / SERIES_BYTES
+        let series = self
+            .state
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .memtable
+            .head()
+            .len();
+        let most = self.options.memory.max_bytes(MemoryShare::Head) / self.head_size.series_bytes();
+        most.saturating_sub(series)
     }
 
     /// Tells the budget what the memtables and the series hold by now.
@@ -89,7 +127,7 @@ impl Shared {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         let frozen: usize = state.frozen.iter().map(|memtable| memtable.heap_bytes()).sum();
         memory.set(MemoryShare::Memtable, state.memtable.heap_bytes() + frozen);
-        memory.set(MemoryShare::Head, self.registry.len() * SERIES_BYTES);
+        memory.set(MemoryShare::Head, self.head_size.of(state.memtable.head()));
     }
 }
 

@@ -1,68 +1,54 @@
 //! The one merge of sorted sources: memory and files, older and newer.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use crate::memtable::Run;
+use crate::memtable::{Memtable, Run};
 use crate::segment::{Segment, SegmentCursor};
-use crate::{Result, SeriesRef};
+use crate::{Result, SeriesRef, SeriesSet};
 
-/// Sources of one window, oldest first. Gives the rows of one series after the other.
-pub(crate) struct Merge {
-    cursors: Vec<SegmentCursor>,
-    runs: Vec<Arc<Run>>,
+/// The rows of one series, put together from sources, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
     ts: Vec<i64>,
     values: Vec<f64>,
-    /// where the rows of each source begin in `ts`
+    /// where the rows of each source begin
     starts: Vec<usize>,
 }
 
-impl Merge {
-    /// Opens the segments, which are older than the runs, for `series` in storage order.
-    pub(crate) fn open(segments: &[Arc<Segment>], runs: Vec<Arc<Run>>, series: &[SeriesRef]) -> Result<Self> {
-        let mut cursors = Vec::with_capacity(segments.len());
-        for segment in segments {
-            cursors.extend(SegmentCursor::open(segment, series)?);
-        }
-        Ok(Self {
-            cursors,
-            runs,
-            ts: Vec::new(),
-            values: Vec::new(),
-            starts: Vec::new(),
-        })
-    }
-
-    /// The rows of a series, ascending in time, each instant once with its newest value. Series must be asked for
-    /// in the order that was given to [`Merge::open`].
-    pub(crate) fn rows_of(&mut self, series: SeriesRef) -> Result<(&[i64], &[f64])> {
+impl Rows {
+    /// Forgets the rows and keeps the memory.
+    pub(crate) fn clear(&mut self) {
         self.ts.clear();
         self.values.clear();
         self.starts.clear();
-        for cursor in &mut self.cursors {
-            let start = self.ts.len();
-            cursor.take(series, &mut self.ts, &mut self.values)?;
-            if self.ts.len() > start {
-                self.starts.push(start);
-            }
+    }
+
+    /// The columns, for a source that is newer than all before to append to.
+    pub(crate) fn source(&mut self) -> (&mut Vec<i64>, &mut Vec<f64>) {
+        self.starts.push(self.ts.len());
+        (&mut self.ts, &mut self.values)
+    }
+
+    /// Adds what a run has of a series.
+    pub(crate) fn add_run(&mut self, run: &Run, series: SeriesRef) {
+        let (more_ts, more_values) = run.rows_of(series);
+        if !more_ts.is_empty() {
+            let (ts, values) = self.source();
+            ts.extend_from_slice(more_ts);
+            values.extend_from_slice(more_values);
         }
-        for run in &self.runs {
-            let (ts, values) = run.rows_of(series);
-            if !ts.is_empty() {
-                self.starts.push(self.ts.len());
-                self.ts.extend_from_slice(ts);
-                self.values.extend_from_slice(values);
-            }
-        }
+    }
+
+    /// All rows, ascending in time, each instant once with its newest value.
+    pub(crate) fn merged(&mut self) -> (&[i64], &[f64]) {
+        let ts = &self.ts;
         // Sources mostly follow one another in time; only where they overlap is there anything to merge.
-        if self
-            .starts
-            .iter()
-            .skip(1)
-            .any(|start| self.ts[start - 1] >= self.ts[*start])
-        {
+        let overlap = |start: &usize| (1..ts.len()).contains(start) && ts[start - 1] >= ts[*start];
+        if self.starts.iter().skip(1).any(overlap) {
             self.merge_overlapping();
         }
-        Ok((&self.ts, &self.values))
+        (&self.ts, &self.values)
     }
 
     fn merge_overlapping(&mut self) {
@@ -77,5 +63,74 @@ impl Merge {
                 self.values.push(*value);
             }
         }
+    }
+}
+
+/// Sources of one stretch of time, oldest first. Gives the rows of one series after the other.
+pub(crate) struct Merge {
+    start: usize,
+    segments: Vec<FromSegment>,
+    memory: Vec<FromMemory>,
+    rows: Rows,
+}
+
+struct FromSegment {
+    cursor: SegmentCursor,
+    /// by position less the first one
+    places: Vec<Option<u32>>,
+}
+
+/// Runs whose series are of one head.
+struct FromMemory {
+    runs: Vec<Arc<Run>>,
+    /// by position less the first one
+    series: Vec<Option<SeriesRef>>,
+}
+
+impl Merge {
+    /// Opens the segments, which are older than the runs, for some positions of a set.
+    pub(crate) fn open(
+        segments: &[Arc<Segment>],
+        memory: Vec<(&Memtable, Vec<Arc<Run>>)>,
+        set: &SeriesSet,
+        positions: Range<usize>,
+    ) -> Result<Self> {
+        let mut from_segments = Vec::with_capacity(segments.len());
+        for segment in segments {
+            let places = set.places_in(segment, positions.clone());
+            if let Some(cursor) = SegmentCursor::open(segment, places.iter().flatten().copied())? {
+                from_segments.push(FromSegment { cursor, places });
+            }
+        }
+        let from_memory = memory.into_iter().map(|(memtable, runs)| FromMemory {
+            runs,
+            series: set.refs_in(memtable.head(), positions.clone()),
+        });
+        Ok(Self {
+            start: positions.start,
+            segments: from_segments,
+            memory: from_memory.collect(),
+            rows: Rows::default(),
+        })
+    }
+
+    /// The rows of a series, ascending in time, each instant once with its newest value. Positions are asked for
+    /// ascending, each at most once.
+    pub(crate) fn rows_of(&mut self, position: usize) -> Result<(&[i64], &[f64])> {
+        self.rows.clear();
+        for source in &mut self.segments {
+            if let Some(place) = source.places[position - self.start] {
+                let (ts, values) = self.rows.source();
+                source.cursor.take(place, ts, values)?;
+            }
+        }
+        for source in &self.memory {
+            if let Some(series) = source.series[position - self.start] {
+                for run in &source.runs {
+                    self.rows.add_run(run, series);
+                }
+            }
+        }
+        Ok(self.rows.merged())
     }
 }

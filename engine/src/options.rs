@@ -14,6 +14,9 @@ pub struct Options {
     /// Rows in memory at which the memtable is written to segments, however few bytes they take: for tests. Otherwise
     /// the memtable's share of `memory` decides.
     pub flush_rows: usize,
+    /// Series that may be known and silent, beyond as many as are written to, before the head is renewed without
+    /// them.
+    pub silent_series_max: u64,
     /// The length of a write-ahead log file before a new one is begun.
     pub wal_file_bytes: u64,
     /// Rows of a Parquet row group.
@@ -21,6 +24,8 @@ pub struct Options {
     /// The account of memory, which the store shares with the rest of the process. The memtable is written to segments
     /// at half of its share, and appends are refused as overload when all of it is taken, or all of the commit queue's.
     pub memory: Arc<MemoryBudget>,
+    /// What keys the ids of series in a new store; `None` draws a number that nobody knows.
+    pub store_key: Option<u64>,
     /// Whether the store has threads of its own. Without them each append commits, and flushes where memory is full, on the
     /// calling thread: for simulations, which must be repeatable.
     pub background: bool,
@@ -32,9 +37,11 @@ impl Default for Options {
             retention_ms: Some(15 * 86_400_000),
             future_ms_max: 10 * 60_000,
             flush_rows: usize::MAX,
+            silent_series_max: 100_000,
             wal_file_bytes: 128 << 20,
             row_group_rows: 1 << 20,
             memory: Arc::new(MemoryBudget::unlimited()),
+            store_key: None,
             background: true,
         }
     }

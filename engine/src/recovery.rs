@@ -1,19 +1,21 @@
 //! Opening a store: the manifest, its segments, and what the log holds beyond them.
 
+use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
+use std::hash::BuildHasher;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use barograph_model::{Clock, SeriesId};
+use barograph_model::Clock;
 
 use crate::engine::{Files, Shared};
-use crate::index::Registry;
+use crate::index::Head;
 use crate::log::Log;
 use crate::maintenance::{self, SEGMENTS};
 use crate::manifest::{ManifestStore, Version};
 use crate::replay_progress::ReplayProgress;
-use crate::segment::Segment;
+use crate::segment::{Segment, SegmentMeta};
 use crate::vfs::Vfs;
 use crate::wal::{Record, Recovery, SampleRecord, Wal};
 use crate::{EngineError, Options, Result, SampleColumns, SeriesRef};
@@ -35,38 +37,30 @@ pub(crate) fn recover(
         vfs.create_dir_all(dir).map_err(EngineError::io("create", dir))?;
     }
     let store = ManifestStore::new(Arc::clone(&vfs));
-    let mut version = store.load()?;
+    let mut version = match store.load()? {
+        Some(version) => version,
+        None => Version::new(
+            options
+                .store_key
+                .unwrap_or_else(|| RandomState::new().hash_one(())),
+        ),
+    };
     remove_orphans(&vfs, &version)?;
-    let registry = Registry::new(version.next_series_id);
-    let mut known = HashMap::new();
-    let (segments, damaged) = open_segments(&vfs, &mut version, &registry, &mut known)?;
+    let (segments, damaged) = open_segments(&vfs, &mut version);
     let (mut wal, recovery) = Wal::open(Arc::clone(&vfs), WAL, options.wal_file_bytes)?;
     wal.skip_to(version.wal_floor);
     let files = Files { store, version };
-    let shared = Shared::new(
-        vfs,
-        clock,
-        options,
-        registry,
-        files,
-        Log::new(wal),
-        segments,
-        directory,
-    );
+    let shared = Shared::new(vfs, clock, options, files, Log::new(wal), segments, directory);
     for (path, what) in damaged {
         shared.counters.damaged(path, what);
     }
-    replay(&shared, recovery, known)?;
+    replay(&shared, recovery)?;
     Ok(shared)
 }
 
 /// Removes segment files that the manifest does not name: leftovers of a flush or a retention that was cut short.
 fn remove_orphans(vfs: &Arc<dyn Vfs>, version: &Version) -> Result<()> {
-    let named: HashSet<String> = version
-        .segments
-        .iter()
-        .flat_map(|s| [s.samples_path(), s.series_path()])
-        .collect();
+    let named: HashSet<String> = version.segments.iter().flat_map(SegmentMeta::paths).collect();
     for file in vfs.list(SEGMENTS).map_err(EngineError::io("list", SEGMENTS))? {
         let path = format!("{SEGMENTS}/{file}");
         if !named.contains(&path) {
@@ -83,62 +77,69 @@ fn remove_orphans(vfs: &Arc<dyn Vfs>, version: &Version) -> Result<()> {
 type Damaged = Vec<(String, String)>;
 
 /// Opens all segments; a damaged one is moved out of the way and the rest goes on.
-fn open_segments(
-    vfs: &Arc<dyn Vfs>,
-    version: &mut Version,
-    registry: &Registry,
-    known: &mut HashMap<SeriesId, SeriesRef>,
-) -> Result<(Vec<Arc<Segment>>, Damaged)> {
+fn open_segments(vfs: &Arc<dyn Vfs>, version: &mut Version) -> (Vec<Arc<Segment>>, Damaged) {
     let (mut segments, mut damaged, mut kept) = (Vec::new(), Vec::new(), Vec::new());
     for meta in std::mem::take(&mut version.segments) {
-        match Segment::open_with(vfs, meta.clone(), registry, known) {
+        match Segment::open(vfs, meta.clone()) {
             Ok(segment) => {
                 segments.push(Arc::new(segment));
                 kept.push(meta);
             }
             Err(error) => {
-                for path in [meta.samples_path(), meta.series_path()] {
-                    let aside = path.replacen(SEGMENTS, QUARANTINE, 1);
-                    if let Err(error) = vfs.rename(&path, &aside) {
-                        tracing::warn!(path, %error, "a damaged file could not be moved to quarantine");
-                    }
-                }
-                damaged.push((
-                    meta.name,
-                    format!("{error}; {} samples are not readable", meta.rows),
-                ));
+                set_aside(vfs, &meta);
+                let what = format!("{error}; {} samples are not readable", meta.rows);
+                damaged.push((meta.name, what));
             }
         }
     }
     version.segments = kept;
-    Ok((segments, damaged))
+    (segments, damaged)
+}
+
+/// Moves the files of a damaged segment out of the way.
+pub(crate) fn set_aside(vfs: &Arc<dyn Vfs>, meta: &SegmentMeta) {
+    for path in meta.paths() {
+        let aside = path.replacen(SEGMENTS, QUARANTINE, 1);
+        if let Err(error) = vfs.rename(&path, &aside) {
+            tracing::warn!(path, %error, "a damaged file could not be moved to quarantine");
+        }
+    }
 }
 
 /// Brings the samples beyond the segments back into memory, flushing whenever memory is full.
-fn replay(shared: &Shared, mut recovery: Recovery, mut known: HashMap<SeriesId, SeriesRef>) -> Result<()> {
+fn replay(shared: &Shared, mut recovery: Recovery) -> Result<()> {
     let floor = shared
         .files
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .version
         .wal_floor;
+    let head = shared
+        .state
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .memtable
+        .head()
+        .clone();
+    let mut known: HashMap<SeriesRef, SeriesRef> = HashMap::new();
     let mut lost = 0;
     let mut progress = ReplayProgress::new(shared, &recovery);
     // Definitions count from wherever the log begins, since samples behind the floor may use them.
     let report = recovery.replay(floor, &mut |seq, record| {
         match record {
+            // A later generation may give a number to another series.
             Record::Series(series) => {
-                for (id, labels) in series {
-                    known
-                        .entry(id)
-                        .or_insert_with(|| shared.registry.restore(id, labels));
-                }
+                known.extend(
+                    series
+                        .iter()
+                        .map(|(number, labels)| (*number, head.series(labels))),
+                );
             }
             Record::Samples(record) if seq >= floor => {
                 progress.record(record.ts.len());
-                lost += insert(shared, &known, record);
+                lost += insert(shared, &head, &known, record);
                 if shared.memtable_is_full() {
-                    maintenance::freeze(shared);
+                    maintenance::freeze(shared, None);
                     let mut files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
                     maintenance::write_frozen(shared, &mut files, seq + 1)?;
                 }
@@ -165,8 +166,13 @@ fn replay(shared: &Shared, mut recovery: Recovery, mut known: HashMap<SeriesId, 
 }
 
 /// Puts the samples of a record into the memtable; gives how many belong to no known series.
-fn insert(shared: &Shared, known: &HashMap<SeriesId, SeriesRef>, record: SampleRecord) -> usize {
-    let mut columns = SampleColumns::with_capacity(record.ts.len());
+fn insert(
+    shared: &Shared,
+    head: &Head,
+    known: &HashMap<SeriesRef, SeriesRef>,
+    record: SampleRecord,
+) -> usize {
+    let mut columns = SampleColumns::with_capacity(head, record.ts.len());
     for ((id, ts), value) in record.series.iter().zip(&record.ts).zip(&record.values) {
         if let Some(series) = known.get(id) {
             columns.push(*series, *ts, *value);

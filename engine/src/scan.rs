@@ -1,14 +1,15 @@
-//! Reading samples: a scan is cut into partitions that are disjoint in time, each gives blocks series by series.
+//! Reading samples: a scan is cut into partitions, disjoint in time or in series, each gives blocks series by series.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use barograph_model::TimeRange;
 
-use crate::memtable::Window;
+use crate::memtable::{Memtable, Window};
 use crate::merge::Merge;
 use crate::segment::Segment;
-use crate::{Result, SeriesRef};
+use crate::{Result, SeriesSet};
 
 /// Rows of a block, about: a series is never cut, so a block may be longer.
 const BLOCK_ROWS: usize = 1 << 14;
@@ -16,8 +17,8 @@ const BLOCK_ROWS: usize = 1 << 14;
 /// Consecutive rows of one series inside a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeriesRun {
-    /// Whose rows.
-    pub series: SeriesRef,
+    /// Whose rows: the position in the set that is scanned.
+    pub series: usize,
     /// One past the last row; the run begins where the one before ends.
     pub end: usize,
 }
@@ -88,22 +89,23 @@ impl Scan {
         self.stats
     }
 
-    /// The partitions, oldest first. Those without a matching row are left out.
+    /// The partitions, oldest first; those of one stretch of time in the order of their series. Those without a
+    /// matching row are left out.
     #[must_use]
     pub fn into_partitions(self) -> Vec<ScanPartition> {
         self.partitions
     }
 }
 
-/// A stretch of time of a scan: all its sources and the series that are wanted.
+/// A part of a scan: all sources of a stretch of time, and the series that are wanted.
 pub struct ScanPartition {
-    pub(crate) series: Arc<[SeriesRef]>,
+    pub(crate) set: SeriesSet,
+    pub(crate) positions: Range<usize>,
     pub(crate) range: TimeRange,
     /// oldest first
     pub(crate) segments: Vec<Arc<Segment>>,
     /// oldest first, all newer than the segments
-    pub(crate) windows: Vec<Window>,
-    pub(crate) next_series: usize,
+    pub(crate) memory: Vec<(Arc<Memtable>, Vec<Window>)>,
     pub(crate) merge: Option<Merge>,
 }
 
@@ -111,13 +113,14 @@ impl fmt::Debug for ScanPartition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ScanPartition")
             .field("range", &self.range)
+            .field("positions", &self.positions)
             .finish_non_exhaustive()
     }
 }
 
 impl ScanPartition {
-    /// Fills `block`, which is cleared first, with the next rows: whole series in the order that was asked for, each
-    /// ascending in time. Returns `false`, with an empty block, when there are no more.
+    /// Fills `block`, which is cleared first, with the next rows: whole series in the order of the set, each ascending
+    /// in time. Returns `false`, with an empty block, when there are no more.
     ///
     /// # Errors
     /// [`EngineError::Corrupt`](crate::EngineError) and [`EngineError::Parquet`](crate::EngineError) name the segment
@@ -127,22 +130,32 @@ impl ScanPartition {
         let merge = match &mut self.merge {
             Some(merge) => merge,
             None => {
-                let runs = self.windows.iter().flat_map(Window::sorted_runs).collect();
-                self.merge
-                    .insert(Merge::open(&self.segments, runs, &self.series)?)
+                let runs = |windows: &Vec<Window>| windows.iter().flat_map(Window::sorted_runs).collect();
+                let memory = self
+                    .memory
+                    .iter()
+                    .map(|(memtable, windows)| (memtable.as_ref(), runs(windows)));
+                let merge = Merge::open(
+                    &self.segments,
+                    memory.collect(),
+                    &self.set,
+                    self.positions.clone(),
+                )?;
+                self.merge.insert(merge)
             }
         };
-        while self.next_series < self.series.len() && block.len() < BLOCK_ROWS {
-            let series = self.series[self.next_series];
-            self.next_series += 1;
-            let (ts, values) = merge.rows_of(series)?;
+        while block.len() < BLOCK_ROWS {
+            let Some(position) = self.positions.next() else {
+                break;
+            };
+            let (ts, values) = merge.rows_of(position)?;
             let from = ts.partition_point(|t| *t < self.range.start.0);
             let to = ts.partition_point(|t| *t <= self.range.end.0);
             if from < to {
                 block.ts.extend_from_slice(&ts[from..to]);
                 block.values.extend_from_slice(&values[from..to]);
                 block.runs.push(SeriesRun {
-                    series,
+                    series: position,
                     end: block.ts.len(),
                 });
             }

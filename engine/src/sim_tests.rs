@@ -85,6 +85,9 @@ fn options() -> Options {
         flush_rows: 90,
         wal_file_bytes: 4096,
         row_group_rows: 20,
+        // Heads are renewed all the time.
+        silent_series_max: 2,
+        store_key: Some(1),
         background: false,
         ..Options::default()
     }
@@ -96,18 +99,26 @@ fn series(number: usize) -> Labels {
     Labels::from_pairs([("__name__", metric), ("instance", &instance), ("job", "sim")]).unwrap()
 }
 
+/// Everything that can be read. Damage that a reader meets makes the store set the segment aside.
 fn read(engine: &Engine) -> View {
+    loop {
+        match try_read(engine) {
+            Ok(view) => return view,
+            Err(error) => assert!(engine.set_aside_damaged().unwrap() > 0, "{error}"),
+        }
+    }
+}
+
+fn try_read(engine: &Engine) -> Result<View> {
     let snapshot = engine.snapshot();
+    let set = snapshot.select(&[], TimeRange::ALL)?;
     let mut view = View::new();
-    for mut partition in snapshot
-        .scan(&snapshot.select(&[]), TimeRange::ALL)
-        .into_partitions()
-    {
+    for mut partition in snapshot.scan(&set, TimeRange::ALL).into_partitions() {
         let mut block = SampleBlock::default();
-        while partition.next_block(&mut block).unwrap() {
+        while partition.next_block(&mut block)? {
             let mut row = 0;
             for run in &block.runs {
-                let labels = snapshot.labels(run.series).to_string();
+                let labels = set.labels(run.series)?.to_string();
                 for row in row..run.end {
                     let key = (labels.clone(), block.ts[row]);
                     let earlier = view.insert(key, block.values[row].to_bits());
@@ -117,7 +128,7 @@ fn read(engine: &Engine) -> View {
             }
         }
     }
-    view
+    Ok(view)
 }
 
 /// One simulated store with everything that happens to it.
@@ -171,7 +182,8 @@ impl Simulation {
 
     /// Some rows: mostly in order, some late, some twice, all kinds of values.
     fn batch(&mut self, engine: &Engine) -> (SampleColumns, Vec<(Key, u64)>) {
-        let (mut columns, mut rows) = (SampleColumns::default(), Vec::new());
+        let head = engine.head();
+        let (mut columns, mut rows) = (SampleColumns::new(&head), Vec::new());
         let now = self.clock.now().0;
         for _ in 0..self.rng.random_range(1..25) {
             let labels = series(self.rng.random_range(0..SERIES));
@@ -189,7 +201,7 @@ impl Simulation {
                 4 => self.rng.random(),
                 _ => self.values as f64 / 4.0,
             };
-            columns.push(engine.series(&labels), ts, value);
+            columns.push(head.series(&labels), ts, value);
             rows.push(((labels.to_string(), ts), value.to_bits()));
         }
         (columns, rows)
@@ -348,8 +360,9 @@ fn a_flush_in_the_middle_of_a_replay_keeps_the_definitions_of_the_rest() {
         })
         .unwrap();
     let rows = |count: i64, ts: i64| {
-        let mut columns = SampleColumns::default();
-        (0..count).for_each(|i| columns.push(engine.series(&series(0)), ts + i, 1.0));
+        let head = engine.head();
+        let mut columns = SampleColumns::new(&head);
+        (0..count).for_each(|i| columns.push(head.series(&series(0)), ts + i, 1.0));
         columns
     };
     engine

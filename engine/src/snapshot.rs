@@ -1,95 +1,120 @@
 //! One consistent view of the store: memory and files together, as they were at one moment.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
-use barograph_model::{Labels, Matcher, SeriesId, TimeRange};
+use barograph_model::{METRIC_NAME, Matcher, TimeRange};
 
-use crate::index::Registry;
+use crate::index::Head;
 use crate::memtable::{Memtable, WINDOW_MS, Window};
 use crate::scan::{Scan, ScanPartition};
 use crate::segment::Segment;
-use crate::{ScanStats, SeriesRef};
+use crate::{Result, ScanStats, SeriesSet};
+
+/// Rows beyond which the series of one stretch of time are dealt out to several partitions.
+const PARTITION_ROWS: u64 = 4_000_000;
 
 /// A view of all that was acknowledged when it was taken. Cheap to take and to clone; later writes, flushes and
 /// retention do not change it. Segments stay readable while a snapshot holds them.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    pub(crate) registry: Arc<Registry>,
-    /// series known when the view was taken
-    pub(crate) series_len: usize,
     pub(crate) segments: Arc<Vec<Arc<Segment>>>,
     /// oldest first: a memtable that is being flushed, then the one that takes writes
     pub(crate) memtables: Vec<Arc<Memtable>>,
+    /// the memtables' heads, each once, with the number of series that were known when the view was taken
+    heads: Vec<(Head, usize)>,
 }
 
-/// What one window has.
-#[derive(Default)]
-struct Sources {
+/// What one stretch of time has.
+struct Stretch {
+    range: TimeRange,
     segments: Vec<Arc<Segment>>,
-    windows: Vec<Window>,
+    memory: Vec<(Arc<Memtable>, Vec<Window>)>,
+    rows: u64,
 }
 
 impl Snapshot {
-    /// Series known to this view; a [`SeriesRef`] of it is below this number.
-    #[must_use]
-    pub fn series_len(&self) -> usize {
-        self.series_len
+    pub(crate) fn new(segments: Arc<Vec<Arc<Segment>>>, memtables: Vec<Arc<Memtable>>) -> Self {
+        let mut heads: Vec<(Head, usize)> = Vec::new();
+        for head in memtables.iter().map(|memtable| memtable.head()) {
+            if !heads.iter().any(|(known, _)| known.is(head)) {
+                heads.push((head.clone(), head.len()));
+            }
+        }
+        Self {
+            segments,
+            memtables,
+            heads,
+        }
     }
 
     /// The series that pass every matcher, in storage order (metric, job, instance, series id). No matcher means all.
-    #[must_use]
-    pub fn select(&self, matchers: &[Matcher]) -> Vec<SeriesRef> {
-        self.registry.select(matchers, self.series_len)
+    ///
+    /// Of files, only those with samples in the closed range are asked; a series in memory is found whatever the range.
+    ///
+    /// # Errors
+    /// [`EngineError::Corrupt`](crate::EngineError) and others name the segment that could not be read.
+    pub fn select(&self, matchers: &[Matcher], range: TimeRange) -> Result<SeriesSet> {
+        let segments: Vec<_> = self.segments_in(range).cloned().collect();
+        SeriesSet::select(&self.heads, &segments, matchers)
     }
 
-    /// The labels of a series of this view.
-    #[must_use]
-    pub fn labels(&self, series: SeriesRef) -> Arc<Labels> {
-        self.registry.labels(series)
-    }
-
-    /// The stable id of a series of this view.
-    #[must_use]
-    pub fn series_id(&self, series: SeriesRef) -> SeriesId {
-        self.registry.id(series)
-    }
-
-    /// The names of all metrics, sorted.
-    #[must_use]
-    pub fn metric_names(&self) -> Vec<String> {
-        self.registry
-            .label_values(barograph_model::METRIC_NAME, &[], self.series_len)
+    /// The names of all metrics with samples in a range, sorted.
+    ///
+    /// # Errors
+    /// As [`Snapshot::select`].
+    pub fn metric_names(&self, range: TimeRange) -> Result<Vec<String>> {
+        self.label_values(METRIC_NAME, &[], range)
     }
 
     /// The names of the labels of series that pass every matcher, sorted, `__name__` among them.
-    #[must_use]
-    pub fn label_names(&self, matchers: &[Matcher]) -> Vec<String> {
-        self.registry.label_names(matchers, self.series_len)
+    ///
+    /// # Errors
+    /// As [`Snapshot::select`].
+    pub fn label_names(&self, matchers: &[Matcher], range: TimeRange) -> Result<Vec<String>> {
+        let mut names = BTreeSet::new();
+        let mut enter = |name: &str| enter(&mut names, name);
+        self.heads
+            .iter()
+            .for_each(|(head, len)| head.label_names(matchers, *len, &mut enter));
+        for segment in self.segments_in(range) {
+            segment.label_names(matchers, &mut enter)?;
+        }
+        Ok(names.into_iter().collect())
     }
 
     /// The values of a label among the series that pass every matcher, sorted.
-    #[must_use]
-    pub fn label_values(&self, name: &str, matchers: &[Matcher]) -> Vec<String> {
-        self.registry.label_values(name, matchers, self.series_len)
+    ///
+    /// # Errors
+    /// As [`Snapshot::select`].
+    pub fn label_values(&self, name: &str, matchers: &[Matcher], range: TimeRange) -> Result<Vec<String>> {
+        let mut values = BTreeSet::new();
+        let mut enter = |value: &str| enter(&mut values, value);
+        self.heads
+            .iter()
+            .for_each(|(head, len)| head.label_values(name, matchers, *len, &mut enter));
+        for segment in self.segments_in(range) {
+            segment.label_values(name, matchers, &mut enter)?;
+        }
+        Ok(values.into_iter().collect())
     }
 
-    /// Plans to read some series, given in storage order, over a closed range. Windows and segments outside the range
-    /// or without any of the series are left out.
+    /// Plans to read the series of a set over a closed range. What lies outside the range or has none of the series
+    /// is left out.
     #[must_use]
-    pub fn scan(&self, series: &[SeriesRef], range: TimeRange) -> Scan {
-        let wanted: Arc<[SeriesRef]> = series.into();
+    pub fn scan(&self, set: &SeriesSet, range: TimeRange) -> Scan {
         let mut stats = ScanStats {
             files_total: self.segments.len(),
-            series_matched: wanted.len(),
+            series_matched: set.len(),
             ..ScanStats::default()
         };
-        let mut by_window: BTreeMap<i64, Sources> = BTreeMap::new();
+        let mut found: Vec<Stretch> = Vec::new();
         for segment in self.segments.iter() {
             stats.rows_total += segment.meta.rows;
-            let bounds = TimeRange::new(segment.meta.ts_min, segment.meta.ts_max);
+            let bounds = segment.meta.bounds();
             let rows = if bounds.overlaps(&range) {
-                segment.rows_of_all(&wanted)
+                rows_in(segment, set)
             } else {
                 0
             };
@@ -98,30 +123,97 @@ impl Snapshot {
                 continue;
             }
             stats.rows_selected += rows;
-            by_window
-                .entry(segment.meta.window)
-                .or_default()
-                .segments
-                .push(Arc::clone(segment));
+            found.push(Stretch {
+                range: bounds,
+                segments: vec![Arc::clone(segment)],
+                memory: Vec::new(),
+                rows,
+            });
         }
         for memtable in &self.memtables {
+            let series: Vec<_> = set
+                .refs_in(memtable.head(), 0..set.len())
+                .into_iter()
+                .flatten()
+                .collect();
             for (start, window) in memtable.windows() {
                 stats.rows_total += window.rows() as u64;
                 let (low, high) = window.bounds().unwrap_or((i64::MAX, i64::MIN));
-                if TimeRange::new(low, high).overlaps(&range) && !wanted.is_empty() {
-                    stats.rows_selected += window.rows_of_all(&wanted);
-                    by_window.entry(*start).or_default().windows.push(window.clone());
+                if TimeRange::new(low, high).overlaps(&range) && !series.is_empty() {
+                    let rows = window.rows_of_all(&series);
+                    stats.rows_selected += rows;
+                    let memory = vec![(Arc::clone(memtable), vec![window.clone()])];
+                    let stretch = TimeRange::new(*start, start.saturating_add(WINDOW_MS - 1));
+                    found.push(Stretch {
+                        range: stretch,
+                        segments: Vec::new(),
+                        memory,
+                        rows,
+                    });
                 }
             }
         }
-        let partitions = by_window.into_iter().map(|(start, sources)| ScanPartition {
-            series: Arc::clone(&wanted),
-            range: range.intersect(&TimeRange::new(start, start.saturating_add(WINDOW_MS - 1))),
-            segments: sources.segments,
-            windows: sources.windows,
-            next_series: 0,
-            merge: None,
+        let partitions = disjoint(found).into_iter().flat_map(|stretch| {
+            let clipped = range.intersect(&stretch.range);
+            parts(set.len(), stretch.rows).map(move |positions| ScanPartition {
+                set: set.clone(),
+                positions,
+                range: clipped,
+                segments: stretch.segments.clone(),
+                memory: stretch.memory.clone(),
+                merge: None,
+            })
         });
         Scan::new(partitions.collect(), stats)
     }
+
+    fn segments_in(&self, range: TimeRange) -> impl Iterator<Item = &Arc<Segment>> {
+        self.segments
+            .iter()
+            .filter(move |segment| segment.meta.bounds().overlaps(&range))
+    }
+}
+
+fn enter(texts: &mut BTreeSet<String>, text: &str) {
+    if !texts.contains(text) {
+        texts.insert(text.to_owned());
+    }
+}
+
+fn rows_in(segment: &Segment, set: &SeriesSet) -> u64 {
+    let places = set.places_in(segment, 0..set.len());
+    places
+        .into_iter()
+        .flatten()
+        .map(|place| segment.rows_of(place).len() as u64)
+        .sum()
+}
+
+/// Puts together what overlaps in time, keeping the order of age within each stretch.
+fn disjoint(mut found: Vec<Stretch>) -> Vec<Stretch> {
+    found.sort_by_key(|stretch| stretch.range.start);
+    let mut disjoint: Vec<Stretch> = Vec::new();
+    for stretch in found {
+        match disjoint.last_mut() {
+            Some(last) if last.range.overlaps(&stretch.range) => {
+                last.range.end = last.range.end.max(stretch.range.end);
+                last.segments.extend(stretch.segments);
+                last.memory.extend(stretch.memory);
+                last.rows += stretch.rows;
+            }
+            _ => disjoint.push(stretch),
+        }
+    }
+    for stretch in &mut disjoint {
+        stretch.segments.sort_by_key(|segment| segment.meta.sequence);
+    }
+    disjoint
+}
+
+/// The positions of a set in as many parts as their rows are worth; at least one.
+fn parts(series: usize, rows: u64) -> impl Iterator<Item = Range<usize>> {
+    let count = usize::try_from(rows / PARTITION_ROWS + 1)
+        .unwrap_or(usize::MAX)
+        .min(series.max(1));
+    (0..count).map(move |i| series * i / count..series * (i + 1) / count)
 }

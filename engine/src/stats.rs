@@ -67,8 +67,10 @@ impl Counters {
 /// Figures about a store at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct EngineStats {
-    /// Series known.
-    pub series: usize,
+    /// Series in memory: those written to, and some that have fallen silent.
+    pub head_series: usize,
+    /// Memory that these take, about.
+    pub head_bytes: usize,
     /// Samples committed since the store was opened.
     pub samples_committed: u64,
     /// Syncs of the log that succeeded.
@@ -89,10 +91,10 @@ pub struct EngineStats {
     pub segments: usize,
     /// Rows in segments.
     pub segment_rows: u64,
-    /// Bytes of segments on disk, series files included.
+    /// Bytes of segments on disk, series files and indexes included.
     pub segment_bytes: u64,
-    /// Memory that open segments take beside the mapped files.
-    pub segment_memory_bytes: usize,
+    /// Bytes of the indexes among them.
+    pub index_bytes: u64,
     /// Why writes have stopped, if they have.
     pub poisoned: Option<String>,
     /// What was found damaged since the store was opened.
@@ -102,12 +104,16 @@ pub struct EngineStats {
 impl EngineStats {
     pub(crate) fn of(shared: &Shared) -> Self {
         let counters = &shared.counters;
-        let segments = {
+        let (segments, head) = {
             let state = shared.state.read().unwrap_or_else(PoisonError::into_inner);
-            std::sync::Arc::clone(&state.segments)
+            (
+                std::sync::Arc::clone(&state.segments),
+                state.memtable.head().clone(),
+            )
         };
         Self {
-            series: shared.registry.len(),
+            head_series: head.len(),
+            head_bytes: head.heap_bytes(),
             samples_committed: counters.samples.load(Ordering::Relaxed),
             commits: counters.commits.load(Ordering::Relaxed),
             commits_failed: counters.failed_commits.load(Ordering::Relaxed),
@@ -118,11 +124,8 @@ impl EngineStats {
             wal_bytes: counters.wal_bytes.load(Ordering::Relaxed),
             segments: segments.len(),
             segment_rows: segments.iter().map(|s| s.meta.rows).sum(),
-            segment_bytes: segments
-                .iter()
-                .map(|s| s.meta.samples_bytes + s.meta.series_bytes)
-                .sum(),
-            segment_memory_bytes: segments.iter().map(|s| s.memory_bytes()).sum(),
+            segment_bytes: segments.iter().map(|s| s.meta.bytes()).sum(),
+            index_bytes: segments.iter().map(|s| s.meta.sidecar_bytes).sum(),
             poisoned: counters.poison(),
             damages: counters
                 .damages

@@ -52,6 +52,9 @@ pub(crate) fn maintenance_loop(shared: &Shared) {
         if let Err(error) = maintenance::apply_retention(shared) {
             tracing::warn!(%error, "retention failed and will be tried again");
         }
+        if let Err(error) = maintenance::set_aside_damaged(shared) {
+            tracing::warn!(%error, "a damaged segment could not be set aside; it will be tried again");
+        }
         shared.wake.wait(MAINTENANCE_PERIOD);
     }
 }
@@ -62,9 +65,20 @@ fn commit(shared: &Shared, batches: Vec<Pending>) {
     }
     let queued_bytes = batches.iter().map(|batch| batch.bytes).sum();
     let mut log = shared.log();
+    // It changes only while the log is locked.
+    let head = shared
+        .state
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .memtable
+        .head()
+        .clone();
     let mut pushed = Vec::with_capacity(batches.len());
-    for batch in batches {
-        match log.push(&batch.columns, &batch.frame, &shared.registry) {
+    for mut batch in batches {
+        match batch
+            .rebase(&head)
+            .and_then(|()| log.push(&batch.columns, &batch.frame))
+        {
             Ok(()) => pushed.push(batch),
             Err(error) => (batch.done)(Err(error)),
         }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A series' identity in files and in SQL: assigned once, counting up from 1, never used again.
+/// A series' identity in files and in SQL: a hash of its labels, keyed by a number of the store; never negative.
 ///
 /// Stable across restarts, backups and compactions of one store; two stores give the same labels different ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

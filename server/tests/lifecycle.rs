@@ -32,7 +32,7 @@ async fn a_stop_writes_memory_to_segments_and_a_start_reads_them() {
     assert_eq!(status, 200);
     for line in [
         "barograph_ingest_samples_total 1",
-        "barograph_store_series 1",
+        "barograph_store_head_series 1",
         "barograph_store_memory_rows 1",
     ] {
         assert!(metrics.lines().any(|l| l == line), "{line} in\n{metrics}");

@@ -113,14 +113,15 @@ fn main() -> Result<()> {
 
 /// Appends all samples in the order of scrapes; gives the seconds that took, without the making of the values.
 fn fill(engine: &Arc<Engine>, arguments: &Arguments) -> Result<f64> {
+    let head = engine.head();
     let series = (0..arguments.series)
-        .map(|i| Ok(engine.series(&series_labels(i)?)))
+        .map(|i| Ok(head.series(&series_labels(i)?)))
         .collect::<Result<Vec<_>>>()?;
     let mut values = Values::new(1, arguments.series);
     let mut seconds = 0.0;
     let scrapes: Vec<usize> = (0..arguments.samples).collect();
     for together in scrapes.chunks(APPENDED_SCRAPES) {
-        let mut columns = SampleColumns::with_capacity(together.len() * series.len());
+        let mut columns = SampleColumns::with_capacity(&head, together.len() * series.len());
         for scrape in together {
             let ts = START_MS + *scrape as i64 * STEP_MS + values.late_ms();
             for (i, series) in series.iter().enumerate() {
@@ -171,7 +172,7 @@ fn read_all(engine: &Arc<Engine>, arguments: &Arguments) -> Result<Vec<Read>> {
         };
         reads.push(Read {
             name,
-            rows: rows_behind(engine, text),
+            rows: rows_behind(engine, text)?,
             seconds: median_seconds(arguments.runs, run).with_context(|| text.to_owned())?,
         });
     }
@@ -179,7 +180,7 @@ fn read_all(engine: &Arc<Engine>, arguments: &Arguments) -> Result<Vec<Read>> {
 }
 
 /// The rows that a query's selection of series holds.
-fn rows_behind(engine: &Engine, text: &str) -> u64 {
+fn rows_behind(engine: &Engine, text: &str) -> Result<u64> {
     use barograph_model::Matcher;
     let mut matchers = Vec::new();
     if text.contains("http_requests_total") {
@@ -189,17 +190,14 @@ fn rows_behind(engine: &Engine, text: &str) -> u64 {
         matchers.push(Matcher::equal("namespace", "team-3"));
     }
     let snapshot = engine.snapshot();
-    let series = snapshot.select(&matchers);
-    snapshot
-        .scan(&series, TimeRange::new(i64::MIN, i64::MAX))
-        .stats()
-        .rows_selected
+    let series = snapshot.select(&matchers, TimeRange::ALL)?;
+    Ok(snapshot.scan(&series, TimeRange::ALL).stats().rows_selected)
 }
 
 /// Reads every row on this thread and gives how many there are.
 fn scan(engine: &Engine) -> Result<u64> {
     let snapshot = engine.snapshot();
-    let series = snapshot.select(&[]);
+    let series = snapshot.select(&[], TimeRange::ALL)?;
     let mut block = SampleBlock::default();
     let (mut rows, mut sum) = (0, 0.0);
     for mut partition in snapshot

@@ -1,13 +1,19 @@
-//! Which series exist and which of them a query means.
+//! The head: which series are written to now, found by what a sender wrote, by their labels, or by a query.
 //!
-//! [`Registry`] gives each label set a dense [`SeriesRef`](crate::SeriesRef) and a stable
-//! [`SeriesId`](barograph_model::SeriesId); [`Postings`] maps label values to the series that have them;
-//! [`StorageOrder`] is the order of series in segments: (metric, job, instance, id).
+//! [`Head`] gives each label set a dense [`SeriesRef`](crate::SeriesRef), valid for that head alone, and a
+//! [`SeriesId`](barograph_model::SeriesId), the same for ever. [`LabelPairs`] keeps each `name = value` once, with the
+//! series that have it. [`StorageKey`] is the order of series everywhere: (metric, job, instance, id).
+//!
+//! A head knows the series of the memtable that was filled with it and no others; those of segments are found
+//! through the segments' own indexes. So a series that is no longer written to costs no memory once its samples
+//! are in a segment and the head has been renewed.
 
-mod order;
-mod postings;
-mod registry;
+mod head;
+mod label_pairs;
+mod storage_key;
+mod storage_order;
 
-pub(crate) use order::StorageOrder;
-pub(crate) use postings::Postings;
-pub(crate) use registry::Registry;
+pub use head::Head;
+pub(crate) use label_pairs::LabelPairs;
+pub(crate) use storage_key::StorageKey;
+pub(crate) use storage_order::StorageOrder;

@@ -4,7 +4,7 @@
 //! old one or the new one.
 //!
 //! ```text
-//! barograph-manifest 1 crc32c=XXXXXXXX\n     checksum of all that follows, eight hexadecimal digits
+//! barograph-manifest 2 crc32c=XXXXXXXX\n     checksum of all that follows, eight hexadecimal digits
 //! {"wal_floor": ..., "segments": [...]}       JSON, UTF-8
 //! ```
 

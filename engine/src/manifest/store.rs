@@ -10,7 +10,7 @@ use crate::{EngineError, Result};
 
 const PATH: &str = "MANIFEST";
 const NEXT_PATH: &str = "MANIFEST.next";
-const HEADER: &str = "barograph-manifest 1 crc32c=";
+const HEADER: &str = "barograph-manifest 2 crc32c=";
 
 /// The manifest of a data directory.
 #[derive(Debug)]
@@ -23,15 +23,15 @@ impl ManifestStore {
         Self { vfs }
     }
 
-    /// The state on disk; the empty one where there is no manifest yet.
+    /// The state on disk; `None` where there is no manifest yet.
     ///
     /// # Errors
     /// [`EngineError::Corrupt`] where the file is not what was written: the store must not be opened then, since a
     /// guess could delete segments.
-    pub(crate) fn load(&self) -> Result<Version> {
+    pub(crate) fn load(&self) -> Result<Option<Version>> {
         let bytes = match self.vfs.read(PATH) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Version::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(EngineError::io("read", PATH)(error)),
         };
         let corrupt = |expected: &str, found: String| EngineError::Corrupt {
@@ -51,7 +51,7 @@ impl ManifestStore {
             .and_then(|hex| u32::from_str_radix(hex, 16).ok());
         let crc = crc.ok_or_else(|| {
             corrupt(
-                "a line that begins with barograph-manifest 1",
+                "a line that begins with barograph-manifest 2",
                 format!("{header:?}"),
             )
         })?;
@@ -59,7 +59,9 @@ impl ManifestStore {
         if crc != found {
             return Err(corrupt(&format!("CRC-32C {crc:08x}"), format!("{found:08x}")));
         }
-        serde_json::from_slice(body).map_err(|e| corrupt("the fields of version 1", e.to_string()))
+        serde_json::from_slice(body)
+            .map(Some)
+            .map_err(|e| corrupt("the fields of version 2", e.to_string()))
     }
 
     /// Makes a state durable. On an error the old state may or may not still be the one on disk.

@@ -9,19 +9,20 @@ use crate::segment::SegmentMeta;
 pub(crate) struct Version {
     /// Frames of the log below this number are in segments.
     pub(crate) wal_floor: u64,
-    /// No series below this id will be named again.
-    pub(crate) next_series_id: i64,
+    /// Keys the ids of series; drawn when the store is made.
+    pub(crate) store_key: u64,
     /// The number of the next segment.
     pub(crate) next_sequence: u64,
     /// The segments, in the order in which they were written.
     pub(crate) segments: Vec<SegmentMeta>,
 }
 
-impl Default for Version {
-    fn default() -> Self {
+impl Version {
+    /// The state of a store without samples.
+    pub(crate) fn new(store_key: u64) -> Self {
         Self {
             wal_floor: 0,
-            next_series_id: 1,
+            store_key,
             next_sequence: 1,
             segments: Vec::new(),
         }

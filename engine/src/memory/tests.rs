@@ -27,12 +27,13 @@ fn open(vfs: &SimVfs, memory: &Arc<MemoryBudget>, background: bool) -> Arc<Engin
 
 /// Batch `number` of ten series, no instant twice.
 fn batch(engine: &Engine, number: usize) -> SampleColumns {
-    let mut columns = SampleColumns::with_capacity(BATCH_ROWS);
+    let head = engine.head();
+    let mut columns = SampleColumns::with_capacity(&head, BATCH_ROWS);
     for row in 0..BATCH_ROWS {
         let instance = format!("i{}", row % 10);
         let labels = Labels::from_pairs([("__name__", "up"), ("instance", &instance)]).unwrap();
         let ts = NOW - 3_600_000 + (number * BATCH_ROWS + row) as i64;
-        columns.push(engine.series(&labels), ts, row as f64);
+        columns.push(head.series(&labels), ts, row as f64);
     }
     columns
 }

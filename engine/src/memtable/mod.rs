@@ -10,11 +10,13 @@ mod window;
 use std::collections::BTreeMap;
 
 use barograph_model::TimestampMs;
+use roaring::RoaringBitmap;
 
 pub(crate) use run::Run;
 pub(crate) use window::Window;
 
 use crate::SampleColumns;
+use crate::index::Head;
 
 /// The width of a window: what one segment covers at most.
 pub(crate) const WINDOW_MS: i64 = 2 * 3_600_000;
@@ -24,18 +26,29 @@ pub(crate) fn window_of(ts: i64) -> i64 {
     TimestampMs(ts).align(WINDOW_MS).0
 }
 
-/// The rows of the store that are only in memory and in the log.
-#[derive(Debug, Clone, Default)]
+/// The rows of the store that are only in memory and in the log, all of series of one head.
+#[derive(Debug, Clone)]
 pub(crate) struct Memtable {
+    head: Head,
     windows: BTreeMap<i64, Window>,
     rows: usize,
 }
 
 impl Memtable {
-    /// Adds a committed batch; later batches are newer.
+    /// An empty one for series of a head.
+    pub(crate) fn new(head: Head) -> Self {
+        Self {
+            head,
+            windows: BTreeMap::new(),
+            rows: 0,
+        }
+    }
+
+    /// Adds a committed batch, whose series are of the memtable's head; later batches are newer.
     pub(crate) fn insert(&mut self, columns: SampleColumns) {
+        debug_assert!(columns.head().is(&self.head));
         self.rows += columns.len();
-        let (Some(first), Some(last)) = (columns.ts.iter().min(), columns.ts.iter().max()) else {
+        let (Some(first), Some(last)) = (columns.ts().iter().min(), columns.ts().iter().max()) else {
             return;
         };
         let (first, last) = (window_of(*first), window_of(*last));
@@ -45,8 +58,11 @@ impl Memtable {
         }
         let mut split: BTreeMap<i64, SampleColumns> = BTreeMap::new();
         for i in 0..columns.len() {
-            let part = split.entry(window_of(columns.ts[i])).or_default();
-            part.push(columns.series[i], columns.ts[i], columns.values[i]);
+            let ts = columns.ts()[i];
+            let part = split
+                .entry(window_of(ts))
+                .or_insert_with(|| SampleColumns::new(&self.head));
+            part.push(columns.series()[i], ts, columns.values()[i]);
         }
         for (start, part) in split {
             self.windows.entry(start).or_default().push(part);
@@ -68,6 +84,20 @@ impl Memtable {
     /// Bytes that the rows take.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.windows.values().map(Window::heap_bytes).sum()
+    }
+
+    /// The head that its series are of.
+    pub(crate) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The series that have rows.
+    pub(crate) fn series(&self) -> RoaringBitmap {
+        let mut present = RoaringBitmap::new();
+        for window in self.windows.values() {
+            window.add_series(&mut present);
+        }
+        present
     }
 
     /// The windows by their start.

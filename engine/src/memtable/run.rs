@@ -22,11 +22,11 @@ impl Run {
         let rows: usize = chunks.iter().map(|c| c.len()).sum();
         let highest = chunks
             .iter()
-            .flat_map(|c| &c.series)
+            .flat_map(|c| c.series())
             .max()
             .map_or(0, |s| s.0 as usize + 1);
         let mut next = vec![0u32; highest + 1];
-        for series in chunks.iter().flat_map(|c| &c.series) {
+        for series in chunks.iter().flat_map(|c| c.series()) {
             next[series.0 as usize + 1] += 1;
         }
         for i in 1..next.len() {
@@ -46,7 +46,7 @@ impl Run {
         }
         run.starts.push(rows as u32);
         for chunk in chunks {
-            for ((series, ts), value) in chunk.series.iter().zip(&chunk.ts).zip(&chunk.values) {
+            for ((series, ts), value) in chunk.series().iter().zip(chunk.ts()).zip(chunk.values()) {
                 let place = &mut next[series.0 as usize];
                 run.ts[*place as usize] = *ts;
                 run.values[*place as usize] = *value;
@@ -130,6 +130,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::index::Head;
 
     proptest! {
         #[test]
@@ -137,11 +138,12 @@ mod tests {
             batches in proptest::collection::vec(
                 proptest::collection::vec((0..6u32, 0..20i64), 0..30), 0..6),
         ) {
+            let head = Head::new(1);
             let mut model = BTreeMap::new();
             let mut value = 0.0;
             let mut chunks = Vec::new();
             for batch in batches {
-                let mut columns = SampleColumns::default();
+                let mut columns = SampleColumns::new(&head);
                 for (series, ts) in batch {
                     value += 1.0;
                     columns.push(SeriesRef(series), ts, value);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use roaring::RoaringBitmap;
+
 use super::Run;
 use crate::{SampleColumns, SeriesRef};
 
@@ -26,7 +28,7 @@ pub(crate) struct Window {
 impl Window {
     /// Adds rows that are newer than all that is here.
     pub(crate) fn push(&mut self, columns: SampleColumns) {
-        let (Some(first), Some(last)) = (columns.ts.iter().min(), columns.ts.iter().max()) else {
+        let (Some(first), Some(last)) = (columns.ts().iter().min(), columns.ts().iter().max()) else {
             return;
         };
         let (low, high) = self.bounds.unwrap_or((*first, *last));
@@ -53,6 +55,16 @@ impl Window {
             runs.push(Arc::new(Run::from_chunks(&self.chunks)));
         }
         runs
+    }
+
+    /// Adds the series that have rows.
+    pub(super) fn add_series(&self, present: &mut RoaringBitmap) {
+        for run in &self.runs {
+            *present |= RoaringBitmap::from_iter(run.series().iter().map(|s| s.0));
+        }
+        for chunk in &self.chunks {
+            *present |= RoaringBitmap::from_iter(chunk.series().iter().map(|s| s.0));
+        }
     }
 
     /// An upper bound for the rows that a scan of some series will read: exact for few series in sorted runs.

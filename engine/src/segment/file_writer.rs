@@ -9,17 +9,26 @@ use parquet::arrow::ArrowWriter;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
+use super::sidecar::BLOCK_BYTES;
 use crate::vfs::{Vfs, VfsFile};
 use crate::{EngineError, Result};
 
 /// Bytes gathered before they go to the file.
 const BUFFER_BYTES: usize = 1 << 18;
 
-/// The length and CRC-32C of a finished file.
-#[derive(Debug, Clone, Copy)]
+/// The length and the checksums of a finished file.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct FileSum {
     pub(crate) bytes: u64,
+    /// CRC-32C of the whole file.
     pub(crate) crc32c: u32,
+    /// CRC-32C of each block of [`BLOCK_BYTES`].
+    pub(crate) blocks: Vec<u32>,
+}
+
+/// The checksums of a whole file's blocks.
+pub(super) fn block_sums(bytes: &[u8]) -> Vec<u32> {
+    bytes.chunks(BLOCK_BYTES).map(crc32c::crc32c).collect()
 }
 
 /// Writes one Parquet file.
@@ -38,7 +47,7 @@ impl FileWriter {
         let file = vfs.create(&path).map_err(EngineError::io("create", &path))?;
         let summed = Summed {
             file,
-            sum: FileSum { bytes: 0, crc32c: 0 },
+            sum: FileSum::default(),
         };
         let buffered = BufWriter::with_capacity(BUFFER_BYTES, summed);
         let writer = ArrowWriter::try_new(buffered, schema, Some(properties)).map_err(at(&path))?;
@@ -68,6 +77,25 @@ pub(crate) fn at(path: &str) -> impl FnOnce(ParquetError) -> EngineError {
     move |source| EngineError::Parquet { path, source }
 }
 
+impl FileSum {
+    /// Sums further bytes.
+    fn add(&mut self, mut bytes: &[u8]) {
+        self.crc32c = crc32c::crc32c_append(self.crc32c, bytes);
+        while !bytes.is_empty() {
+            let room = BLOCK_BYTES - (self.bytes % BLOCK_BYTES as u64) as usize;
+            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            if room == BLOCK_BYTES {
+                self.blocks.push(0);
+            }
+            if let Some(last) = self.blocks.last_mut() {
+                *last = crc32c::crc32c_append(*last, now);
+            }
+            self.bytes += now.len() as u64;
+            bytes = later;
+        }
+    }
+}
+
 struct Summed {
     file: Box<dyn VfsFile>,
     sum: FileSum,
@@ -76,8 +104,7 @@ struct Summed {
 impl Write for Summed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.append(bytes)?;
-        self.sum.crc32c = crc32c::crc32c_append(self.sum.crc32c, bytes);
-        self.sum.bytes += bytes.len() as u64;
+        self.sum.add(bytes);
         Ok(bytes.len())
     }
 

@@ -1,5 +1,6 @@
 //! What the manifest knows of a segment.
 
+use barograph_model::TimeRange;
 use serde::{Deserialize, Serialize};
 
 /// One segment, as the manifest names it.
@@ -27,14 +28,35 @@ pub(crate) struct SegmentMeta {
     pub(crate) series_bytes: u64,
     /// CRC-32C of the series file.
     pub(crate) series_crc32c: u32,
+    /// Length of the sidecar, which has its own checksums.
+    pub(crate) sidecar_bytes: u64,
 }
 
 impl SegmentMeta {
+    /// From the earliest to the latest instant.
+    pub(crate) fn bounds(&self) -> TimeRange {
+        TimeRange::new(self.ts_min, self.ts_max)
+    }
+
     pub(crate) fn samples_path(&self) -> String {
         format!("{}.samples.parquet", self.name)
     }
 
     pub(crate) fn series_path(&self) -> String {
         format!("{}.series.parquet", self.name)
+    }
+
+    pub(crate) fn sidecar_path(&self) -> String {
+        format!("{}.index", self.name)
+    }
+
+    /// All files of the segment.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        vec![self.samples_path(), self.series_path(), self.sidecar_path()]
+    }
+
+    /// Bytes of all files of the segment.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.samples_bytes + self.series_bytes + self.sidecar_bytes
     }
 }

@@ -1,15 +1,17 @@
 //! Segments: the sealed files that hold all but the newest samples.
 //!
-//! A segment is two Parquet files for one two-hour window, both sorted by (metric, job, instance, series_id):
+//! A segment is two Parquet files, both sorted by (metric, job, instance, series_id), and an index over them:
 //!
 //! ```text
 //! <name>.samples.parquet   series_id INT64, ts TIMESTAMP(ms, UTC), vm INT64, ve INT32, vf DOUBLE?, flags INT32
 //! <name>.series.parquet    series_id INT64, metric VARCHAR, labels MAP<VARCHAR, VARCHAR>,
 //!                          first_row INT64, rows INT64, ts_min, ts_max TIMESTAMP(ms, UTC)
+//! <name>.index             labels -> series, series -> rows, checksums of the two others' blocks; see `sidecar`
 //! ```
 //!
 //! A sample's value is `coalesce(vf, vm / pow(10, ve))`, exactly; `flags & 1` marks staleness. The series file says
-//! which rows are whose, so a reader opens only the pages it needs, and both are plain Parquet for anyone else.
+//! which rows are whose, and both are plain Parquet for anyone else. Whoever reads them through this program uses the
+//! index, opens only the pages it needs, and has every byte checked before it is looked at.
 
 mod decimal;
 mod file_writer;
@@ -18,6 +20,8 @@ mod reader;
 mod schema;
 mod sealed;
 mod series_file;
+mod sidecar;
+mod verified;
 mod writer;
 
 pub(crate) use meta::SegmentMeta;

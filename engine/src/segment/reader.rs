@@ -11,12 +11,12 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use super::Segment;
 use super::decimal::POW10;
 use super::file_writer::at;
-use crate::{EngineError, Result, SeriesRef};
+use crate::{EngineError, Result};
 
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 1 << 15;
 
-/// A reader that moves forward through a segment. Series must be asked for in storage order, each at most once.
+/// A reader that moves forward through a segment. Places must be asked for ascending, each at most once.
 pub(crate) struct SegmentCursor {
     segment: Arc<Segment>,
     reader: ParquetRecordBatchReader,
@@ -33,10 +33,13 @@ struct Decoded {
 }
 
 impl SegmentCursor {
-    /// A cursor over those of `series` that the segment has; `None` where it has none of them.
-    pub(crate) fn open(segment: &Arc<Segment>, series: &[SeriesRef]) -> Result<Option<Self>> {
+    /// A cursor over some places, given ascending; `None` where there are none.
+    pub(crate) fn open(
+        segment: &Arc<Segment>,
+        places: impl IntoIterator<Item = u32>,
+    ) -> Result<Option<Self>> {
         let mut ranges: Vec<std::ops::Range<usize>> = Vec::new();
-        for range in series.iter().filter_map(|s| segment.rows_of(*s)) {
+        for range in places.into_iter().map(|place| segment.rows_of(place)) {
             match ranges.last_mut() {
                 Some(last) if last.end == range.start => last.end = range.end,
                 _ => ranges.push(range),
@@ -49,7 +52,7 @@ impl SegmentCursor {
         let path = segment.meta.samples_path();
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(
             segment.samples.clone(),
-            segment.footer.clone(),
+            segment.samples_footer.clone(),
         );
         let columns = ProjectionMask::columns(builder.parquet_schema(), ["ts", "vm", "ve", "vf"]);
         let mut builder = builder.with_projection(columns).with_batch_size(BATCH_ROWS);
@@ -66,12 +69,9 @@ impl SegmentCursor {
         }))
     }
 
-    /// Appends the rows of a series to `ts` and `values`; nothing where the segment does not have it.
-    pub(crate) fn take(&mut self, series: SeriesRef, ts: &mut Vec<i64>, values: &mut Vec<f64>) -> Result<()> {
-        let Some(range) = self.segment.rows_of(series) else {
-            return Ok(());
-        };
-        let mut wanted = range.len();
+    /// Appends the rows of a place to `ts` and `values`.
+    pub(crate) fn take(&mut self, place: u32, ts: &mut Vec<i64>, values: &mut Vec<f64>) -> Result<()> {
+        let mut wanted = self.segment.rows_of(place).len();
         while wanted > 0 {
             let batch = match &self.batch {
                 Some(batch) if self.row < batch.ts.len() => batch,

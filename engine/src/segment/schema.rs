@@ -12,10 +12,16 @@ use parquet::schema::types::ColumnPath;
 pub(crate) const FLAG_STALE: i32 = 1;
 
 /// The version of the layout, in the key-value metadata of each file as `barograph.format`.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// Rows of a data page: what a selective reader decodes at least.
 const PAGE_ROWS: usize = 20_000;
+
+/// Series of a data page of the series file: who asks for one reads so many.
+const PAGE_SERIES: usize = 2_048;
+
+/// Bytes of ids in the dictionary of a row group. Beyond it ids would be stored once a row.
+const DICTIONARY_BYTES: usize = 16 << 20;
 
 fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
@@ -54,8 +60,8 @@ pub(crate) fn series_schema() -> SchemaRef {
     ]))
 }
 
-/// How the samples file is written. Sorted integers that move by similar steps are what DELTA_BINARY_PACKED is
-/// for; exponents and flags hardly change, so a dictionary with runs makes them vanish.
+/// How the samples file is written. Integers that move by similar steps are what DELTA_BINARY_PACKED is for; ids,
+/// exponents and flags hardly change from row to row, so a dictionary with runs makes them vanish.
 pub(crate) fn samples_properties(row_group_rows: usize) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_compression(zstd())
@@ -63,11 +69,12 @@ pub(crate) fn samples_properties(row_group_rows: usize) -> WriterProperties {
         .set_data_page_row_count_limit(PAGE_ROWS)
         .set_dictionary_enabled(false)
         .set_statistics_enabled(EnabledStatistics::Page)
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_key_value_metadata(Some(format_metadata()));
-    for delta in ["series_id", "ts", "vm"] {
+    for delta in ["ts", "vm"] {
         builder = builder.set_column_encoding(ColumnPath::from(delta), Encoding::DELTA_BINARY_PACKED);
     }
-    for dictionary in ["ve", "flags"] {
+    for dictionary in ["series_id", "ve", "flags"] {
         builder = builder.set_column_dictionary_enabled(ColumnPath::from(dictionary), true);
     }
     builder
@@ -77,11 +84,21 @@ pub(crate) fn samples_properties(row_group_rows: usize) -> WriterProperties {
 
 /// How the series file is written.
 pub(crate) fn series_properties() -> WriterProperties {
-    WriterProperties::builder()
+    let mut builder = WriterProperties::builder()
         .set_compression(zstd())
-        .set_data_page_row_count_limit(PAGE_ROWS)
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_key_value_metadata(Some(format_metadata()))
+        .set_data_page_row_count_limit(PAGE_SERIES)
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
+        .set_key_value_metadata(Some(format_metadata()));
+    for delta in ["first_row", "rows", "ts_min", "ts_max"] {
+        builder = builder
+            .set_column_dictionary_enabled(ColumnPath::from(delta), false)
+            .set_column_encoding(ColumnPath::from(delta), Encoding::DELTA_BINARY_PACKED);
+    }
+    // Ids are hashes: nothing makes them smaller.
+    builder
+        .set_column_dictionary_enabled(ColumnPath::from("series_id"), false)
+        .set_column_compression(ColumnPath::from("series_id"), Compression::UNCOMPRESSED)
         .build()
 }
 

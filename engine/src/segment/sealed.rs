@@ -1,51 +1,41 @@
-//! An open segment: the mapped samples file and where each series lies in it.
+//! An open segment: both mapped Parquet files and the sidecar that says where each series lies.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use barograph_model::SeriesId;
+use barograph_model::{Labels, Matcher, SeriesId};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::file::metadata::PageIndexPolicy;
+use roaring::RoaringBitmap;
 
 use super::SegmentMeta;
-use super::file_writer::at;
-use super::series_file;
-use crate::index::Registry;
+use super::file_writer::{at, block_sums};
+use super::series_file::{self, SeriesRow};
+use super::sidecar::{self, FileSums, Sidecar};
+use super::verified::VerifiedBytes;
+use crate::index::StorageKey;
 use crate::vfs::Vfs;
-use crate::{EngineError, Result, SeriesRef};
+use crate::{EngineError, Result};
 
 /// A sealed segment. Readers that hold one may go on after its files are removed.
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(crate) meta: SegmentMeta,
-    pub(super) samples: Bytes,
-    pub(super) footer: ArrowReaderMetadata,
-    /// series with their place in the file, sorted by series
-    places: Vec<(SeriesRef, u32)>,
-    /// first row by place, and the end
-    first_rows: Vec<u64>,
+    pub(super) samples: VerifiedBytes,
+    pub(super) samples_footer: ArrowReaderMetadata,
+    series: VerifiedBytes,
+    series_footer: ArrowReaderMetadata,
+    sidecar: Sidecar,
 }
 
 impl Segment {
-    /// Opens both files, checks their lengths and checksums, which reads all of them, and enters the series into the
-    /// registry.
+    /// Opens the files and checks their lengths, the footers and the whole sidecar; the rest is checked block by block
+    /// when it is read. A sidecar that is missing or damaged is made again, from files whose checksums hold.
     ///
     /// # Errors
-    /// [`EngineError::Corrupt`] names the file and what is wrong with it.
-    pub(crate) fn open(vfs: &Arc<dyn Vfs>, meta: SegmentMeta, registry: &Registry) -> Result<Self> {
-        let mut known = HashMap::new();
-        Self::open_with(vfs, meta, registry, &mut known)
-    }
-
-    /// As [`Segment::open`], with a cache of series by id that saves the work when many segments are opened.
-    pub(crate) fn open_with(
-        vfs: &Arc<dyn Vfs>,
-        meta: SegmentMeta,
-        registry: &Registry,
-        known: &mut HashMap<SeriesId, SeriesRef>,
-    ) -> Result<Self> {
+    /// [`EngineError::Corrupt`] names the file and what is wrong with it; [`EngineError::Io`] where the disk says no.
+    pub(crate) fn open(vfs: &Arc<dyn Vfs>, meta: SegmentMeta) -> Result<Self> {
         let (samples_path, series_path) = (meta.samples_path(), meta.series_path());
         let samples = vfs
             .read(&samples_path)
@@ -55,75 +45,172 @@ impl Segment {
             .map_err(EngineError::io("read", &series_path))?;
         check(&samples_path, samples.len() as u64, meta.samples_bytes, "bytes")?;
         check(&series_path, series.len() as u64, meta.series_bytes, "bytes")?;
-        // Before anything is parsed: the readers of Arrow's own schemas panic on some damage.
-        let crc = u64::from(crc32c::crc32c(&samples));
-        check(
-            &samples_path,
-            crc,
-            u64::from(meta.samples_crc32c),
-            "as its CRC-32C",
-        )?;
-        let crc = u64::from(crc32c::crc32c(&series));
-        check(&series_path, crc, u64::from(meta.series_crc32c), "as its CRC-32C")?;
-        let rows = series_file::read(&series_path, series)?;
+        let sidecar = match Self::open_sidecar(vfs, &meta) {
+            Ok(sidecar) => sidecar,
+            Err(error) => {
+                tracing::warn!(%error, segment = meta.name, "the sidecar of a segment is made again");
+                rebuild_sidecar(vfs, &meta, &samples, &series)?;
+                Self::open_sidecar(vfs, &meta)?
+            }
+        };
+        let (samples_sums, series_sums) = sidecar.block_sums();
+        let samples = VerifiedBytes::new(samples, samples_sums);
+        let series = VerifiedBytes::new(series, series_sums);
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
-        let footer = ArrowReaderMetadata::load(&samples, options).map_err(at(&samples_path))?;
-        let file_rows = footer.metadata().file_metadata().num_rows();
-        check(&samples_path, file_rows as u64, meta.rows, "rows")?;
-        check(
-            &series_path,
-            rows.last().map_or(0, |r| r.first_row + r.rows),
-            meta.rows,
-            "rows of series",
-        )?;
-        let mut places = Vec::with_capacity(rows.len());
-        let mut first_rows = Vec::with_capacity(rows.len() + 1);
-        for (place, row) in rows.iter().enumerate() {
-            let series = *known
-                .entry(row.id)
-                .or_insert_with(|| registry.restore(row.id, row.labels.as_ref().clone()));
-            places.push((series, place as u32));
-            first_rows.push(row.first_row);
-        }
-        first_rows.push(meta.rows);
-        places.sort_unstable();
+        let samples_footer =
+            ArrowReaderMetadata::load(&samples, options.clone()).map_err(at(&samples_path))?;
+        let series_footer = ArrowReaderMetadata::load(&series, options).map_err(at(&series_path))?;
+        let rows_of = |footer: &ArrowReaderMetadata| footer.metadata().file_metadata().num_rows() as u64;
+        check(&samples_path, rows_of(&samples_footer), meta.rows, "rows")?;
+        check(&series_path, rows_of(&series_footer), meta.series, "rows")?;
         Ok(Self {
             meta,
             samples,
-            footer,
-            places,
-            first_rows,
+            samples_footer,
+            series,
+            series_footer,
+            sidecar,
         })
     }
 
-    /// The rows of a series in the file, where it has any. O(log n).
-    pub(super) fn rows_of(&self, series: SeriesRef) -> Option<std::ops::Range<usize>> {
-        let i = self.places.binary_search_by_key(&series, |(s, _)| *s).ok()?;
-        let place = self.places[i].1 as usize;
-        Some(self.first_rows[place] as usize..self.first_rows[place + 1] as usize)
+    fn open_sidecar(vfs: &Arc<dyn Vfs>, meta: &SegmentMeta) -> Result<Sidecar> {
+        let path = meta.sidecar_path();
+        let bytes = vfs.read(&path).map_err(EngineError::io("read", &path))?;
+        Sidecar::open(meta, &bytes)
     }
 
-    /// How many rows some series have together.
-    pub(crate) fn rows_of_all(&self, series: &[SeriesRef]) -> u64 {
-        if series.len() >= self.places.len() {
-            // Everything is asked for, or nearly: walking the segment's own series is the shorter way.
-            let wanted: roaring::RoaringBitmap = series.iter().map(|s| s.0).collect();
-            let mine = self.places.iter().filter(|(s, _)| wanted.contains(s.0));
-            return mine
-                .map(|(_, place)| self.first_rows[*place as usize + 1] - self.first_rows[*place as usize])
-                .sum();
-        }
-        series
-            .iter()
-            .filter_map(|s| self.rows_of(*s))
-            .map(|range| range.len() as u64)
-            .sum()
+    /// How many series it has.
+    pub(crate) fn series(&self) -> usize {
+        self.sidecar.series()
     }
 
-    /// Bytes of memory beside the mapped file.
-    pub(crate) fn memory_bytes(&self) -> usize {
-        self.places.len() * size_of::<(SeriesRef, u32)>() + self.first_rows.len() * size_of::<u64>()
+    /// Every series with its labels and rows, in storage order. Takes memory for all of them.
+    ///
+    /// # Errors
+    /// [`EngineError::Corrupt`] and [`EngineError::Parquet`] for a damaged series file.
+    pub(crate) fn series_rows(&self) -> Result<Vec<SeriesRow>> {
+        series_file::read(&self.meta.series_path(), self.series.clone())
     }
+
+    /// The labels of some places, given ascending.
+    ///
+    /// # Errors
+    /// As [`Segment::series_rows`].
+    pub(crate) fn labels(&self, places: &[u32]) -> Result<Vec<Arc<Labels>>> {
+        series_file::read_labels(
+            &self.meta.series_path(),
+            self.series.clone(),
+            &self.series_footer,
+            places,
+        )
+    }
+
+    /// The places that pass every matcher.
+    ///
+    /// # Errors
+    /// [`EngineError::Corrupt`] for a damaged sidecar.
+    pub(crate) fn select(&self, matchers: &[Matcher]) -> Result<RoaringBitmap> {
+        self.sidecar.select(matchers)
+    }
+
+    /// The id of a place.
+    pub(crate) fn id(&self, place: u32) -> SeriesId {
+        self.sidecar.id(place)
+    }
+
+    /// The group of a place and its key.
+    pub(crate) fn group_of(&self, place: u32) -> (usize, StorageKey) {
+        let group = self.sidecar.group_of(place);
+        (group, self.sidecar.group_key(group))
+    }
+
+    /// The places of a group.
+    pub(crate) fn places_of_group(&self, group: usize) -> std::ops::Range<u32> {
+        self.sidecar.places(group)
+    }
+
+    /// The group with a key.
+    pub(crate) fn find_group(&self, key: &StorageKey) -> Option<usize> {
+        self.sidecar.find_group(key)
+    }
+
+    /// How many groups it has.
+    pub(crate) fn groups(&self) -> usize {
+        self.sidecar.groups()
+    }
+
+    /// Calls `f` with the key of every group, in order.
+    pub(crate) fn for_each_group(&self, f: impl FnMut(&[u8], usize)) {
+        self.sidecar.for_each_group(f);
+    }
+
+    /// The place of a series, by its group and id.
+    pub(crate) fn find(&self, group: usize, id: SeriesId) -> Option<u32> {
+        self.sidecar.find(group, id)
+    }
+
+    /// The rows of a place in the samples file.
+    pub(crate) fn rows_of(&self, place: u32) -> std::ops::Range<usize> {
+        self.sidecar.rows(place)
+    }
+
+    /// Calls `f` with the names of labels that series which pass every matcher have.
+    ///
+    /// # Errors
+    /// [`EngineError::Corrupt`] for a damaged sidecar.
+    pub(crate) fn label_names(&self, matchers: &[Matcher], f: impl FnMut(&str)) -> Result<()> {
+        self.sidecar.label_names(&self.select(matchers)?, f)
+    }
+
+    /// Calls `f` with the values of a label among series which pass every matcher.
+    ///
+    /// # Errors
+    /// [`EngineError::Corrupt`] for a damaged sidecar.
+    pub(crate) fn label_values(&self, name: &str, matchers: &[Matcher], f: impl FnMut(&str)) -> Result<()> {
+        self.sidecar.label_values(name, &self.select(matchers)?, f)
+    }
+
+    /// What a reader found wrong with the files since they were opened.
+    pub(crate) fn damage(&self) -> Option<String> {
+        let of = |path: String, bytes: &VerifiedBytes| bytes.damage().map(|what| format!("{path}: {what}"));
+        of(self.meta.samples_path(), &self.samples).or_else(|| of(self.meta.series_path(), &self.series))
+    }
+
+    /// Checks every byte of both Parquet files.
+    ///
+    /// # Errors
+    /// [`EngineError::Io`] with what is wrong.
+    pub(crate) fn verify(&self) -> Result<()> {
+        let (samples, series) = (self.meta.samples_path(), self.meta.series_path());
+        self.samples
+            .verify_all()
+            .map_err(EngineError::io("read", samples))?;
+        self.series.verify_all().map_err(EngineError::io("read", series))
+    }
+}
+
+/// Makes the sidecar anew. Whole-file checksums of the manifest vouch for what it is made from.
+fn rebuild_sidecar(vfs: &Arc<dyn Vfs>, meta: &SegmentMeta, samples: &Bytes, series: &Bytes) -> Result<()> {
+    for (path, bytes, expected) in [
+        (meta.samples_path(), samples, meta.samples_crc32c),
+        (meta.series_path(), series, meta.series_crc32c),
+    ] {
+        check(
+            &path,
+            u64::from(crc32c::crc32c(bytes)),
+            u64::from(expected),
+            "as its CRC-32C",
+        )?;
+    }
+    let rows = series_file::read(
+        &meta.series_path(),
+        VerifiedBytes::new(series.clone(), block_sums(series)),
+    )?;
+    let sums = FileSums {
+        samples: &block_sums(samples),
+        series: &block_sums(series),
+    };
+    sidecar::write(vfs, meta, &rows, &sums).map(drop)
 }
 
 fn check(path: &str, found: u64, expected: u64, what: &str) -> Result<()> {

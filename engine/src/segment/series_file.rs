@@ -4,16 +4,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, AsArray, Int64Array, MapBuilder, RecordBatch, StringArray, StringBuilder,
+    AsArray, Int64Array, MapArray, MapBuilder, RecordBatch, StringArray, StringBuilder,
     TimestampMillisecondArray,
 };
 use arrow::datatypes::{DataType, Field, Int64Type};
 use barograph_model::{Labels, SeriesId};
-use bytes::Bytes;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowSelection};
 
 use super::file_writer::{FileSum, FileWriter, at};
 use super::schema::{series_properties, series_schema};
+use super::verified::VerifiedBytes;
 use crate::vfs::Vfs;
 use crate::{EngineError, Result};
 
@@ -95,21 +96,105 @@ fn batch(rows: &[SeriesRow]) -> std::result::Result<RecordBatch, arrow::error::A
 }
 
 /// Reads all rows; their row ranges are contiguous from 0 or the file is refused.
-pub(crate) fn read(path: &str, bytes: Bytes) -> Result<Vec<SeriesRow>> {
+pub(super) fn read(path: &str, bytes: VerifiedBytes) -> Result<Vec<SeriesRow>> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
         .and_then(|builder| builder.with_batch_size(BATCH_SERIES).build())
         .map_err(at(path))?;
     let mut rows: Vec<SeriesRow> = Vec::new();
     for batch in reader {
         let batch = batch.map_err(|e| at(path)(e.into()))?;
-        read_batch(&batch, &mut rows).map_err(|found| EngineError::Corrupt {
-            path: PathBuf::from(path),
-            offset: 0,
-            expected: "a series file with contiguous row ranges".to_owned(),
-            found,
-        })?;
+        read_batch(&batch, &mut rows)
+            .map_err(|found| corrupt(path, "a series file with contiguous row ranges", found))?;
     }
     Ok(rows)
+}
+
+/// Reads the labels of some places, given ascending; nothing but the pages they lie in is decoded.
+pub(super) fn read_labels(
+    path: &str,
+    bytes: VerifiedBytes,
+    footer: &ArrowReaderMetadata,
+    places: &[u32],
+) -> Result<Vec<Arc<Labels>>> {
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, footer.clone());
+    let columns = ProjectionMask::columns(
+        builder.parquet_schema(),
+        ["labels.key_value.key", "labels.key_value.value"],
+    );
+    let total = footer.metadata().file_metadata().num_rows() as usize;
+    let ranges = places.chunk_by(|a, b| a + 1 == *b).map(|run| {
+        let start = run[0] as usize;
+        start..start + run.len()
+    });
+    let reader = builder
+        .with_projection(columns)
+        .with_batch_size(BATCH_SERIES.min(places.len().max(1)))
+        .with_row_selection(RowSelection::from_consecutive_ranges(ranges, total))
+        .build()
+        .map_err(at(path))?;
+    let mut labels = Vec::with_capacity(places.len());
+    for batch in reader {
+        let batch = batch.map_err(|e| at(path)(e.into()))?;
+        let maps = LabelMaps::of(&batch).map_err(|found| corrupt(path, "a map of labels", found))?;
+        for i in 0..batch.num_rows() {
+            let set = maps
+                .labels(i)
+                .map_err(|found| corrupt(path, "a label set", found))?;
+            labels.push(Arc::new(set));
+        }
+    }
+    if labels.len() == places.len() {
+        return Ok(labels);
+    }
+    let found = format!("{} of them", labels.len());
+    Err(corrupt(
+        path,
+        &format!("labels of {} series", places.len()),
+        found,
+    ))
+}
+
+fn corrupt(path: &str, expected: &str, found: String) -> EngineError {
+    EngineError::Corrupt {
+        path: PathBuf::from(path),
+        offset: 0,
+        expected: expected.to_owned(),
+        found,
+    }
+}
+
+/// The label columns of a batch.
+struct LabelMaps<'a> {
+    maps: &'a MapArray,
+    keys: &'a StringArray,
+    values: &'a StringArray,
+}
+
+impl<'a> LabelMaps<'a> {
+    fn of(batch: &'a RecordBatch) -> std::result::Result<Self, String> {
+        let maps = batch
+            .column_by_name("labels")
+            .and_then(|c| c.as_map_opt())
+            .ok_or("labels are not a map")?;
+        Ok(Self {
+            maps,
+            keys: maps
+                .keys()
+                .as_string_opt::<i32>()
+                .ok_or("label names are not text")?,
+            values: maps
+                .values()
+                .as_string_opt::<i32>()
+                .ok_or("label values are not text")?,
+        })
+    }
+
+    fn labels(&self, row: usize) -> std::result::Result<Labels, String> {
+        let offsets = self.maps.value_offsets();
+        let entries = offsets[row] as usize..offsets[row + 1] as usize;
+        Labels::from_pairs(entries.map(|i| (self.keys.value(i), self.values.value(i))))
+            .map_err(|e| e.to_string())
+    }
 }
 
 fn read_batch(batch: &RecordBatch, rows: &mut Vec<SeriesRow>) -> std::result::Result<(), String> {
@@ -124,19 +209,9 @@ fn read_batch(batch: &RecordBatch, rows: &mut Vec<SeriesRow>) -> std::result::Re
     };
     let (ids, first, count) = (integers("series_id")?, integers("first_row")?, integers("rows")?);
     let (ts_min, ts_max) = (integers("ts_min")?, integers("ts_max")?);
-    let labels = column("labels")?.as_map_opt().ok_or("labels are not a map")?;
+    let maps = LabelMaps::of(batch)?;
     for i in 0..batch.num_rows() {
-        let entry = labels.value(i);
-        let keys = entry
-            .column(0)
-            .as_string_opt::<i32>()
-            .ok_or("label names are not text")?;
-        let values = entry
-            .column(1)
-            .as_string_opt::<i32>()
-            .ok_or("label values are not text")?;
-        let pairs = (0..entry.len()).map(|j| (keys.value(j), values.value(j)));
-        let labels = Labels::from_pairs(pairs).map_err(|e| e.to_string())?;
+        let labels = maps.labels(i)?;
         let expected_first = rows.last().map_or(0, |r| r.first_row + r.rows);
         let (first_row, rows_of_series) = (first[i] as u64, count[i] as u64);
         if first_row != expected_first || count[i] <= 0 {

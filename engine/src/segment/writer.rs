@@ -10,13 +10,14 @@ use super::decimal::DecimalColumns;
 use super::file_writer::{FileWriter, at};
 use super::schema::{FLAG_STALE, samples_properties, samples_schema};
 use super::series_file::{self, SeriesRow};
+use super::sidecar::{self, FileSums};
 use crate::Result;
 use crate::vfs::Vfs;
 
 /// Rows gathered before they are encoded.
 const BATCH_ROWS: usize = 1 << 16;
 
-/// Takes series in storage order and leaves two synced files. Memory: one row group and the series table.
+/// Takes series in storage order and leaves three synced files. Memory: one row group and the series table.
 pub(crate) struct SegmentWriter {
     vfs: Arc<dyn Vfs>,
     meta: SegmentMeta,
@@ -49,6 +50,7 @@ impl SegmentWriter {
             samples_crc32c: 0,
             series_bytes: 0,
             series_crc32c: 0,
+            sidecar_bytes: 0,
         };
         let properties = samples_properties(row_group_rows);
         let samples = FileWriter::create(vfs, meta.samples_path(), samples_schema(), properties)?;
@@ -99,7 +101,7 @@ impl SegmentWriter {
         }
     }
 
-    /// Writes the series file, syncs both and the folder's names are left to the caller. `None` without rows: the
+    /// Writes the series file and the sidecar and syncs all; the folder's names are left to the caller. `None` without rows: the
     /// empty file is removed.
     pub(crate) fn finish(mut self) -> Result<Option<SegmentMeta>> {
         self.write_batch()?;
@@ -116,6 +118,11 @@ impl SegmentWriter {
         meta.series = self.series.len() as u64;
         (meta.samples_bytes, meta.samples_crc32c) = (samples.bytes, samples.crc32c);
         (meta.series_bytes, meta.series_crc32c) = (series.bytes, series.crc32c);
+        let sums = FileSums {
+            samples: &samples.blocks,
+            series: &series.blocks,
+        };
+        meta.sidecar_bytes = sidecar::write(&self.vfs, &meta, &self.series, &sums)?;
         Ok(Some(meta))
     }
 

@@ -1,12 +1,12 @@
 //! Records: what the frames of the write-ahead log say.
 
-use barograph_model::{Labels, SeriesId};
+use barograph_model::Labels;
 use thiserror::Error;
 
 use super::frame::Frame;
 use super::samples::{self, RECORD_SAMPLES_MAX, SampleRecord};
 use super::series;
-use crate::{EngineError, Result};
+use crate::{EngineError, Result, SeriesRef};
 
 /// The kind of a frame that defines series.
 pub const KIND_SERIES: u8 = 1;
@@ -21,8 +21,8 @@ pub struct RecordError(pub(super) &'static str);
 /// What a frame of the write-ahead log holds.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Record {
-    /// Series that are used by the records behind this one.
-    Series(Vec<(SeriesId, Labels)>),
+    /// What the numbers in the records behind this one stand for.
+    Series(Vec<(SeriesRef, Labels)>),
     /// Samples of series that were defined before.
     Samples(SampleRecord),
 }
@@ -47,7 +47,7 @@ impl Frame {
     ///
     /// # Errors
     /// [`EngineError::Unwritable`] for more than 512 MiB of labels.
-    pub fn series<'a>(series: impl ExactSizeIterator<Item = (SeriesId, &'a Labels)>) -> Result<Self> {
+    pub fn series<'a>(series: impl ExactSizeIterator<Item = (SeriesRef, &'a Labels)>) -> Result<Self> {
         Self::new(KIND_SERIES, series::encode(series))
     }
 
@@ -55,7 +55,7 @@ impl Frame {
     ///
     /// # Errors
     /// [`EngineError::Unwritable`] for more than [`RECORD_SAMPLES_MAX`] samples.
-    pub fn samples(series: &[SeriesId], ts: &[i64], values: &[f64]) -> Result<Self> {
+    pub fn samples(series: &[SeriesRef], ts: &[i64], values: &[f64]) -> Result<Self> {
         if series.len() > RECORD_SAMPLES_MAX {
             let reason = format!("{} samples are more than one record holds", series.len());
             return Err(EngineError::Unwritable { reason });

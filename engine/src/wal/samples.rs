@@ -10,10 +10,9 @@
 //! nibbles in `value lengths`, low nibble first. That halves a typical scrape at a cost of about two nanoseconds a
 //! sample, where lz4 over the values costs five times as much for less.
 
-use barograph_model::SeriesId;
-
 use super::record::{RecordError, take_u32};
 use super::varint;
+use crate::SeriesRef;
 
 /// The most samples in one record.
 pub const RECORD_SAMPLES_MAX: usize = 1 << 24;
@@ -21,8 +20,8 @@ pub const RECORD_SAMPLES_MAX: usize = 1 << 24;
 /// Samples as columns of one length.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SampleRecord {
-    /// Whose sample.
-    pub series: Vec<SeriesId>,
+    /// Whose sample, by the number that a series record before it has given.
+    pub series: Vec<SeriesRef>,
     /// Milliseconds since the epoch.
     pub ts: Vec<i64>,
     /// Values, bit for bit.
@@ -30,7 +29,7 @@ pub struct SampleRecord {
 }
 
 /// Writes columns of one length, at most [`RECORD_SAMPLES_MAX`].
-pub(super) fn encode(series: &[SeriesId], ts: &[i64], values: &[f64]) -> Vec<u8> {
+pub(super) fn encode(series: &[SeriesRef], ts: &[i64], values: &[f64]) -> Vec<u8> {
     assert!(
         series.len() == ts.len() && ts.len() == values.len(),
         "columns have one length"
@@ -41,7 +40,7 @@ pub(super) fn encode(series: &[SeriesId], ts: &[i64], values: &[f64]) -> Vec<u8>
     out.extend_from_slice(&(count as u32).to_le_bytes());
     out.extend_from_slice(&[0; 8]);
     let start = out.len();
-    varint::put_deltas(&mut out, series.iter().map(|id| id.0));
+    varint::put_deltas(&mut out, series.iter().map(|s| i64::from(s.0)));
     let series_bytes = (out.len() - start) as u32;
     let start = out.len();
     varint::put_deltas(&mut out, ts.iter().copied());
@@ -71,8 +70,8 @@ pub(super) fn decode(payload: &[u8]) -> Result<SampleRecord, RecordError> {
         .split_at_checked(ts_bytes)
         .ok_or(RecordError("the whole of the time column"))?;
     Ok(SampleRecord {
-        series: varint::take_deltas(series, count, SeriesId)
-            .ok_or(RecordError("a series column of as many ids as samples"))?,
+        series: varint::take_deltas(series, count, |number| SeriesRef(number as u32))
+            .ok_or(RecordError("a series column of as many numbers as samples"))?,
         ts: varint::take_deltas(ts, count, |ts| ts)
             .ok_or(RecordError("a time column of as many instants as samples"))?,
         values: take_values(rest, count).ok_or(RecordError("a value column of as many values as samples"))?,

@@ -1,30 +1,32 @@
-//! The payload of a series record: ids and their labels, as text, compressed with lz4 where that gains.
+//! The payload of a series record: numbers and the labels they stand for from here on, as text, compressed with lz4 where that gains.
 //!
 //! ```text
 //!  0       4           8
 //!  | count | raw bytes | body |
 //! ```
 //!
-//! The body is lz4 unless its length is `raw bytes`. Inside, for each series: zigzag varint of the distance of its id
-//! to the one before, varint number of labels, then name and value of each, a varint length before either.
+//! The body is lz4 unless its length is `raw bytes`. Inside, for each series: zigzag varint of the distance of its
+//! number to the one before, varint number of labels, then name and value of each, a varint length before either.
 
-use barograph_model::{Labels, SeriesId};
+use barograph_model::Labels;
 
 use super::frame::PAYLOAD_BYTES_MAX;
 use super::record::{RecordError, take_u32};
 use super::varint;
+use crate::SeriesRef;
 
 /// lz4 cannot express more than this many bytes in one.
 const LZ4_RATIO_MAX: usize = 255;
 
 /// Writes series with their labels.
-pub(super) fn encode<'a>(series: impl ExactSizeIterator<Item = (SeriesId, &'a Labels)>) -> Vec<u8> {
+pub(super) fn encode<'a>(series: impl ExactSizeIterator<Item = (SeriesRef, &'a Labels)>) -> Vec<u8> {
     let count = series.len() as u32;
     let mut raw = Vec::new();
     let mut before = 0i64;
-    for (id, labels) in series {
-        varint::put(&mut raw, varint::zigzag(id.0.wrapping_sub(before)));
-        before = id.0;
+    for (number, labels) in series {
+        let number = i64::from(number.0);
+        varint::put(&mut raw, varint::zigzag(number.wrapping_sub(before)));
+        before = number;
         varint::put(&mut raw, labels.len() as u64);
         for (name, value) in labels.iter() {
             for text in [name, value] {
@@ -43,7 +45,7 @@ pub(super) fn encode<'a>(series: impl ExactSizeIterator<Item = (SeriesId, &'a La
 }
 
 /// Reads what [`encode`] wrote. Takes memory in proportion to the bytes given, whatever they say.
-pub(super) fn decode(payload: &[u8]) -> Result<Vec<(SeriesId, Labels)>, RecordError> {
+pub(super) fn decode(payload: &[u8]) -> Result<Vec<(SeriesRef, Labels)>, RecordError> {
     let mut body = payload;
     let count = take_u32(&mut body)? as usize;
     let raw_bytes = take_u32(&mut body)? as usize;
@@ -60,7 +62,7 @@ pub(super) fn decode(payload: &[u8]) -> Result<Vec<(SeriesId, Labels)>, RecordEr
     }
 }
 
-fn decode_raw(mut raw: &[u8], count: usize) -> Result<Vec<(SeriesId, Labels)>, RecordError> {
+fn decode_raw(mut raw: &[u8], count: usize) -> Result<Vec<(SeriesRef, Labels)>, RecordError> {
     // A series takes at least two bytes, which bounds what is allocated.
     if count > raw.len() / 2 {
         return Err(RecordError("a count of series that fits the length"));
@@ -68,7 +70,7 @@ fn decode_raw(mut raw: &[u8], count: usize) -> Result<Vec<(SeriesId, Labels)>, R
     let mut series = Vec::with_capacity(count);
     let mut before = 0i64;
     for _ in 0..count {
-        let delta = varint::take(&mut raw).ok_or(RecordError("the id of a series"))?;
+        let delta = varint::take(&mut raw).ok_or(RecordError("the number of a series"))?;
         before = before.wrapping_add(varint::unzigzag(delta));
         let pairs = varint::take(&mut raw).ok_or(RecordError("the number of labels"))?;
         if pairs > raw.len() as u64 / 2 {
@@ -78,7 +80,8 @@ fn decode_raw(mut raw: &[u8], count: usize) -> Result<Vec<(SeriesId, Labels)>, R
             .map(|_| Ok((take_text(&mut raw)?, take_text(&mut raw)?)))
             .collect::<Result<Vec<(&str, &str)>, RecordError>>()?;
         let labels = Labels::from_pairs(pairs).map_err(|_| RecordError("labels with distinct names"))?;
-        series.push((SeriesId(before), labels));
+        let number = u32::try_from(before).map_err(|_| RecordError("a number of a series below 2^32"))?;
+        series.push((SeriesRef(number), labels));
     }
     if raw.is_empty() {
         Ok(series)

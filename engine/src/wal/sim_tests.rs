@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use barograph_model::SeriesId;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
 use crate::EngineError;
+use crate::SeriesRef;
 use crate::vfs::{SimVfs, Vfs, for_each_seed};
 
 const FILE_BYTES: u64 = 6000;
@@ -32,7 +32,12 @@ fn frame(value: i64, rng: &mut ChaCha8Rng) -> Frame {
         rng.random_range(1..5)
     };
     let values: Vec<f64> = (0..count).map(|_| rng.random()).collect();
-    Frame::samples(&vec![SeriesId(value); count], &vec![value; count], &values).unwrap()
+    Frame::samples(
+        &vec![SeriesRef(value as u32); count],
+        &vec![value; count],
+        &values,
+    )
+    .unwrap()
 }
 
 /// Opens the log and checks it against the model, which afterwards holds what the log holds.
@@ -181,7 +186,7 @@ fn a_full_disk_is_refused_and_forgotten_when_there_is_room_again() {
                 live(&mut wal, &mut model, 20, &mut rng).unwrap();
                 let value = model.pushed.len() as i64 + 1;
                 model.pushed.insert(value);
-                let seq = wal.push(&Frame::samples(&[SeriesId(value)], &[value], &[0.0]).unwrap());
+                let seq = wal.push(&Frame::samples(&[SeriesRef(value as u32)], &[value], &[0.0]).unwrap());
                 match wal.commit() {
                     // Takes along what `live` has left uncommitted; the next recovery sees it.
                     Ok(()) => _ = model.durable.insert(seq, value),

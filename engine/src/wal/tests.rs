@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
-use barograph_model::{Labels, SeriesId};
+use barograph_model::Labels;
 
 use super::*;
 use crate::EngineError;
+use crate::SeriesRef;
 use crate::vfs::{DiskVfs, SimVfs, Vfs};
 
 fn samples(value: f64) -> Frame {
-    Frame::samples(&[SeriesId(1), SeriesId(2)], &[1000, 1001], &[value, f64::NAN]).unwrap()
+    Frame::samples(&[SeriesRef(1), SeriesRef(2)], &[1000, 1001], &[value, f64::NAN]).unwrap()
 }
 
 fn replay(recovery: &mut Recovery, from_seq: u64) -> (Vec<(u64, f64)>, ReplayReport) {
@@ -35,7 +36,7 @@ fn what_is_committed_on_a_disk_comes_back() {
 
     let labels = Labels::from_pairs([("__name__", "up"), ("job", "node")]).unwrap();
     assert_eq!(
-        wal.push(&Frame::series([(SeriesId(1), &labels)].into_iter()).unwrap()),
+        wal.push(&Frame::series([(SeriesRef(1), &labels)].into_iter()).unwrap()),
         1
     );
     assert_eq!(wal.push(&samples(0.5)), 2);
@@ -86,8 +87,8 @@ fn an_unknown_kind_is_refused_by_name() {
 }
 
 /// What `golden/version-1.wal` was written from. Never changes: a change of the format adds a file.
-fn golden_records() -> (Vec<(SeriesId, Labels)>, SampleRecord) {
-    let labels = |i: i64| {
+fn golden_records() -> (Vec<(SeriesRef, Labels)>, SampleRecord) {
+    let labels = |i: u32| {
         let instance = format!("host-{i}:9100");
         let pairs = [
             ("__name__", "node_load1"),
@@ -95,7 +96,7 @@ fn golden_records() -> (Vec<(SeriesId, Labels)>, SampleRecord) {
             ("job", "node"),
             ("zone", "zürich"),
         ];
-        (SeriesId(100 + i * i), Labels::from_pairs(pairs).unwrap())
+        (SeriesRef(100 + i * i), Labels::from_pairs(pairs).unwrap())
     };
     let values = [
         0.0,
@@ -108,7 +109,7 @@ fn golden_records() -> (Vec<(SeriesId, Labels)>, SampleRecord) {
         -12.5,
     ];
     let samples = SampleRecord {
-        series: (0..8).map(|i| SeriesId(100 + i * i)).collect(),
+        series: (0..8u32).map(|i| SeriesRef(100 + i * i)).collect(),
         ts: (0..8).map(|i| 1_700_000_000_000 + i % 3 - 1).collect(),
         values: values.to_vec(),
     };

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use barograph_engine::Snapshot;
-use barograph_model::{METRIC_NAME, Matcher};
+use barograph_model::TimeRange;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemTable, MemoryCatalogProviderList, SchemaProvider, TableProvider,
 };
@@ -88,10 +88,14 @@ struct MetricsSchema {
 }
 
 impl MetricsSchema {
-    fn get(&self, name: &str) -> Option<Arc<SamplesTable>> {
+    fn get(&self, name: &str) -> Result<Option<Arc<SamplesTable>>> {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        let find = || SamplesTable::of_metric(self.snapshot.clone(), name).map(Arc::new);
-        tables.entry(name.to_owned()).or_insert_with(find).clone()
+        if let Some(table) = tables.get(name) {
+            return Ok(table.clone());
+        }
+        let table = SamplesTable::of_metric(self.snapshot.clone(), name)?.map(Arc::new);
+        tables.insert(name.to_owned(), table.clone());
+        Ok(table)
     }
 }
 
@@ -104,11 +108,12 @@ impl fmt::Debug for MetricsSchema {
 #[async_trait]
 impl SchemaProvider for MetricsSchema {
     fn table_names(&self) -> Vec<String> {
-        self.snapshot.metric_names()
+        // Names alone cannot fail here; whoever reads a damaged segment is told.
+        self.snapshot.metric_names(TimeRange::ALL).unwrap_or_default()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        Ok(self.get(name).map(|table| table as _))
+        Ok(self.get(name)?.map(|table| table as _))
     }
 
     async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
@@ -116,10 +121,7 @@ impl SchemaProvider for MetricsSchema {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        !self
-            .snapshot
-            .select(&[Matcher::equal(METRIC_NAME, name)])
-            .is_empty()
+        self.get(name).is_ok_and(|table| table.is_some())
     }
 }
 

@@ -36,6 +36,11 @@ pub enum SqlErrorCode {
     Overloaded,
 }
 
+/// What the store said, as an error of a query.
+pub(crate) fn store_error(error: EngineError) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
 impl SqlErrorCode {
     /// The code as it stands in answers: `unknown_table`.
     #[must_use]

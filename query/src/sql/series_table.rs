@@ -1,12 +1,13 @@
 //! Table `series`: one row per series, its labels as a map.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringViewArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
-use barograph_engine::{SeriesRef, Snapshot};
+use barograph_engine::{SeriesSet, Snapshot};
 use barograph_model::METRIC_NAME;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result, ScalarValue};
@@ -14,6 +15,7 @@ use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
+use super::error::store_error;
 use super::labels_column::{labels_array, labels_type};
 use super::samples::{Column, Outcome, Selection, matchers, unrecognised};
 use super::scan_exec::{Batches, ScanExec, Source};
@@ -119,16 +121,14 @@ impl TableProvider for SeriesTable {
                 return Err(unrecognised(filter));
             }
         }
-        let mut series = selection.series(&self.snapshot, state, &self.schema, &self.columns)?;
-        series.truncate(limit.unwrap_or(usize::MAX));
+        let series = selection.series(&self.snapshot, state, &self.schema, &self.columns)?;
+        let series = series.first(limit.unwrap_or(usize::MAX));
         let projection = projection
             .cloned()
             .unwrap_or_else(|| (0..self.schema.fields().len()).collect());
         let schema = Arc::new(self.schema.project(&projection)?);
-        let snapshot = self.snapshot.clone();
         let rows = Arc::new(SeriesRows {
-            snapshot,
-            series: series.into(),
+            series,
             projection: projection.into(),
             schema,
         });
@@ -143,8 +143,7 @@ struct SeriesScan {
 
 /// What the scan and its readers share.
 struct SeriesRows {
-    snapshot: Snapshot,
-    series: Arc<[SeriesRef]>,
+    series: SeriesSet,
     projection: Arc<[usize]>,
     schema: SchemaRef,
 }
@@ -167,9 +166,12 @@ impl Source for SeriesScan {
         let mut next = 0;
         Ok(Box::new(std::iter::from_fn(move || {
             let end = rows.series.len().min(next + BATCH_ROWS);
-            let series = rows.series.get(next..end).filter(|series| !series.is_empty())?;
+            if next == end {
+                return None;
+            }
+            let batch = rows.batch(next..end);
             next = end;
-            Some(rows.batch(series))
+            Some(batch)
         })))
     }
 
@@ -181,10 +183,7 @@ impl Source for SeriesScan {
     }
 
     fn counters(&self) -> Vec<(&'static str, usize)> {
-        vec![
-            ("series_total", self.rows.snapshot.series_len()),
-            ("series_matched", self.rows.series.len()),
-        ]
+        vec![("series_matched", self.rows.series.len())]
     }
 
     fn rows(&self) -> Option<usize> {
@@ -193,17 +192,17 @@ impl Source for SeriesScan {
 }
 
 impl SeriesRows {
-    fn batch(&self, series: &[SeriesRef]) -> Result<RecordBatch> {
-        let labels: Vec<_> = series
-            .iter()
-            .map(|series| self.snapshot.labels(*series))
-            .collect();
+    fn batch(&self, positions: Range<usize>) -> Result<RecordBatch> {
+        let labels = positions
+            .clone()
+            .map(|position| self.series.labels(position).map_err(store_error));
+        let labels = labels.collect::<Result<Vec<_>>>()?;
         let arrays = self.projection.iter().map(|column| -> ArrayRef {
             match column {
                 0 => Arc::new(
-                    series
-                        .iter()
-                        .map(|s| self.snapshot.series_id(*s).0)
+                    positions
+                        .clone()
+                        .map(|position| self.series.id(position).0)
                         .collect::<Int64Array>(),
                 ),
                 1 => Arc::new(StringViewArray::from_iter_values(
@@ -216,7 +215,7 @@ impl SeriesRows {
                 ),
             }
         });
-        let options = RecordBatchOptions::new().with_row_count(Some(series.len()));
+        let options = RecordBatchOptions::new().with_row_count(Some(positions.len()));
         Ok(RecordBatch::try_new_with_options(
             Arc::clone(&self.schema),
             arrays.collect(),

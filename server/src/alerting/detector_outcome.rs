@@ -38,16 +38,17 @@ fn read(
     let mut found: BTreeMap<Labels, Points> = BTreeMap::new();
     for what in ["score", "anomaly", "expected", "value"] {
         let metric = format!("{VERDICT_PREFIX}{what}");
-        let series = snapshot.select(&[
+        let matchers_of_lane = [
             Matcher::equal(METRIC_NAME, &metric),
             Matcher::equal("detector", &query.detector),
-        ]);
+        ];
+        let series = snapshot.select(&matchers_of_lane, range)?;
         let mut block = SampleBlock::default();
         for mut partition in snapshot.scan(&series, range).into_partitions() {
             while partition.next_block(&mut block)? {
                 let mut row = 0;
                 for run in &block.runs {
-                    let labels = watched_labels(&snapshot.labels(run.series));
+                    let labels = watched_labels(series.labels(run.series)?.as_ref());
                     if matches_all(matchers, &labels) {
                         let points = found.entry(labels).or_default();
                         for (ts, value) in block.ts[row..run.end].iter().zip(&block.values[row..run.end]) {

@@ -92,7 +92,12 @@ impl Collector for MetricsSource {
 impl MetricsSource {
     fn store(&self, out: &mut Figures<'_, '_>) -> fmt::Result {
         let stats = self.engine.stats();
-        out.gauge("store_series", "Series known to the store", stats.series as i64)?;
+        out.gauge("store_head_series", "Series in memory", stats.head_series as i64)?;
+        out.gauge(
+            "store_head_bytes",
+            "Memory that the series in memory take, about",
+            stats.head_bytes as i64,
+        )?;
         out.counter(
             "store_samples",
             "Samples made durable since the start",
@@ -130,6 +135,11 @@ impl MetricsSource {
             "store_segment_bytes",
             "Bytes of segments on disk",
             stats.segment_bytes as i64,
+        )?;
+        out.gauge(
+            "store_index_bytes",
+            "Bytes of segments' indexes on disk",
+            stats.index_bytes as i64,
         )?;
         out.gauge(
             "store_damages",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use barograph_alerts::{RuleQuery, RuleSet};
 use barograph_datasets::{Fleet, IncidentKind};
 use barograph_engine::vfs::SimVfs;
-use barograph_engine::{Engine, Options, SampleColumns, SeriesRef};
+use barograph_engine::{Engine, Head, Options, SampleColumns, SeriesRef};
 use barograph_model::{Clock, ManualClock, TimestampMs};
 use barograph_query::sql::Format;
 use barograph_query::sql::{SqlEngine, SqlLimits};
@@ -22,6 +22,7 @@ const MINUTE_MS: i64 = 60_000;
 struct Demo {
     fleet: Fleet,
     engine: Arc<Engine>,
+    head: Head,
     series: Vec<SeriesRef>,
     sql: SqlEngine,
     clock: Arc<ManualClock>,
@@ -42,11 +43,8 @@ impl Demo {
             options,
         )
         .unwrap();
-        let series = fleet
-            .series()
-            .iter()
-            .map(|labels| engine.series(labels))
-            .collect();
+        let head = engine.head();
+        let series = fleet.series().iter().map(|labels| head.series(labels)).collect();
         let source = Arc::new(Arc::clone(&engine));
         let sql = SqlEngine::new(
             source,
@@ -57,6 +55,7 @@ impl Demo {
         Self {
             fleet,
             engine,
+            head,
             series,
             sql: sql.unwrap(),
             clock,
@@ -67,11 +66,9 @@ impl Demo {
     /// Scrapes on, every `step_ms`, until an instant, and sets the clock there.
     fn advance(&mut self, to: TimestampMs, step_ms: i64) {
         for scrape in self.fleet.scrapes(self.next, to.saturating_add(1), step_ms) {
-            let mut columns = SampleColumns::default();
+            let mut columns = SampleColumns::new(&self.head);
             for (i, sample) in scrape.samples() {
-                columns.series.push(self.series[i]);
-                columns.ts.push(sample.ts.0);
-                columns.values.push(sample.value);
+                columns.push(self.series[i], sample.ts.0, sample.value);
             }
             self.clock.set(scrape.due.saturating_add(10));
             self.engine.append_blocking(columns).unwrap();

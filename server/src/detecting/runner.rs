@@ -56,11 +56,11 @@ impl DetectorRunner {
         stats: Arc<DetectorStats>,
     ) -> Self {
         Self {
+            unwritten: SampleColumns::new(&engine.head()),
             engine,
             clock,
             watches,
             stats,
-            unwritten: SampleColumns::default(),
         }
     }
 
@@ -116,7 +116,7 @@ impl DetectorRunner {
             });
             match result {
                 Ok(samples) => {
-                    self.unwritten = SampleColumns::default();
+                    self.unwritten = SampleColumns::new(&self.engine.head());
                     self.stats.samples.fetch_add(samples as u64, Ordering::Relaxed);
                 }
                 Err(error) => {
@@ -126,7 +126,7 @@ impl DetectorRunner {
                             samples = self.unwritten.len(),
                             "verdicts were dropped: the store takes none"
                         );
-                        self.unwritten = SampleColumns::default();
+                        self.unwritten = SampleColumns::new(&self.engine.head());
                     }
                     self.stats.failures.fetch_add(1, Ordering::Relaxed);
                     tracing::warn!(detector = watch.name(), %error, "a detector could not read or write the store");

@@ -1,7 +1,7 @@
 //! Verdicts as ordinary series, so that they have the store's durability, retention, SQL and PromQL.
 
 use barograph_detectors::Verdict;
-use barograph_engine::{Engine, SampleColumns, SeriesRef};
+use barograph_engine::{Head, SampleColumns, SeriesRef};
 use barograph_model::{Labels, METRIC_NAME, TimestampMs};
 
 /// What the names of all verdict series begin with.
@@ -14,6 +14,10 @@ const DIGITS: i32 = 6;
 /// The series that hold the verdicts on one watched series.
 #[derive(Debug)]
 pub struct VerdictSeries {
+    detector: String,
+    watched: Labels,
+    /// the head that the series are of
+    head: Head,
     value: SeriesRef,
     score: SeriesRef,
     expected: SeriesRef,
@@ -26,9 +30,12 @@ impl VerdictSeries {
     /// The series for what `detector` says of a watched series: its labels, its metric as label `metric`, and the
     /// detector's name as label `detector`. Labels of those names move to `exported_metric`, `exported_detector`.
     #[must_use]
-    pub fn new(engine: &Engine, detector: &str, watched: &Labels) -> Self {
-        let series = |what: &str| engine.series(&verdict_labels(what, detector, watched));
+    pub fn new(head: &Head, detector: &str, watched: &Labels) -> Self {
+        let series = |what: &str| head.series(&verdict_labels(what, detector, watched));
         Self {
+            detector: detector.to_owned(),
+            watched: watched.clone(),
+            head: head.clone(),
             value: series("value"),
             score: series("score"),
             expected: series("expected"),
@@ -39,7 +46,10 @@ impl VerdictSeries {
     }
 
     /// Adds a verdict, and the value it judged, as samples; what the detector did not say is left out.
-    pub fn push(&self, ts: TimestampMs, value: f64, verdict: &Verdict, columns: &mut SampleColumns) {
+    pub fn push(&mut self, ts: TimestampMs, value: f64, verdict: &Verdict, columns: &mut SampleColumns) {
+        if !self.head.is(columns.head()) {
+            *self = Self::new(columns.head(), &self.detector, &self.watched);
+        }
         columns.push(self.value, ts.0, round(value));
         columns.push(self.score, ts.0, round(verdict.score));
         columns.push(self.anomaly, ts.0, f64::from(u8::from(verdict.is_anomaly)));

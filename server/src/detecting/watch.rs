@@ -1,10 +1,10 @@
 //! One `[[detector]]`: its series, and what it knows of each.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use barograph_detectors::{Context, Detector, DetectorError, Params, Verdict, build};
-use barograph_engine::{Engine, EngineError, SampleBlock, SampleColumns, SeriesRef, Snapshot};
-use barograph_model::{Matcher, TimeRange, TimestampMs};
+use barograph_engine::{Engine, EngineError, SampleBlock, SampleColumns, SeriesSet, Snapshot};
+use barograph_model::{Matcher, SeriesId, TimeRange, TimestampMs};
 use barograph_query::{SelectorError, parse_selector};
 use rayon::prelude::*;
 use thiserror::Error;
@@ -58,7 +58,7 @@ pub struct Watch {
     read_until: TimestampMs,
     /// when this run began: before it, only anomalies are stored
     started: TimestampMs,
-    series: HashMap<SeriesRef, Watched>,
+    series: HashMap<SeriesId, Watched>,
 }
 
 /// What a watch knows of one series.
@@ -131,16 +131,25 @@ impl Watch {
             self.stored_until = self.last_stored(&snapshot)?;
             self.started = now;
         }
-        // Its own verdicts are never watched: with a wide selector each would beget the next.
-        let mut selected = snapshot.select(&self.matchers);
-        selected.retain(|s| !snapshot.labels(*s).metric().starts_with(VERDICT_PREFIX));
         let until = now
             .saturating_add(-ARRIVAL_MS.min(self.config.step_ms))
             .align(self.config.step_ms);
         let oldest = now.saturating_add(-self.config.history_ms);
-        let (known, new): (Vec<_>, Vec<_>) = selected.iter().partition(|s| self.series.contains_key(s));
-        self.enter_new(engine, &snapshot, &new, oldest);
-        let mut columns = SampleColumns::default();
+        // Its own verdicts are never watched: with a wide selector each would beget the next.
+        let selected = snapshot
+            .select(
+                &self.matchers,
+                TimeRange {
+                    start: oldest,
+                    end: until,
+                },
+            )?
+            .filter(|labels| !labels.metric().starts_with(VERDICT_PREFIX))?;
+        let (known, new): (Vec<usize>, Vec<usize>) =
+            (0..selected.len()).partition(|i| self.series.contains_key(&selected.id(*i)));
+        let (known, new) = (selected.at(&known), selected.at(&new));
+        let mut columns = SampleColumns::new(&engine.head());
+        self.enter_new(&columns, &new, oldest)?;
         let recent = self.read_until.saturating_add(-LATE_MS).max(oldest);
         for (series, from) in [(new, oldest), (known, recent)] {
             let range = TimeRange {
@@ -152,10 +161,9 @@ impl Watch {
         self.read_until = until;
         self.judge(Some(until), &mut columns);
         // A series that has left the store, or has been silent for the whole history, is forgotten.
-        let mut kept = selected;
-        kept.sort_unstable();
+        let kept: HashSet<SeriesId> = (0..selected.len()).map(|i| selected.id(i)).collect();
         self.series.retain(|series, watched| {
-            kept.binary_search(series).is_ok() && watched.resampler.last_ts().is_none_or(|ts| ts >= oldest.0)
+            kept.contains(series) && watched.resampler.last_ts().is_none_or(|ts| ts >= oldest.0)
         });
         Ok(columns)
     }
@@ -164,14 +172,14 @@ impl Watch {
     fn follow(
         &mut self,
         snapshot: &Snapshot,
-        series: &[SeriesRef],
+        series: &SeriesSet,
         range: TimeRange,
         columns: &mut SampleColumns,
     ) -> Result<(), EngineError> {
         let (mut block, mut gathered) = (SampleBlock::default(), 0);
         for mut partition in snapshot.scan(series, range).into_partitions() {
             while partition.next_block(&mut block)? {
-                self.gather(&block);
+                self.gather(series, &block);
                 gathered += block.len();
                 if gathered >= GATHERED_SAMPLES {
                     self.judge(None, columns);
@@ -192,32 +200,33 @@ impl Watch {
 
     fn enter_new(
         &mut self,
-        engine: &Engine,
-        snapshot: &Snapshot,
-        selected: &[SeriesRef],
+        columns: &SampleColumns,
+        selected: &SeriesSet,
         oldest: TimestampMs,
-    ) {
-        for series in selected {
-            if self.series.contains_key(series) {
-                continue;
-            }
+    ) -> Result<(), EngineError> {
+        for position in 0..selected.len() {
             // `new` has built one with the same parameters, so this cannot fail.
             let Ok(detector) = self.build() else { continue };
             let watched = Watched {
                 resampler: Resampler::new(self.config.transform, self.config.step_ms, oldest),
                 detector,
-                out: VerdictSeries::new(engine, &self.config.name, &snapshot.labels(*series)),
+                out: VerdictSeries::new(
+                    columns.head(),
+                    &self.config.name,
+                    selected.labels(position)?.as_ref(),
+                ),
                 gathered: Vec::new(),
                 verdicts: Vec::new(),
             };
-            self.series.insert(*series, watched);
+            self.series.insert(selected.id(position), watched);
         }
+        Ok(())
     }
 
-    fn gather(&mut self, block: &SampleBlock) {
+    fn gather(&mut self, set: &SeriesSet, block: &SampleBlock) {
         let mut start = 0;
         for run in &block.runs {
-            if let Some(watched) = self.series.get_mut(&run.series) {
+            if let Some(watched) = self.series.get_mut(&set.id(run.series)) {
                 let rows = block.ts[start..run.end].iter().copied();
                 watched
                     .gathered
@@ -251,9 +260,10 @@ impl Watch {
             Matcher::equal(barograph_model::METRIC_NAME, &metric),
             Matcher::equal("detector", &self.config.name),
         ];
-        let series = snapshot.select(&matchers);
+        let series = snapshot.select(&matchers, TimeRange::ALL)?;
         let mut block = SampleBlock::default();
-        // From the newest partition back: the first that has a row has the newest row.
+        // From the newest stretch of time back: the first that has a row has the newest row. A stretch may be dealt out to
+        // several partitions, but the few series of a detector's scores are not worth that.
         for mut partition in snapshot
             .scan(&series, TimeRange::ALL)
             .into_partitions()

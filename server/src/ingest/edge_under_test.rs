@@ -95,7 +95,7 @@ impl Edge {
     /// All that the store gives back.
     pub(super) fn stored(&self) -> Stored {
         let snapshot = self.engine.snapshot();
-        let series = snapshot.select(&[]);
+        let series = snapshot.select(&[], TimeRange::ALL).unwrap();
         let mut stored = Stored::new();
         let mut block = SampleBlock::default();
         for mut partition in snapshot.scan(&series, TimeRange::ALL).into_partitions() {
@@ -104,7 +104,7 @@ impl Edge {
                 for run in &block.runs {
                     let rows = (start..run.end).map(|row| (block.ts[row], block.values[row].to_bits()));
                     stored
-                        .entry(snapshot.labels(run.series).to_string())
+                        .entry(series.labels(run.series).unwrap().to_string())
                         .or_default()
                         .extend(rows);
                     start = run.end;

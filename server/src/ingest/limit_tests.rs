@@ -70,7 +70,11 @@ async fn known_series_are_stored_and_new_ones_over_the_limit_are_counted() {
             stored_as("two", &[at(0), at(1), at(2)]),
         ])
     );
-    assert_eq!(edge.engine.stats().series, 2, "what was refused is not entered");
+    assert_eq!(
+        edge.engine.stats().head_series,
+        2,
+        "what was refused is not entered"
+    );
     // Another spelling of a known series is no new one, another tenant has its own limit.
     let spelled = series(&[("a", ""), ("__name__", "one")], &[(NOW_MS + 9, 9.0)]);
     post_as(&edge, "a", vec![spelled]).await.expect(204, "");
@@ -131,7 +135,7 @@ async fn samples_over_the_rate_are_refused_before_anything_is_entered() {
          sent more; send it again later",
     );
     assert_eq!(answer.retry_after(), Some("10"), "100 are owed");
-    assert_eq!(edge.engine.stats().series, 1);
+    assert_eq!(edge.engine.stats().head_series, 1);
     let counts = RefusedCounts {
         requests: 1,
         samples: 0,

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
-use barograph_engine::{Engine, EngineError, SampleColumns};
+use barograph_engine::{Engine, EngineError, Head, SampleColumns};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
@@ -216,7 +216,7 @@ impl IngestSink {
             None => Ok(()),
             Some(refusal) => Err(refusal),
         };
-        let samples = columns.ts.len() as u64;
+        let samples = columns.len() as u64;
         if samples == 0 {
             return drop(reply.send(answer));
         }
@@ -264,13 +264,14 @@ impl IngestSink {
         mut admission: Admission,
     ) -> Result<Prepared, Refusal> {
         let mut rejects = Rejects::default();
+        let head = self.engine.head();
         let rules = DecodeRules {
             accepts: self.engine.accepts(),
             samples_max: self.limits.samples_max,
             labels: &*Arc::clone(admission.account()).labels(),
         };
         request
-            .decode(body, &rules, |raw| self.engine.fingerprint(raw), &mut rejects)
+            .decode(body, &rules, |raw| head.fingerprint(raw), &mut rejects)
             .map_err(refuse_decode)?;
         let metadata = self
             .read_metadata(body, request, &mut rejects)
@@ -278,7 +279,7 @@ impl IngestSink {
         admission
             .samples(request.ts.len())
             .map_err(|limit| limit.to_refusal())?;
-        let columns = self.resolve(body, request, &mut admission, &mut rejects)?;
+        let columns = self.resolve(&head, body, request, &mut admission, &mut rejects)?;
         // From here on the request is known to be whole, so what it says may have effects.
         for entry in &metadata {
             match self.metadata.set(entry) {
@@ -289,7 +290,7 @@ impl IngestSink {
         if !rejects.is_empty() {
             self.stats.add_rejects(&rejects);
         }
-        let refused = rejects.message(body, columns.ts.len()).map(|message| {
+        let refused = rejects.message(body, columns.len()).map(|message| {
             for (reason, count) in rejects.by_reason() {
                 admission.refused(reason, count, &message);
             }
@@ -321,6 +322,7 @@ impl IngestSink {
     /// Finds or registers each series and gives the columns of those that are acceptable.
     fn resolve(
         &self,
+        head: &Head,
         body: &[u8],
         request: &mut WriteRequest,
         admission: &mut Admission,
@@ -329,7 +331,7 @@ impl IngestSink {
         let entries = &request.series;
         let account = Arc::clone(admission.account());
         let read = |i: usize| read_labels(body, entries[i].message(), account.labels());
-        let (known, room) = (self.engine.series_known(), self.engine.series_room());
+        let (known, room) = (head.len(), self.engine.series_room());
         let mut over_limit = BTreeMap::new();
         let mut malformed = None;
         let mut defined = 0;
@@ -339,7 +341,7 @@ impl IngestSink {
             }
             match read(i) {
                 Ok(labels) => {
-                    if !self.engine.knows(&labels)
+                    if !head.contains(&labels)
                         && let Err(limit) = admission.new_series(i, known, room)
                     {
                         over_limit.insert(i, limit);
@@ -356,8 +358,8 @@ impl IngestSink {
                 Err(LabelsError::Fault(_)) => None,
             }
         };
-        let refs = self.engine.resolve(&request.fingerprints, &mut define);
-        admission.entered(&refs);
+        let refs = head.resolve(&request.fingerprints, &mut define);
+        admission.entered(&refs, head, &self.engine.head());
         self.stats.series_defined.fetch_add(defined, Relaxed);
         if let Some(error) = malformed {
             return Err(refuse_wire(error));
@@ -394,7 +396,7 @@ impl IngestSink {
         ts.truncate(series.len());
         values.truncate(series.len());
         let (ts, values) = request.take_columns();
-        Ok(SampleColumns { series, ts, values })
+        Ok(SampleColumns::from_parts(head, series, ts, values))
     }
 }
 

@@ -12,7 +12,7 @@
 
 use std::sync::Arc;
 
-use barograph_engine::SeriesRef;
+use barograph_engine::{Head, SeriesRef};
 
 use super::Tenants;
 use super::account::Account;
@@ -91,15 +91,19 @@ impl Admission {
         Ok(())
     }
 
-    /// The head has answered: `series` has what it knows or has entered, by place.
-    pub fn entered(&mut self, series: &[Option<SeriesRef>]) {
+    /// `head` has answered: `series` has what it knows or has entered, by place. `current` is the store's head by now;
+    /// where it is another one, the numbers mean nothing any more, and the series are counted when they are next written.
+    pub fn entered(&mut self, series: &[Option<SeriesRef>], head: &Head, current: &Head) {
         let now_ns = self.tenants.clock.monotonic_ns();
         let tenants = &self.tenants;
-        tenants
-            .owners
-            .written(series, &self.admitted, self.owner, now_ns, &mut |from, to| {
-                tenants.moved(from, to);
-            });
+        if head.is(current) {
+            tenants.follow(head, now_ns);
+            tenants
+                .owners
+                .written(series, &self.admitted, self.owner, now_ns, &mut |from, to| {
+                    tenants.moved(from, to);
+                });
+        }
         // Each was counted when it was admitted, and once more when it found its owner.
         for _ in self.admitted.drain(..) {
             self.account.remove_series();

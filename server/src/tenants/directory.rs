@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use barograph_engine::Head;
 use barograph_model::Clock;
 
 use super::account::Account;
@@ -30,6 +31,8 @@ pub struct Tenants {
     accounts: RwLock<Accounts>,
     pub(super) owners: SeriesOwners,
     pub(super) log: RefusalLog,
+    /// the head that the owners' numbers are of
+    head: Mutex<Option<Head>>,
     warm_until_ns: AtomicU64,
 }
 
@@ -75,6 +78,7 @@ impl Tenants {
             accounts: RwLock::new(accounts),
             owners: SeriesOwners::default(),
             log: RefusalLog::default(),
+            head: Mutex::default(),
             warm_until_ns: AtomicU64::new(warm_until_ns),
             clock,
         })
@@ -128,9 +132,14 @@ impl Tenants {
         self.owners.expire(now_ns, &mut |from, to| self.moved(from, to));
     }
 
-    /// The head of the store numbers its series anew.
-    pub(crate) fn head_renewed(&self) {
-        let now_ns = self.clock.monotonic_ns();
+    /// The numbers of series are those of `head` from now on; where they were another's, series are counted anew as they
+    /// are written.
+    pub(super) fn follow(&self, head: &Head, now_ns: u64) {
+        let mut followed = self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        if followed.as_ref().is_some_and(|followed| followed.is(head)) {
+            return;
+        }
+        *followed = Some(head.clone());
         self.owners.clear();
         for account in self.accounts() {
             account.recount_series(now_ns);

@@ -1,8 +1,9 @@
 //! Limits of several tenants over one head, at the level of admissions.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use barograph_engine::SeriesRef;
+use barograph_engine::vfs::SimVfs;
+use barograph_engine::{Engine, Head, Options, SeriesRef};
 use barograph_model::{Clock, ManualClock, TimestampMs};
 
 use super::*;
@@ -30,6 +31,22 @@ fn series_max(max: u64) -> TenantLimits {
     }
 }
 
+/// A head whose numbers tests make up.
+fn head() -> Head {
+    static HEAD: LazyLock<Head> = LazyLock::new(another_head);
+    HEAD.clone()
+}
+
+fn another_head() -> Head {
+    let clock = Arc::new(ManualClock::new(TimestampMs(0)));
+    let options = Options {
+        background: false,
+        ..Options::default()
+    };
+    let disk = Arc::new(SimVfs::new(1));
+    Engine::open(disk, clock, options).unwrap().head()
+}
+
 /// Brings new series of these numbers; gives how many were admitted and why the first was not.
 fn bring(
     tenants: &Arc<Tenants>,
@@ -48,7 +65,7 @@ fn bring(
             }
         });
     }
-    admission.entered(&refs);
+    admission.entered(&refs, &head(), &head());
     (refs.iter().flatten().count(), refusal)
 }
 
@@ -87,7 +104,7 @@ fn series_are_limited_for_each_and_for_all() {
 
     // What is known is written on, by whomever, and stays with its first tenant.
     let mut admission = tenants.admit(&id("b"));
-    admission.entered(&[Some(SeriesRef(0)), Some(SeriesRef(100))]);
+    admission.entered(&[Some(SeriesRef(0)), Some(SeriesRef(100))], &head(), &head());
     assert_eq!(series_of(&tenants, "b"), 0);
 
     // After an idle hour there is room again.
@@ -117,7 +134,7 @@ fn an_admission_that_is_given_up_takes_nothing() {
     );
     admission.new_series(0, 0, 1).unwrap();
     // The head has not entered it after all.
-    admission.entered(&[None]);
+    admission.entered(&[None], &head(), &head());
     assert_eq!(series_of(&tenants, "a"), 0);
 }
 
@@ -129,18 +146,31 @@ fn a_renewed_head_does_not_open_the_gate() {
     };
     let (tenants, clock) = tenants(config, false);
     bring(&tenants, "a", 0..5, 0);
-    tenants.head_renewed();
-    assert_eq!(series_of(&tenants, "a"), 0);
+    let renewed = another_head();
+    let mut late = tenants.admit(&id("a"));
+    late.entered(&[Some(SeriesRef(0))], &head(), &renewed);
     assert_eq!(
-        bring(&tenants, "a", 10..12, 5).0,
-        0,
+        series_of(&tenants, "a"),
+        5,
+        "numbers of a head that is no more mean nothing"
+    );
+    tenants.admit(&id("b")).entered(&[], &renewed, &renewed);
+    assert_eq!(series_of(&tenants, "a"), 0);
+    let mut admission = tenants.admit(&id("a"));
+    assert!(
+        admission.new_series(0, 5, 10).is_err(),
         "the five may still be there"
     );
-    tenants
-        .admit(&id("a"))
-        .entered(&[Some(SeriesRef(0)), Some(SeriesRef(1))]);
+    admission.entered(&[Some(SeriesRef(0)), Some(SeriesRef(1))], &renewed, &renewed);
     clock.advance_ms(6 * MINUTE_MS);
-    assert_eq!(bring(&tenants, "a", 2..9, 2).0, 3, "two are, and three are new");
+    let mut admission = tenants.admit(&id("a"));
+    for place in 0..3 {
+        admission.new_series(place, 2, 10).unwrap();
+    }
+    assert!(
+        admission.new_series(3, 2, 10).is_err(),
+        "two are, and three are new"
+    );
 }
 
 #[test]

@@ -25,9 +25,9 @@ fn values() -> impl Strategy<Value = f64> {
 
 proptest! {
     #[test]
-    fn samples_come_back_bit_for_bit(rows in prop::collection::vec((any::<i64>(), any::<i64>(), values()), 0..200)) {
+    fn samples_come_back_bit_for_bit(rows in prop::collection::vec((any::<u32>(), any::<i64>(), values()), 0..200)) {
         let record = SampleRecord {
-            series: rows.iter().map(|r| SeriesId(r.0)).collect(),
+            series: rows.iter().map(|r| SeriesRef(r.0)).collect(),
             ts: rows.iter().map(|r| r.1).collect(),
             values: rows.iter().map(|r| r.2).collect(),
         };
@@ -42,10 +42,10 @@ proptest! {
 
     #[test]
     fn series_come_back(
-        series in prop::collection::vec((any::<i64>(), prop::collection::btree_map("[a-d]{1,3}", ".{0,9}", 0..5)), 0..30)
+        series in prop::collection::vec((any::<u32>(), prop::collection::btree_map("[a-d]{1,3}", ".{0,9}", 0..5)), 0..30)
     ) {
         let series: Vec<_> =
-            series.into_iter().map(|(id, pairs)| (SeriesId(id), Labels::from_pairs(pairs).unwrap())).collect();
+            series.into_iter().map(|(id, pairs)| (SeriesRef(id), Labels::from_pairs(pairs).unwrap())).collect();
         let payload = frame_payload(&Frame::series(series.iter().map(|(id, labels)| (*id, labels))).unwrap());
         prop_assert_eq!(Record::decode(KIND_SERIES, &payload), Ok(Record::Series(series)));
     }
@@ -70,8 +70,8 @@ proptest! {
     #[test]
     fn flipped_bits_never_panic(seed in any::<u64>(), at in any::<prop::sample::Index>(), bit in 0u32..8) {
         let labels = Labels::from_pairs([("__name__", "http_requests_total".repeat(8)), ("x", seed.to_string())]).unwrap();
-        let series = frame_payload(&Frame::series([(SeriesId(7), &labels), (SeriesId(9), &labels)].into_iter()).unwrap());
-        let samples = frame_payload(&Frame::samples(&[SeriesId(1); 20], &[1; 20], &[1.5; 20]).unwrap());
+        let series = frame_payload(&Frame::series([(SeriesRef(7), &labels), (SeriesRef(9), &labels)].into_iter()).unwrap());
+        let samples = frame_payload(&Frame::samples(&[SeriesRef(1); 20], &[1; 20], &[1.5; 20]).unwrap());
         for (kind, mut payload) in [(KIND_SERIES, series), (KIND_SAMPLES, samples)] {
             let at = at.index(payload.len());
             payload[at] ^= 1 << bit;
@@ -100,13 +100,13 @@ fn labels_of_similar_series_are_compressed_and_whole_values_are_short() {
         labels
             .iter()
             .enumerate()
-            .map(|(i, l)| (SeriesId(i as i64 + 1), l))
+            .map(|(i, l)| (SeriesRef(i as u32 + 1), l))
             .collect::<Vec<_>>()
             .into_iter(),
     )
     .unwrap();
     assert!(frame.bytes() < 500 * 12, "{}", frame.bytes());
-    let ids: Vec<_> = (0..5000).map(SeriesId).collect();
+    let ids: Vec<_> = (0..5000).map(SeriesRef).collect();
     let values: Vec<_> = (0..5000).map(f64::from).collect();
     let frame = Frame::samples(&ids, &[1_700_000_000_000; 5000], &values).unwrap();
     assert!(frame.bytes() < 5000 * 6, "{}", frame.bytes());

@@ -8,12 +8,13 @@ use arrow::array::{
     TimestampMillisecondArray,
 };
 use arrow::datatypes::SchemaRef;
-use barograph_engine::{SampleBlock, ScanPartition, SeriesRef, Snapshot};
+use barograph_engine::{SampleBlock, ScanPartition, SeriesSet, Snapshot};
 use barograph_model::{TimeRange, is_stale};
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::Result;
 use datafusion::execution::memory_pool::MemoryReservation;
 
 use super::watched::{ANOMALY, EXPECTED, LOWER, SCORE, UPPER, Watched};
+use crate::sql::error::store_error;
 
 /// Detectors whose verdicts are put together at a time: their samples of one stretch of time are in memory.
 const WATCHED_PER_PASS: usize = 16;
@@ -25,8 +26,8 @@ type Lane = Vec<(i64, f64)>;
 #[derive(Debug)]
 pub(crate) struct Verdicts {
     pub(crate) watched: Vec<Watched>,
-    /// The place of each series in storage order.
-    pub(crate) places: HashMap<SeriesRef, usize>,
+    /// The series of all verdicts.
+    pub(crate) set: SeriesSet,
     pub(crate) range: TimeRange,
     /// Columns shown, as positions in the table.
     pub(crate) projection: Vec<usize>,
@@ -45,6 +46,8 @@ pub(crate) struct Merge {
     pub(crate) memory: MemoryReservation,
     /// The detectors being read, and their stretches of time not yet read.
     pass: std::ops::Range<usize>,
+    /// Their series, as positions in the set of all.
+    series: Vec<usize>,
     partitions: VecDeque<ScanPartition>,
     /// Detectors read and not yet shown, with their samples.
     ready: VecDeque<(usize, [Lane; 5])>,
@@ -66,6 +69,7 @@ impl Merge {
             left: limit.unwrap_or(usize::MAX),
             memory,
             pass: 0..0,
+            series: Vec::new(),
             partitions: VecDeque::new(),
             ready: VecDeque::new(),
         }
@@ -104,12 +108,14 @@ impl Merge {
             .iter()
             .flat_map(|watched| watched.lanes.iter().flatten().copied())
             .collect();
-        series.sort_by_key(|series| self.verdicts.places.get(series));
+        series.sort_unstable();
+        let set = self.verdicts.set.at(&series);
         self.partitions = self
             .snapshot
-            .scan(&series, self.verdicts.range)
+            .scan(&set, self.verdicts.range)
             .into_partitions()
             .into();
+        self.series = series;
     }
 
     /// Reads one stretch of time of the detectors of this pass.
@@ -128,16 +134,13 @@ impl Merge {
         let mut lanes: Vec<[Lane; 5]> = vec![Default::default(); watched.len()];
         let mut block = SampleBlock::default();
         self.memory.free();
-        while partition
-            .next_block(&mut block)
-            .map_err(|error| DataFusionError::External(Box::new(error)))?
-        {
+        while partition.next_block(&mut block).map_err(store_error)? {
             self.memory.try_grow(block.len() * size_of::<(i64, f64)>())?;
             let mut start = 0;
             for run in &block.runs {
                 let rows = start..run.end;
                 start = run.end;
-                let Some((i, lane)) = lane_of.get(&run.series) else {
+                let Some((i, lane)) = lane_of.get(&self.series[run.series]) else {
                     continue;
                 };
                 let samples = block.ts[rows.clone()]

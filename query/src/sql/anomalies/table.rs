@@ -113,7 +113,7 @@ impl TableProvider for AnomaliesTable {
                 None => return Err(unrecognised(filter)),
             }
         }
-        let (all, places) = watched(&self.snapshot);
+        let (set, all) = watched(&self.snapshot)?;
         let watched_total = all.len();
         let watched = self.narrow(state, conditions.clone(), all)?;
         let projection = projection
@@ -123,7 +123,7 @@ impl TableProvider for AnomaliesTable {
         let partitions = state.config().target_partitions().min(watched.len()).max(1);
         let verdicts = Arc::new(Verdicts {
             watched,
-            places,
+            set,
             range,
             projection,
             schema,

@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
-use barograph_engine::{SeriesRef, Snapshot};
-use barograph_model::{Labels, LabelsBuilder, METRIC_NAME, Matcher};
+use barograph_engine::{SeriesSet, Snapshot};
+use barograph_model::{Labels, LabelsBuilder, METRIC_NAME, MatchOp, Matcher, TimeRange};
+use datafusion::common::{DataFusionError, Result};
+
+use crate::sql::error::store_error;
 
 /// The five series of a verdict, in the order in which they are stored (by metric).
 pub(crate) const LANES: [&str; 5] = [
@@ -27,23 +30,28 @@ pub(crate) struct Watched {
     pub(crate) series: String,
     /// The detector's configured name.
     pub(crate) detector: String,
-    /// The series of its verdicts, by lane.
-    pub(crate) lanes: [Option<SeriesRef>; 5],
+    /// The series of its verdicts by lane, as positions in the set.
+    pub(crate) lanes: [Option<usize>; 5],
 }
 
-/// All detectors over all series they have verdicts for, in storage order of the scores, and the place of each
-/// series of a verdict in storage order.
-pub(crate) fn watched(snapshot: &Snapshot) -> (Vec<Watched>, HashMap<SeriesRef, usize>) {
+/// The series of all verdicts in storage order, and all detectors over all series they have verdicts for, in the order
+/// of the scores.
+pub(crate) fn watched(snapshot: &Snapshot) -> Result<(SeriesSet, Vec<Watched>)> {
+    // The names hold nothing that an expression would take for more than itself.
+    let metrics = Matcher::new(METRIC_NAME, MatchOp::Regex, &LANES.join("|"))
+        .map_err(|error| DataFusionError::External(Box::new(error)))?;
+    let set = snapshot.select(&[metrics], TimeRange::ALL).map_err(store_error)?;
+    let mut by_lane: [Vec<(usize, Labels)>; 5] = Default::default();
+    for position in 0..set.len() {
+        let labels = set.labels(position).map_err(store_error)?;
+        if let Some(lane) = LANES.iter().position(|metric| *metric == labels.metric()) {
+            by_lane[lane].push((position, labels.without_metric()));
+        }
+    }
     let mut all: Vec<Watched> = Vec::new();
     let mut by_labels: HashMap<Labels, usize> = HashMap::new();
-    let mut places = HashMap::new();
-    let found = LANES.map(|metric| snapshot.select(&[Matcher::equal(METRIC_NAME, metric)]));
-    for series in found.iter().flatten() {
-        places.insert(*series, places.len());
-    }
-    for series in &found[SCORE] {
-        let labels = snapshot.labels(*series).without_metric();
-        by_labels.entry(labels).or_insert_with_key(|labels| {
+    for (_, labels) in &by_lane[SCORE] {
+        by_labels.entry(labels.clone()).or_insert_with_key(|labels| {
             let (series, detector) = read_back(labels);
             all.push(Watched {
                 series,
@@ -53,16 +61,14 @@ pub(crate) fn watched(snapshot: &Snapshot) -> (Vec<Watched>, HashMap<SeriesRef, 
             all.len() - 1
         });
     }
-    for (lane, series) in found
-        .iter()
-        .enumerate()
-        .flat_map(|(lane, found)| found.iter().map(move |s| (lane, s)))
-    {
-        if let Some(index) = by_labels.get(&snapshot.labels(*series).without_metric()) {
-            all[*index].lanes[lane] = Some(*series);
+    for (lane, series) in by_lane.iter().enumerate() {
+        for (position, labels) in series {
+            if let Some(index) = by_labels.get(labels) {
+                all[*index].lanes[lane] = Some(*position);
+            }
         }
     }
-    (all, places)
+    Ok((set, all))
 }
 
 /// The watched series and the detector behind the labels of a verdict.

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, StringViewBuilder};
 use arrow::datatypes::{DataType, Field, TimeUnit};
-use barograph_engine::{SeriesRef, Snapshot};
+use barograph_engine::SeriesSet;
 use barograph_model::METRIC_NAME;
+use datafusion::common::Result;
+
+use crate::sql::error::store_error;
 
 /// The type of every `ts`: milliseconds since the epoch, UTC.
 pub(crate) fn timestamp_type() -> DataType {
@@ -45,24 +48,25 @@ impl Column {
     }
 }
 
-/// One row per given series, one array per column. Columns that differ from row to row have none to show.
+/// One row for each of some positions of a set, one array per column. Columns that differ from row to row have none
+/// to show.
 pub(crate) fn series_arrays(
-    snapshot: &Snapshot,
+    set: &SeriesSet,
     columns: &[&Column],
-    series: &[SeriesRef],
-) -> Vec<Option<ArrayRef>> {
+    positions: &[usize],
+) -> Result<Vec<Option<ArrayRef>>> {
     let mut labels: Vec<_> = columns
         .iter()
         .map(|column| match column {
-            Column::Label(name) => Some((name.as_str(), StringViewBuilder::with_capacity(series.len()))),
+            Column::Label(name) => Some((name.as_str(), StringViewBuilder::with_capacity(positions.len()))),
             _ => None,
         })
         .collect();
     if labels.iter().any(Option::is_some) {
-        for series in series {
-            let set = snapshot.labels(*series);
+        for position in positions {
+            let of_series = set.labels(*position).map_err(store_error)?;
             for (name, builder) in labels.iter_mut().flatten() {
-                match set.get(name) {
+                match of_series.get(name) {
                     // The metric's column is not nullable, and a series without a name is not worth a failure.
                     "" if *name != METRIC_NAME => builder.append_null(),
                     value => builder.append_value(value),
@@ -76,13 +80,10 @@ pub(crate) fn series_arrays(
         .map(|(labels, column)| match (labels, column) {
             (Some((_, mut builder)), _) => Some(Arc::new(builder.finish()) as ArrayRef),
             (None, Column::SeriesId) => {
-                let ids: Int64Array = series
-                    .iter()
-                    .map(|series| snapshot.series_id(*series).0)
-                    .collect();
+                let ids: Int64Array = positions.iter().map(|position| set.id(*position).0).collect();
                 Some(Arc::new(ids) as ArrayRef)
             }
             _ => None,
         });
-    arrays.collect()
+    Ok(arrays.collect())
 }

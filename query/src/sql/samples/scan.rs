@@ -9,20 +9,20 @@ use arrow::array::{
 };
 use arrow::compute::take;
 use arrow::datatypes::SchemaRef;
-use barograph_engine::{SampleBlock, ScanPartition, ScanStats, SeriesRef, Snapshot};
+use barograph_engine::{SampleBlock, ScanPartition, ScanStats, SeriesSet, Snapshot};
 use barograph_model::is_stale;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
 
 use super::column::{Column, series_arrays};
 use super::selection::Selection;
+use crate::sql::error::store_error;
 use crate::sql::scan_exec::{Batches, Source};
 
 /// What is read and how it is shown.
 pub(crate) struct SamplesView {
     pub(crate) snapshot: Snapshot,
-    /// In storage order.
-    pub(crate) series: Vec<SeriesRef>,
+    pub(crate) series: SeriesSet,
     /// How the series were found, and which instants are read.
     pub(crate) selection: Selection,
     /// The columns shown, and their fields.
@@ -34,7 +34,7 @@ pub(crate) struct SamplesView {
     pub(crate) limit: Option<usize>,
 }
 
-/// A planned scan. Its partitions are disjoint in time, the oldest first.
+/// A planned scan. Its partitions are disjoint, the oldest first.
 pub(crate) struct SamplesScan {
     view: Arc<SamplesView>,
     stats: ScanStats,
@@ -175,10 +175,7 @@ impl Reader {
             }
             // The arrays of the batch take the block's memory over, so that each block is a new one.
             let mut block = SampleBlock::default();
-            if !partition
-                .next_block(&mut block)
-                .map_err(|error| DataFusionError::External(Box::new(error)))?
-            {
+            if !partition.next_block(&mut block).map_err(store_error)? {
                 self.partitions.pop_front();
                 continue;
             }
@@ -227,7 +224,7 @@ impl SamplesView {
         let mut run_of_row = None;
         if columns.iter().any(|column| column.is_of_series()) {
             let series: Vec<_> = block.runs.iter().map(|run| run.series).collect();
-            of_series = series_arrays(&self.snapshot, &columns, &series);
+            of_series = series_arrays(&self.series, &columns, &series)?;
             let mut indices = Vec::with_capacity(rows);
             for (run, index) in block.runs.iter().zip(0u32..) {
                 indices.resize(run.end, index);
@@ -281,10 +278,7 @@ mod tests {
 
     #[test]
     fn markers_are_dropped_from_their_runs() {
-        let run = |series, end| SeriesRun {
-            series: SeriesRef(series),
-            end,
-        };
+        let run = |series, end| SeriesRun { series, end };
         let mut block = SampleBlock {
             runs: vec![run(0, 2), run(1, 3), run(2, 5)],
             ts: vec![1, 2, 3, 4, 5],

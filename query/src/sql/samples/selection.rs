@@ -2,7 +2,7 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Schema, SchemaRef};
-use barograph_engine::{SeriesRef, Snapshot};
+use barograph_engine::{SeriesSet, Snapshot};
 use barograph_model::{Matcher, TimeRange, TimestampMs};
 use datafusion::catalog::Session;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -13,7 +13,7 @@ use datafusion::logical_expr::{Cast, Expr, Operator, TableProviderFilterPushDown
 use super::column::{Column, series_arrays};
 use super::matchers::matchers;
 use super::time_bounds::time_bounds;
-use crate::sql::error::{SqlError, SqlErrorCode};
+use crate::sql::error::{SqlError, SqlErrorCode, store_error};
 use crate::sql::format::rfc3339;
 
 /// Series are read in groups of so many where a condition is evaluated on them.
@@ -109,11 +109,11 @@ impl Selection {
         state: &dyn Session,
         schema: &SchemaRef,
         columns: &[Column],
-    ) -> Result<Vec<SeriesRef>> {
+    ) -> Result<SeriesSet> {
         if self.range.is_empty() {
-            return Ok(Vec::new());
+            return Ok(SeriesSet::default());
         }
-        let selected = snapshot.select(&self.matchers);
+        let selected = snapshot.select(&self.matchers, self.range).map_err(store_error)?;
         let Some(condition) = conjunction(self.residual.iter().cloned()) else {
             return Ok(selected);
         };
@@ -124,21 +124,22 @@ impl Selection {
         let schema = schema.project(&read)?;
         let columns: Vec<&Column> = read.iter().map(|i| &columns[*i]).collect();
         let mut passed = Vec::new();
-        for series in selected.chunks(SERIES_PER_BATCH) {
-            let arrays = series_arrays(snapshot, &columns, series)
+        let positions: Vec<usize> = (0..selected.len()).collect();
+        for positions in positions.chunks(SERIES_PER_BATCH) {
+            let arrays = series_arrays(&selected, &columns, positions)?
                 .into_iter()
                 .flatten()
                 .collect();
-            let passes = evaluate_on(state, &condition, &schema, arrays, series.len())?;
+            let passes = evaluate_on(state, &condition, &schema, arrays, positions.len())?;
             passed.extend(
-                series
+                positions
                     .iter()
                     .zip(passes)
                     .filter(|(_, passes)| *passes)
-                    .map(|(series, _)| *series),
+                    .map(|(position, _)| *position),
             );
         }
-        Ok(passed)
+        Ok(selected.at(&passed))
     }
 }
 

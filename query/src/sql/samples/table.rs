@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 use barograph_engine::Snapshot;
-use barograph_model::{METRIC_NAME, Matcher};
+use barograph_model::{METRIC_NAME, Matcher, TimeRange};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
@@ -15,6 +15,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use super::column::Column;
 use super::scan::{SamplesScan, SamplesView};
 use super::selection::{Outcome, Selection, unrecognised};
+use crate::sql::error::store_error;
 use crate::sql::scan_exec::ScanExec;
 
 /// Samples of one metric with a column per label, or of all metrics.
@@ -28,10 +29,13 @@ pub(crate) struct SamplesTable {
 
 impl SamplesTable {
     /// The table of one metric: `ts`, `value`, its labels by name. `None` where no series has the metric.
-    pub(crate) fn of_metric(snapshot: Snapshot, metric: &str) -> Option<Self> {
-        let labels = snapshot.label_names(&[Matcher::equal(METRIC_NAME, metric)]);
+    pub(crate) fn of_metric(snapshot: Snapshot, metric: &str) -> Result<Option<Self>> {
+        let matchers = [Matcher::equal(METRIC_NAME, metric)];
+        let labels = snapshot
+            .label_names(&matchers, TimeRange::ALL)
+            .map_err(store_error)?;
         if labels.is_empty() {
-            return None;
+            return Ok(None);
         }
         let mut columns = vec![("ts".to_owned(), Column::Ts), ("value".to_owned(), Column::Value)];
         let labels: Vec<_> = labels.into_iter().filter(|label| label != METRIC_NAME).collect();
@@ -43,7 +47,7 @@ impl SamplesTable {
             }
             columns.push((name, Column::Label(label.clone())));
         }
-        Some(Self::new(snapshot, Some(metric.to_owned()), columns))
+        Ok(Some(Self::new(snapshot, Some(metric.to_owned()), columns)))
     }
 
     /// The table of all samples, staleness markers among them.

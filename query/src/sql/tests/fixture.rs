@@ -67,12 +67,12 @@ impl Store {
 
     /// Writes samples of one series, given as a selector of equalities.
     pub(super) fn write(&self, series: &str, samples: &[(i64, f64)]) {
-        let series = self.engine.series(&labels(series));
-        let columns = SampleColumns {
-            series: vec![series; samples.len()],
-            ts: samples.iter().map(|(ts, _)| START_MS + ts).collect(),
-            values: samples.iter().map(|(_, value)| *value).collect(),
-        };
+        let head = self.engine.head();
+        let series = head.series(&labels(series));
+        let mut columns = SampleColumns::with_capacity(&head, samples.len());
+        samples
+            .iter()
+            .for_each(|(ts, value)| columns.push(series, START_MS + ts, *value));
         self.engine.append_blocking(columns).unwrap();
     }
 

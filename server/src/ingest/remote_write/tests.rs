@@ -61,7 +61,10 @@ async fn stores_every_bit_and_answers_204_after_the_sync() {
     )));
     let engine = barograph_engine::Engine::open(Arc::new(disk), clock, barograph_engine::Options::default());
     let snapshot = engine.unwrap().snapshot();
-    assert_eq!(snapshot.metric_names(), ["b", "up"]);
+    assert_eq!(
+        snapshot.metric_names(barograph_model::TimeRange::ALL).unwrap(),
+        ["b", "up"]
+    );
 }
 
 #[tokio::test]
@@ -175,7 +178,7 @@ async fn instants_far_away_are_refused() {
     }
     assert_eq!(edge.stored(), Stored::new());
     assert_eq!(
-        edge.engine.stats().series,
+        edge.engine.stats().head_series,
         0,
         "a series without a sample is not entered"
     );

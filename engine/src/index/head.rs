@@ -1,0 +1,502 @@
+//! The series that are written to now.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use barograph_model::{Labels, LabelsBuilder, METRIC_NAME, Matcher, SeriesId};
+use hashbrown::HashTable;
+use roaring::RoaringBitmap;
+use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
+
+use super::label_pairs::PairId;
+use super::{LabelPairs, StorageKey, StorageOrder};
+use crate::SeriesRef;
+
+/// Fingerprints are already uniform, so the map takes their low half as the hash.
+#[derive(Debug, Default, Clone, Copy)]
+struct FingerprintHasher(u64);
+
+impl Hasher for FingerprintHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+    fn write_u64(&mut self, half: u64) {
+        self.0 ^= half;
+    }
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct BuildFingerprintHasher;
+
+impl BuildHasher for BuildFingerprintHasher {
+    type Hasher = FingerprintHasher;
+    fn build_hasher(&self) -> FingerprintHasher {
+        FingerprintHasher::default()
+    }
+}
+
+/// A fingerprint in two halves, so that an entry of the map takes 20 bytes and not 32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Raw([u32; 4]);
+
+impl Raw {
+    fn new(fingerprint: u128) -> Self {
+        let part = |i: u32| (fingerprint >> (32 * i)) as u32;
+        Self([part(0), part(1), part(2), part(3)])
+    }
+}
+
+impl std::hash::Hash for Raw {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(u64::from(self.0[0]) | u64::from(self.0[1]) << 32);
+    }
+}
+
+/// Spellings kept beyond four for each series before the map is begun anew.
+const SPELLINGS_SPARE: usize = 1 << 16;
+
+/// The series in memory, and the numbers that samples name them by. Cheap to clone; all clones are one head.
+///
+/// A store renews its head when many of its series are no longer written to. Numbers of the old one then mean
+/// nothing to the new one; [`crate::SampleColumns`] holds the head that its numbers belong to, and the store translates.
+#[derive(Clone)]
+pub struct Head(Arc<Inner>);
+
+struct Inner {
+    /// Fingerprints, pairs and ids are keyed by a number no sender knows, so that none can be made to collide.
+    key: u64,
+    series: RwLock<Series>,
+    order: RwLock<Arc<StorageOrder>>,
+}
+
+#[derive(Default)]
+struct Series {
+    /// by the bytes a sender wrote: one lookup on the hot path, several entries may name one series
+    by_raw: HashMap<Raw, SeriesRef, BuildFingerprintHasher>,
+    by_id: HashTable<u32>,
+    ids: Vec<SeriesId>,
+    /// by series: its pairs, sorted by name
+    labels: Vec<Box<[PairId]>>,
+    pairs: LabelPairs,
+}
+
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Head")
+            .field("series", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Head {
+    /// A head without series for a store with this key.
+    pub(crate) fn new(key: u64) -> Self {
+        let series = Series {
+            pairs: LabelPairs::new(key),
+            ..Series::default()
+        };
+        Self(Arc::new(Inner {
+            key,
+            series: RwLock::new(series),
+            order: RwLock::default(),
+        }))
+    }
+
+    /// Whether both are the same head, whose numbers mean the same.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// The key of a series in [`Head::resolve`]: a hash of its labels as the sender wrote them.
+    #[must_use]
+    pub fn fingerprint(&self, raw: &[u8]) -> u128 {
+        xxh3_128_with_seed(raw, self.0.key)
+    }
+
+    /// Finds the series of many fingerprints with one lookup each. `define(i)` is called for those never seen and gives
+    /// their labels, or `None` to leave entry `i` out: it comes back as `None`.
+    pub fn resolve(
+        &self,
+        fingerprints: &[u128],
+        define: &mut dyn FnMut(usize) -> Option<Labels>,
+    ) -> Vec<Option<SeriesRef>> {
+        let mut found: Vec<Option<SeriesRef>> = {
+            let series = self.read();
+            fingerprints
+                .iter()
+                .map(|f| series.by_raw.get(&Raw::new(*f)).copied())
+                .collect()
+        };
+        let misses: Vec<usize> = (0..found.len()).filter(|i| found[*i].is_none()).collect();
+        if misses.is_empty() {
+            return found;
+        }
+        // Parsing and hashing happen outside the lock; only the entering is inside.
+        let defined: Vec<(usize, Labels, SeriesId)> = misses
+            .into_iter()
+            .filter_map(|i| define(i).map(|labels| (i, labels)))
+            .map(|(i, labels)| {
+                let id = self.id_of(&labels);
+                (i, labels, id)
+            })
+            .collect();
+        let mut series = self.write();
+        // A sender that spells one series ever anew must not grow this map without end.
+        if series.by_raw.len() > 4 * series.ids.len() + SPELLINGS_SPARE {
+            series.by_raw.clear();
+        }
+        for (i, labels, id) in defined {
+            let entered = series.enter(id, &labels);
+            series.by_raw.insert(Raw::new(fingerprints[i]), entered);
+            found[i] = Some(entered);
+        }
+        found
+    }
+
+    /// The series of a label set, entered where it is new.
+    #[must_use]
+    pub fn series(&self, labels: &Labels) -> SeriesRef {
+        let id = self.id_of(labels);
+        self.write().enter(id, labels)
+    }
+
+    /// Whether a label set is known.
+    #[must_use]
+    pub fn contains(&self, labels: &Labels) -> bool {
+        let mut id = self.id_of(labels);
+        let series = self.read();
+        // As it is entered: a taken id gives way to the next.
+        while let Some(known) = series.find(id) {
+            if series.labels(known) == *labels {
+                return true;
+            }
+            id = SeriesId(id.0.wrapping_add(1) & i64::MAX);
+        }
+        false
+    }
+
+    /// Series known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.read().ids.len()
+    }
+
+    /// Whether no series is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The labels of a series of this head.
+    #[must_use]
+    pub fn labels(&self, series: SeriesRef) -> Labels {
+        self.read().labels(series)
+    }
+
+    /// The id of a label set in this store: 63 bits of a keyed hash, so that it needs no memory of earlier series.
+    ///
+    /// Two series of a store collide with a probability of n^2 / 2^64: one in 40 million for a million series.
+    pub(crate) fn id_of(&self, labels: &Labels) -> SeriesId {
+        let mut bytes = Vec::with_capacity(labels.heap_bytes());
+        for part in labels.iter().flat_map(|(name, value)| [name, value]) {
+            bytes.extend_from_slice(&(part.len() as u32).to_le_bytes());
+            bytes.extend_from_slice(part.as_bytes());
+        }
+        SeriesId((xxh3_64_with_seed(&bytes, self.0.key) >> 1) as i64)
+    }
+
+    /// The series with an id.
+    pub(crate) fn find(&self, ids: &[SeriesId]) -> Vec<Option<SeriesRef>> {
+        let series = self.read();
+        ids.iter().map(|id| series.find(*id)).collect()
+    }
+
+    /// Calls `f` with the id and labels of each, under one lock.
+    pub(crate) fn for_each(
+        &self,
+        wanted: impl IntoIterator<Item = SeriesRef>,
+        mut f: impl FnMut(SeriesRef, SeriesId, Labels),
+    ) {
+        let series = self.read();
+        for s in wanted {
+            f(s, series.ids[s.0 as usize], series.labels(s));
+        }
+    }
+
+    /// The storage order of all series.
+    pub(crate) fn order(&self) -> Arc<StorageOrder> {
+        let len = self.len();
+        let current = Arc::clone(&self.0.order.read().unwrap_or_else(PoisonError::into_inner));
+        if current.len() >= len {
+            return current;
+        }
+        let mut slot = self.0.order.write().unwrap_or_else(PoisonError::into_inner);
+        if slot.len() < len {
+            let series = self.read();
+            *slot = Arc::new(slot.extended(series.ids.len(), |s| {
+                (series.storage_key(s), series.ids[s.0 as usize])
+            }));
+        }
+        Arc::clone(&slot)
+    }
+
+    /// The first `len` series that pass every matcher, in storage order, each with its key and id.
+    pub(crate) fn select(&self, matchers: &[Matcher], len: usize) -> Vec<(SeriesRef, SeriesId, StorageKey)> {
+        let series = self.read();
+        let selected = series.pairs.select(matchers, len as u32);
+        let mut found: Vec<_> = selected
+            .iter()
+            .map(SeriesRef)
+            .map(|s| (s, series.ids[s.0 as usize], series.storage_key(s)))
+            .collect();
+        drop(series);
+        found.sort_unstable_by(|a, b| (&a.2, a.1).cmp(&(&b.2, b.1)));
+        found
+    }
+
+    /// The names of labels that the first `len` series which pass every matcher have, in no order.
+    pub(crate) fn label_names(&self, matchers: &[Matcher], len: usize, mut give: impl FnMut(&str)) {
+        let series = self.read();
+        let selected = series.pairs.select(matchers, len as u32);
+        for name in series.pairs.names() {
+            if series
+                .pairs
+                .values(name)
+                .any(|(_, with)| !with.is_disjoint(&selected))
+            {
+                give(name);
+            }
+        }
+    }
+
+    /// The values of a label among the first `len` series which pass every matcher, in no order.
+    pub(crate) fn label_values(
+        &self,
+        name: &str,
+        matchers: &[Matcher],
+        len: usize,
+        mut give: impl FnMut(&str),
+    ) {
+        let series = self.read();
+        let selected = series.pairs.select(matchers, len as u32);
+        for (value, with) in series.pairs.values(name) {
+            if !with.is_disjoint(&selected) {
+                give(value);
+            }
+        }
+    }
+
+    /// A head with some of the series of this one, and the spellings that are known of them.
+    pub(crate) fn renewed(&self, kept: &RoaringBitmap) -> Self {
+        let renewed = Self::new(self.0.key);
+        {
+            let (old, mut new) = (self.read(), renewed.write());
+            let mut places = HashMap::with_capacity(kept.len() as usize);
+            for s in kept
+                .iter()
+                .take_while(|s| (*s as usize) < old.ids.len())
+                .map(SeriesRef)
+            {
+                let entered = new.enter(old.ids[s.0 as usize], &old.labels(s));
+                places.insert(s, entered);
+            }
+            for (raw, s) in &old.by_raw {
+                if let Some(entered) = places.get(s) {
+                    new.by_raw.insert(*raw, *entered);
+                }
+            }
+        }
+        renewed
+    }
+
+    /// Bytes of memory that the head takes, about.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let series = self.read();
+        let labels: usize = series
+            .labels
+            .iter()
+            .map(|pairs| pairs.len() * size_of::<PairId>())
+            .sum();
+        series.by_raw.capacity() * (size_of::<(Raw, SeriesRef)>() + 1)
+            + series.by_id.capacity() * 5
+            + series.ids.capacity() * size_of::<SeriesId>()
+            + series.labels.capacity() * size_of::<Box<[PairId]>>()
+            + labels
+            + series.pairs.heap_bytes()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Series> {
+        self.0.series.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Series> {
+        self.0.series.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Series {
+    /// The series of a label set. An id that another label set has already gives way to the next one.
+    fn enter(&mut self, mut id: SeriesId, labels: &Labels) -> SeriesRef {
+        let pairs: Box<[PairId]> = labels
+            .iter()
+            .map(|(name, value)| self.pairs.intern(name, value))
+            .collect();
+        while let Some(known) = self.find(id) {
+            if self.labels[known.0 as usize] == pairs {
+                return known;
+            }
+            id = SeriesId(id.0.wrapping_add(1) & i64::MAX);
+        }
+        let series = SeriesRef(self.ids.len() as u32);
+        for pair in &pairs {
+            self.pairs.add(*pair, series.0);
+        }
+        self.ids.push(id);
+        self.labels.push(pairs);
+        let ids = &self.ids;
+        self.by_id
+            .insert_unique(hash(id), series.0, |s| hash(ids[*s as usize]));
+        series
+    }
+
+    fn find(&self, id: SeriesId) -> Option<SeriesRef> {
+        self.by_id
+            .find(hash(id), |s| self.ids[*s as usize] == id)
+            .copied()
+            .map(SeriesRef)
+    }
+
+    fn labels(&self, series: SeriesRef) -> Labels {
+        let mut builder = LabelsBuilder::default();
+        for pair in &self.labels[series.0 as usize] {
+            let (name, value) = self.pairs.get(*pair);
+            builder.push(name, value);
+        }
+        // They came from a label set, so they are one.
+        builder.build().unwrap_or_default()
+    }
+
+    fn storage_key(&self, series: SeriesRef) -> StorageKey {
+        let (mut metric, mut job, mut instance) = ("", "", "");
+        for pair in &self.labels[series.0 as usize] {
+            match self.pairs.get(*pair) {
+                (METRIC_NAME, value) => metric = value,
+                ("job", value) => job = value,
+                ("instance", value) => instance = value,
+                _ => {}
+            }
+        }
+        StorageKey::from_parts(metric, job, instance)
+    }
+}
+
+/// Ids are uniform in their low 63 bits; the table takes its control bytes from the highest.
+fn hash(id: SeriesId) -> u64 {
+    (id.0 as u64) << 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(metric: &str, job: &str) -> Labels {
+        Labels::from_pairs([("__name__", metric), ("job", job)]).unwrap()
+    }
+
+    #[test]
+    fn two_spellings_are_one_series() {
+        let head = Head::new(1);
+        let mut asked = 0;
+        let fingerprints = [
+            head.fingerprint(b"spelling one"),
+            head.fingerprint(b"spelling two"),
+        ];
+        for _ in 0..2 {
+            let found = head.resolve(&fingerprints, &mut |_| {
+                asked += 1;
+                Some(labels("up", "node"))
+            });
+            assert_eq!(found, [Some(SeriesRef(0)), Some(SeriesRef(0))]);
+        }
+        assert_eq!((asked, head.len()), (2, 1));
+    }
+
+    #[test]
+    fn what_is_not_defined_is_left_out_and_asked_again() {
+        let head = Head::new(1);
+        let fingerprint = head.fingerprint(b"bad");
+        for _ in 0..2 {
+            assert_eq!(head.resolve(&[fingerprint], &mut |_| None), [None]);
+        }
+        assert!(head.is_empty());
+    }
+
+    #[test]
+    fn ids_depend_on_labels_and_key_alone() {
+        let (one, two, other) = (Head::new(1), Head::new(1), Head::new(2));
+        let _ = two.series(&labels("up", "b"));
+        let a = labels("up", "a");
+        assert_eq!(one.id_of(&a), two.id_of(&a));
+        assert_ne!(one.id_of(&a), other.id_of(&a));
+        assert_ne!(one.id_of(&a), one.id_of(&labels("up", "b")));
+    }
+
+    #[test]
+    fn a_taken_id_gives_way() {
+        let head = Head::new(1);
+        let mut series = head.write();
+        let first = series.enter(SeriesId(i64::MAX), &labels("up", "a"));
+        let second = series.enter(SeriesId(i64::MAX), &labels("up", "b"));
+        assert_eq!(series.enter(SeriesId(i64::MAX), &labels("up", "b")), second);
+        assert_ne!(first, second);
+        assert_eq!(series.ids[second.0 as usize], SeriesId(0));
+    }
+
+    #[test]
+    fn what_is_entered_is_contained() {
+        let head = Head::new(1);
+        let _ = head.series(&labels("up", "a"));
+        assert!(head.contains(&labels("up", "a")) && !head.contains(&labels("up", "b")));
+    }
+
+    #[test]
+    fn a_renewed_head_has_what_was_kept_with_its_ids_and_spellings() {
+        let head = Head::new(9);
+        let spelling = head.fingerprint(b"b");
+        let _ = head.series(&labels("up", "a"));
+        let b = head.resolve(&[spelling], &mut |_| Some(labels("up", "b")))[0].unwrap();
+        let renewed = head.renewed(&RoaringBitmap::from_iter([b.0, 99]));
+        assert_eq!(renewed.len(), 1);
+        let found = renewed.resolve(&[spelling], &mut |_| panic!("its spelling is known"))[0].unwrap();
+        assert_eq!(renewed.labels(found), labels("up", "b"));
+        let mut values = Vec::new();
+        renewed.label_values("job", &[], 1, |value| values.push(value.to_owned()));
+        assert_eq!(values, ["b"]);
+        assert_eq!(renewed.find(&[renewed.id_of(&labels("up", "b"))]), [Some(found)]);
+        assert_eq!(renewed.find(&[renewed.id_of(&labels("up", "a"))]), [None]);
+        assert!(renewed.heap_bytes() > 0);
+    }
+
+    #[test]
+    fn selects_in_storage_order() {
+        let head = Head::new(3);
+        for metric in ["b", "a", "c"] {
+            let _ = head.series(&labels(metric, "x"));
+        }
+        let selected = head.select(&[Matcher::equal("job", "x")], 3);
+        let refs: Vec<u32> = selected.iter().map(|(s, ..)| s.0).collect();
+        assert_eq!(refs, [1, 0, 2]);
+        assert_eq!(
+            head.order().sorted().iter().map(|s| s.0).collect::<Vec<_>>(),
+            refs
+        );
+    }
+}

@@ -1,0 +1,362 @@
+//! The series that a query means, gathered from memory and files, in storage order.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use barograph_model::{Labels, Matcher, SeriesId};
+
+use crate::index::{Head, StorageKey};
+use crate::segment::Segment;
+use crate::{EngineError, Result, SeriesRef};
+
+/// Series whose labels are read together where one is asked for.
+const LABELS_PER_READ: usize = 1024;
+
+/// Series in storage order (metric, job, instance, id), each once. Cheap to clone.
+///
+/// A series is named by its position, from 0. Labels are read when they are first asked for, and kept.
+#[derive(Clone)]
+pub struct SeriesSet(Arc<Inner>);
+
+struct Inner {
+    /// the keys of `entries`, ascending, each once
+    groups: Vec<StorageKey>,
+    entries: Vec<Entry>,
+    sources: Vec<Source>,
+    labels: Vec<OnceLock<Vec<Arc<Labels>>>>,
+}
+
+/// A series, and where its labels are.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    id: SeriesId,
+    group: u32,
+    source: u32,
+    /// a place in a segment, or a series of a head
+    place: u32,
+}
+
+#[derive(Clone)]
+enum Source {
+    Head(Head),
+    Segment(Arc<Segment>),
+}
+
+impl fmt::Debug for SeriesSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SeriesSet")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for SeriesSet {
+    fn default() -> Self {
+        Self::new(Vec::new(), Vec::new(), Vec::new())
+    }
+}
+
+impl SeriesSet {
+    fn new(groups: Vec<StorageKey>, entries: Vec<Entry>, sources: Vec<Source>) -> Self {
+        let labels = (0..entries.len().div_ceil(LABELS_PER_READ))
+            .map(|_| OnceLock::new())
+            .collect();
+        Self(Arc::new(Inner {
+            groups,
+            entries,
+            sources,
+            labels,
+        }))
+    }
+
+    /// What passes every matcher, in segments and among the first so many series of heads.
+    pub(crate) fn select(
+        heads: &[(Head, usize)],
+        segments: &[Arc<Segment>],
+        matchers: &[Matcher],
+    ) -> Result<Self> {
+        let (mut groups, mut entries, mut sources) = (Vec::new(), Vec::new(), Vec::new());
+        // Heads first: their labels are at hand.
+        for (head, len) in heads {
+            let found = of_head(head, *len, matchers, sources.len() as u32);
+            sources.push(Source::Head(head.clone()));
+            (groups, entries) = merge((groups, entries), found);
+        }
+        for segment in segments {
+            let found = of_segment(segment, matchers, sources.len() as u32)?;
+            if !found.1.is_empty() {
+                sources.push(Source::Segment(Arc::clone(segment)));
+                (groups, entries) = merge((groups, entries), found);
+            }
+        }
+        Ok(Self::new(groups, entries, sources))
+    }
+
+    /// How many series.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.entries.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.entries.is_empty()
+    }
+
+    /// The id of the series at a position.
+    #[must_use]
+    pub fn id(&self, position: usize) -> SeriesId {
+        self.0.entries[position].id
+    }
+
+    /// The labels of the series at a position.
+    ///
+    /// # Errors
+    /// [`EngineError::Corrupt`] and others for a damaged segment.
+    pub fn labels(&self, position: usize) -> Result<Arc<Labels>> {
+        let chunk = position / LABELS_PER_READ;
+        let slot = &self.0.labels[chunk];
+        let labels = match slot.get() {
+            Some(labels) => labels,
+            None => {
+                let start = chunk * LABELS_PER_READ;
+                let read = self.read_labels(start..self.len().min(start + LABELS_PER_READ))?;
+                slot.get_or_init(|| read)
+            }
+        };
+        Ok(Arc::clone(&labels[position % LABELS_PER_READ]))
+    }
+
+    /// The series at some positions, which ascend.
+    #[must_use]
+    pub fn at(&self, positions: &[usize]) -> Self {
+        let mut groups: Vec<StorageKey> = Vec::new();
+        let mut last = None;
+        let mut entries = Vec::with_capacity(positions.len());
+        for position in positions {
+            let mut entry = self.0.entries[*position];
+            if last != Some(entry.group) {
+                groups.push(self.0.groups[entry.group as usize].clone());
+                last = Some(entry.group);
+            }
+            entry.group = groups.len() as u32 - 1;
+            entries.push(entry);
+        }
+        Self::new(groups, entries, self.0.sources.clone())
+    }
+
+    /// The first series, at most so many.
+    #[must_use]
+    pub fn first(&self, count: usize) -> Self {
+        if count >= self.len() {
+            return self.clone();
+        }
+        self.at(&(0..count).collect::<Vec<_>>())
+    }
+
+    /// The series for which `keep` says so of their labels.
+    ///
+    /// # Errors
+    /// As [`SeriesSet::labels`].
+    pub fn filter(&self, mut keep: impl FnMut(&Labels) -> bool) -> Result<Self> {
+        let mut positions = Vec::new();
+        for position in 0..self.len() {
+            if keep(self.labels(position)?.as_ref()) {
+                positions.push(position);
+            }
+        }
+        Ok(if positions.len() == self.len() {
+            self.clone()
+        } else {
+            self.at(&positions)
+        })
+    }
+
+    fn read_labels(&self, positions: Range<usize>) -> Result<Vec<Arc<Labels>>> {
+        let entries = &self.0.entries[positions.clone()];
+        let mut labels: Vec<Option<Arc<Labels>>> = vec![None; entries.len()];
+        for (number, source) in self.0.sources.iter().enumerate() {
+            let of_source = || {
+                entries
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, e)| e.source as usize == number)
+            };
+            match source {
+                Source::Head(head) => {
+                    let mut slots = of_source();
+                    head.for_each(of_source().map(|(_, e)| SeriesRef(e.place)), |_, _, set| {
+                        if let Some((i, _)) = slots.next() {
+                            labels[i] = Some(Arc::new(set));
+                        }
+                    });
+                }
+                Source::Segment(segment) => {
+                    let places: Vec<u32> = of_source().map(|(_, e)| e.place).collect();
+                    if places.is_empty() {
+                        continue;
+                    }
+                    for ((i, _), set) in of_source().zip(segment.labels(&places)?) {
+                        labels[i] = Some(set);
+                    }
+                }
+            }
+        }
+        // Every entry has a source, so none is left without labels.
+        Ok(labels.into_iter().map(Option::unwrap_or_default).collect())
+    }
+
+    /// Where each series of some positions is in a segment.
+    pub(crate) fn places_in(&self, segment: &Segment, positions: Range<usize>) -> Vec<Option<u32>> {
+        let entries = &self.0.entries[positions];
+        let mut places = vec![None; entries.len()];
+        let Some((first, last)) = entries.first().zip(entries.last()) else {
+            return places;
+        };
+        let wanted = &self.0.groups[first.group as usize..=last.group as usize];
+        let mut groups: Vec<Option<usize>> = vec![None; wanted.len()];
+        if wanted.len() * 8 < segment.groups() {
+            for (slot, key) in groups.iter_mut().zip(wanted) {
+                *slot = segment.find_group(key);
+            }
+        } else {
+            let mut next = 0;
+            segment.for_each_group(|key, group| {
+                while next < wanted.len() && wanted[next].as_bytes() < key {
+                    next += 1;
+                }
+                if next < wanted.len() && wanted[next].as_bytes() == key {
+                    groups[next] = Some(group);
+                }
+            });
+        }
+        let mut at = 0;
+        while at < entries.len() {
+            let group = entries[at].group;
+            let end = at + entries[at..].partition_point(|e| e.group == group);
+            if let Some(found) = groups[(group - first.group) as usize] {
+                join(&entries[at..end], segment, found, &mut places[at..end]);
+            }
+            at = end;
+        }
+        places
+    }
+
+    /// Which series of a head each of some positions is.
+    pub(crate) fn refs_in(&self, head: &Head, positions: Range<usize>) -> Vec<Option<SeriesRef>> {
+        let ids: Vec<SeriesId> = self.0.entries[positions].iter().map(|e| e.id).collect();
+        head.find(&ids)
+    }
+}
+
+/// Finds the series of one group among the places of that group in a segment; both ascend by id.
+fn join(entries: &[Entry], segment: &Segment, group: usize, places: &mut [Option<u32>]) {
+    let Range { start, end } = segment.places_of_group(group);
+    if entries.len() * 8 < (end - start) as usize {
+        for (entry, place) in entries.iter().zip(places) {
+            *place = segment.find(group, entry.id);
+        }
+        return;
+    }
+    let mut theirs = start;
+    for (entry, place) in entries.iter().zip(places) {
+        while theirs < end && segment.id(theirs) < entry.id {
+            theirs += 1;
+        }
+        if theirs < end && segment.id(theirs) == entry.id {
+            *place = Some(theirs);
+        }
+    }
+}
+
+type Found = (Vec<StorageKey>, Vec<Entry>);
+
+fn of_head(head: &Head, len: usize, matchers: &[Matcher], source: u32) -> Found {
+    let (mut groups, mut entries): Found = Default::default();
+    for (series, id, key) in head.select(matchers, len) {
+        if groups.last() != Some(&key) {
+            groups.push(key);
+        }
+        entries.push(Entry {
+            id,
+            group: groups.len() as u32 - 1,
+            source,
+            place: series.0,
+        });
+    }
+    (groups, entries)
+}
+
+fn of_segment(
+    segment: &Segment,
+    matchers: &[Matcher],
+    source: u32,
+) -> std::result::Result<Found, EngineError> {
+    let (mut groups, mut entries): Found = Default::default();
+    let mut end = 0;
+    for place in segment.select(matchers)? {
+        if place >= end {
+            let (group, key) = segment.group_of(place);
+            end = segment.places_of_group(group).end;
+            groups.push(key);
+        }
+        entries.push(Entry {
+            id: segment.id(place),
+            group: groups.len() as u32 - 1,
+            source,
+            place,
+        });
+    }
+    Ok((groups, entries))
+}
+
+/// Both together, in order; a series that both have is taken from `a`.
+fn merge(a: Found, b: Found) -> Found {
+    if a.1.is_empty() {
+        return b;
+    }
+    let (mut groups, mut entries) = (
+        Vec::with_capacity(a.0.len()),
+        Vec::with_capacity(a.1.len().max(b.1.len())),
+    );
+    let (mut a_keys, mut b_keys) = (a.0.into_iter().peekable(), b.0.into_iter().peekable());
+    let (mut a_group, mut b_group) = (0, 0);
+    let (mut a, mut b) = (a.1.into_iter().peekable(), b.1.into_iter().peekable());
+    loop {
+        let (from_a, from_b) = match (a_keys.peek(), b_keys.peek()) {
+            (Some(x), Some(y)) => match x.cmp(y) {
+                Ordering::Less => (true, false),
+                Ordering::Equal => (true, true),
+                Ordering::Greater => (false, true),
+            },
+            (Some(_), None) => (true, false),
+            (None, Some(_)) => (false, true),
+            (None, None) => return (groups, entries),
+        };
+        let group = groups.len() as u32;
+        let key_of_b = if from_b { b_keys.next() } else { None };
+        groups.extend(if from_a { a_keys.next() } else { key_of_b });
+        loop {
+            let x = a.peek().filter(|e| from_a && e.group == a_group).map(|e| e.id);
+            let y = b.peek().filter(|e| from_b && e.group == b_group).map(|e| e.id);
+            let next = match (x, y) {
+                (None, None) => break,
+                (Some(x), Some(y)) if y < x => b.next(),
+                (Some(x), Some(y)) => {
+                    if x == y {
+                        b.next();
+                    }
+                    a.next()
+                }
+                (Some(_), None) => a.next(),
+                (None, Some(_)) => b.next(),
+            };
+            entries.extend(next.map(|e| Entry { group, ..e }));
+        }
+        a_group += u32::from(from_a);
+        b_group += u32::from(from_b);
+    }
+}
