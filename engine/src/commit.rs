@@ -5,6 +5,7 @@
 //! already encoded by the thread that brought it, so the draining thread only writes, syncs and moves columns.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use barograph_model::{MemoryBudget, MemoryShare};
 
@@ -91,12 +92,21 @@ impl CommitQueue {
         Ok(())
     }
 
-    /// Takes all that waits; blocks until there is something or the queue is closed.
-    pub(crate) fn take(&self) -> Work {
-        let mut queue = self.lock();
-        while queue.batches.is_empty() && !queue.closed {
-            queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
-        }
+    /// Takes all that waits; blocks until there is something, the queue is closed, or `patience` is over, where nothing is
+    /// taken.
+    pub(crate) fn take(&self, patience: Option<Duration>) -> Work {
+        let queue = self.lock();
+        let is_idle = |queue: &mut Queue| queue.batches.is_empty() && !queue.closed;
+        let mut queue = match patience {
+            None => self
+                .filled
+                .wait_while(queue, is_idle)
+                .unwrap_or_else(PoisonError::into_inner),
+            Some(patience) => {
+                let waited = self.filled.wait_timeout_while(queue, patience, is_idle);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
         Self::drain(&mut queue)
     }
 

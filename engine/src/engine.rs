@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use barograph_model::{Clock, MemoryBudget, TimeRange, TimestampMs};
 
 use crate::commit::{CommitQueue, Done, Pending};
+use crate::disk_guard::DiskGuard;
 use crate::index::Head;
 use crate::log::Log;
 use crate::manifest::{ManifestStore, Version};
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) state: RwLock<State>,
     pub(crate) counters: Counters,
     pub(crate) head_size: HeadSize,
+    pub(crate) disk: DiskGuard,
     pub(crate) wake: Wake,
     /// held for as long as the store is open
     _directory: Box<dyn Send + Sync + Debug>,
@@ -218,6 +220,12 @@ impl Engine {
         maintenance::set_aside_damaged(&self.shared)
     }
 
+    /// Makes durable what was acknowledged before its sync, with [`Fsync::Interval`](crate::Fsync::Interval); the store
+    /// does so by itself. A failure ends all writing, as [`EngineStats::poisoned`] says.
+    pub fn sync(&self) {
+        worker::sync(&self.shared);
+    }
+
     /// Figures about the store.
     #[must_use]
     pub fn stats(&self) -> EngineStats {
@@ -244,7 +252,10 @@ impl Engine {
                 tracing::error!("a thread of the store had panicked");
             }
         }
-        // Without threads the queue is drained by each append, so nothing is left in it.
+        // Without threads the queue is drained by each append, so nothing is left in it; it may not be synced.
+        if !self.shared.options.background {
+            worker::sync(&self.shared);
+        }
     }
 
     fn encode(&self, columns: &SampleColumns) -> Result<Frame> {
@@ -287,6 +298,7 @@ impl Shared {
             state: RwLock::new(state),
             counters: Counters::default(),
             head_size: HeadSize::default(),
+            disk: DiskGuard::default(),
             wake: Wake::default(),
             _directory: directory,
         }

@@ -3,7 +3,7 @@
 //!
 //! Invariants:
 //! - synchronous: threads and blocking calls, no async runtime, no query engine;
-//! - a sample is visible only after the log that holds it is on disk;
+//! - a sample is visible only after the log that holds it is on disk, or with [`Fsync::Interval`] is written;
 //! - a segment is on disk before the manifest names it, and the manifest is on disk before the log is cut;
 //! - of two samples with the same series and instant, the one written later is the one that is read.
 
@@ -19,6 +19,7 @@ mod snapshot;
 mod stats;
 
 mod commit;
+mod disk_guard;
 mod log;
 mod maintenance;
 mod memory;
@@ -39,7 +40,7 @@ pub use commit::Done;
 pub use engine::Engine;
 pub use error::{EngineError, Result};
 pub use index::Head;
-pub use options::Options;
+pub use options::{Fsync, Options};
 pub use scan::{SampleBlock, Scan, ScanPartition, ScanStats, SeriesRun};
 pub use series::SeriesRef;
 pub use series_set::SeriesSet;

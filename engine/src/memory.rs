@@ -80,9 +80,10 @@ impl Shared {
     /// Whether more may come in.
     ///
     /// # Errors
-    /// [`EngineError::Overloaded`] while the memtable cannot be written out as fast as it fills, and while the process
+    /// [`EngineError::DiskLow`]; [`EngineError::Overloaded`] while the memtable cannot be written out as fast as it fills, and while the process
     /// as a whole holds more than its budget.
     pub(crate) fn admit(&self) -> Result<()> {
+        self.disk.check(self)?;
         // Without threads a flush follows each append, so there is nothing to wait for.
         if !self.options.background {
             return Ok(());

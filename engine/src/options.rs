@@ -1,8 +1,21 @@
 //! How a store is opened.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use barograph_model::MemoryBudget;
+
+/// When the write-ahead log is synced to disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fsync {
+    /// Before each acknowledgement: what was acknowledged survives a power cut.
+    #[default]
+    Always,
+    /// An acknowledgement follows the write, and the sync comes within this time. The end of the process loses nothing; a
+    /// power cut or a crash of the kernel loses at most what was acknowledged in this time before it, from some instant
+    /// on: never a sample with later ones kept.
+    Interval(Duration),
+}
 
 /// Settings of a store. [`Options::default`] fits a machine with a few cores and a few GiB.
 #[derive(Debug, Clone)]
@@ -17,6 +30,10 @@ pub struct Options {
     /// Series that may be known and silent, beyond as many as are written to, before the head is renewed without
     /// them.
     pub silent_series_max: u64,
+    /// When the log is synced.
+    pub fsync: Fsync,
+    /// Bytes of the disk that writes leave free, so that flushes and merges stay possible; 0 does not look.
+    pub free_bytes_min: u64,
     /// The length of a write-ahead log file before a new one is begun.
     pub wal_file_bytes: u64,
     /// Rows of a Parquet row group.
@@ -38,6 +55,8 @@ impl Default for Options {
             future_ms_max: 10 * 60_000,
             flush_rows: usize::MAX,
             silent_series_max: 100_000,
+            fsync: Fsync::Always,
+            free_bytes_min: 0,
             wal_file_bytes: 128 << 20,
             row_group_rows: 1 << 20,
             memory: Arc::new(MemoryBudget::unlimited()),

@@ -18,7 +18,7 @@ use crate::replay_progress::ReplayProgress;
 use crate::segment::{Segment, SegmentMeta};
 use crate::vfs::Vfs;
 use crate::wal::{Record, Recovery, SampleRecord, Wal};
-use crate::{EngineError, Options, Result, SampleColumns, SeriesRef};
+use crate::{EngineError, Fsync, Options, Result, SampleColumns, SeriesRef};
 
 /// The folder of the log.
 const WAL: &str = "wal";
@@ -49,6 +49,9 @@ pub(crate) fn recover(
     let (segments, damaged) = open_segments(&vfs, &mut version);
     let (mut wal, recovery) = Wal::open(Arc::clone(&vfs), WAL, options.wal_file_bytes)?;
     wal.skip_to(version.wal_floor);
+    if options.fsync != Fsync::Always {
+        wal.sync_at_intervals();
+    }
     let files = Files { store, version };
     let shared = Shared::new(vfs, clock, options, files, Log::new(wal), segments, directory);
     for (path, what) in damaged {

@@ -87,6 +87,9 @@ pub struct EngineStats {
     pub memory_bytes: usize,
     /// Bytes of the write-ahead log.
     pub wal_bytes: u64,
+    /// Bytes free on the disk when a write last asked, which is at most once a second; `None` before that and where
+    /// nobody asks.
+    pub disk_free_bytes: Option<u64>,
     /// Segments.
     pub segments: usize,
     /// Rows in segments.
@@ -122,6 +125,7 @@ impl EngineStats {
             memory_rows: counters.memory_rows.load(Ordering::Relaxed),
             memory_bytes: shared.options.memory.used_bytes(MemoryShare::Memtable),
             wal_bytes: counters.wal_bytes.load(Ordering::Relaxed),
+            disk_free_bytes: shared.disk.free_bytes(),
             segments: segments.len(),
             segment_rows: segments.iter().map(|s| s.meta.rows).sum(),
             segment_bytes: segments.iter().map(|s| s.meta.bytes()).sum(),

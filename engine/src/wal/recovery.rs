@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::frame::FrameRef;
 use super::reader::{Damage, LogFile, file_number};
 use super::record::Record;
+use super::sync_mark::KIND_SYNCED;
 use super::writer::{Sealed, Wal};
 use crate::vfs::Vfs;
 use crate::{EngineError, Result};
@@ -60,6 +61,7 @@ impl Wal {
         let mut torn = None;
         if let Some(last) = files.last_mut() {
             torn = last.tail.take();
+            torn = last.end_at_unsynced_hole().or(torn);
             if !finish(&vfs, last)? {
                 files.pop();
             }
@@ -131,6 +133,10 @@ impl Recovery {
         each: &mut dyn FnMut(u64, Record) -> Result<()>,
     ) -> Result<ReplayReport> {
         self.replay_frames(needed_from, &mut |path, frame| {
+            // Marks are for the opening of the log alone.
+            if frame.kind == KIND_SYNCED {
+                return Ok(());
+            }
             let record = Record::decode(frame.kind, frame.payload)
                 .map_err(|error| unreadable(path, frame.at, frame.seq, frame.kind, &error.to_string()))?;
             each(frame.seq, record)

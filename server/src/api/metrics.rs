@@ -125,6 +125,13 @@ impl MetricsSource {
             "Bytes of the write-ahead log",
             stats.wal_bytes as i64,
         )?;
+        if let Some(free) = stats.disk_free_bytes {
+            out.gauge(
+                "store_disk_free_bytes",
+                "Bytes free on the disk",
+                i64::try_from(free).unwrap_or(i64::MAX),
+            )?;
+        }
         out.gauge("store_segments", "Segments", stats.segments as i64)?;
         out.gauge(
             "store_segment_rows",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barograph_engine::Options;
+use barograph_engine::{Fsync, Options};
 use barograph_model::{MemoryBudget, parse_duration_ms};
 
 use super::listen::Listen;
@@ -107,6 +107,10 @@ pub struct StorageConfig {
     /// `flush_rows`: rows in memory at which they are written to segments, however few bytes they take. Default:
     /// the memtable's share of `memory_budget` alone decides.
     pub flush_rows: Option<usize>,
+    /// `fsync`: `always`, or the longest time from an acknowledgement to its sync, such as `250ms`. Default `always`.
+    pub fsync: Fsync,
+    /// `min_free_bytes`: writes are refused when less of the disk is free; 0 does not look. Default `256MiB`.
+    pub min_free_bytes: u64,
     /// `wal_file`: length of a write-ahead log file. Default: a 32nd of `memory_budget`, between `4MiB` and `128MiB`,
     /// since a replay maps a whole file.
     pub wal_file_bytes: Option<u64>,
@@ -122,6 +126,8 @@ impl Default for StorageConfig {
             future_ms_max: engine.future_ms_max,
             memory_budget_bytes: None,
             flush_rows: None,
+            fsync: Fsync::Always,
+            min_free_bytes: 256 << 20,
             wal_file_bytes: None,
             row_group_rows: engine.row_group_rows,
         }
@@ -146,6 +152,8 @@ impl StorageConfig {
             future_ms_max: section.duration_ms("future", "10m", default.future_ms_max),
             memory_budget_bytes: size("memory_budget", "1GiB", least),
             flush_rows: (flush_rows > 0).then_some(flush_rows),
+            fsync: section.parsed("fsync", "always", default.fsync, parse_fsync),
+            min_free_bytes: section.size_bytes("min_free_bytes", "1GiB", 0, default.min_free_bytes),
             wal_file_bytes: size("wal_file", "128MiB", 1 << 20),
             row_group_rows: section.integer("row_group_rows", 1_000, 1 << 27, default.row_group_rows as u64)
                 as usize,
@@ -166,11 +174,25 @@ impl StorageConfig {
             retention_ms: self.retention_ms,
             future_ms_max: self.future_ms_max,
             flush_rows: self.flush_rows.unwrap_or(default.flush_rows),
+            fsync: self.fsync,
+            free_bytes_min: self.min_free_bytes,
             wal_file_bytes,
             row_group_rows: self.row_group_rows,
             memory: Arc::clone(memory),
             ..default
         }
+    }
+}
+
+/// `always`, or a duration of at most ten seconds.
+fn parse_fsync(text: &str) -> Result<Fsync, String> {
+    if text == "always" {
+        return Ok(Fsync::Always);
+    }
+    match parse_duration_ms(text) {
+        Ok(ms @ 1..=10_000) => Ok(Fsync::Interval(Duration::from_millis(ms.unsigned_abs()))),
+        Ok(_) => Err("must be \"always\" or between 1ms and 10s (try \"250ms\")".to_owned()),
+        Err(error) => Err(format!("{error}, or \"always\"")),
     }
 }
 

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use barograph_engine::Fsync;
 use barograph_model::MemoryShare;
 
 use super::*;
@@ -33,7 +34,8 @@ fn no_file_and_an_empty_file_are_the_same() {
 fn reads_every_key() {
     let config = Config::parse("config.toml", include_str!("../../../deploy/barograph.toml")).unwrap();
     assert_eq!(config.server.grpc_listen, Listen::At("127.0.0.1:7118".to_owned()));
-    assert_eq!(config.storage.memory_budget_bytes, Some(1 << 30));
+    assert_eq!(config.storage, StorageConfig::default());
+    assert_eq!(config.limits, LimitsConfig::default());
     assert_eq!(config.ingest, IngestConfig::default());
     assert_eq!(config.sql.timeout_ms, 30_000);
     let detector = &config.detectors[1];
@@ -316,6 +318,23 @@ fn limits_for_all_for_each_and_for_one() {
     check(
         "[[tenant]]\nseries_max = 1",
         &["config.toml:1: [[tenant]] needs id, such as id = \"team-a\""],
+    );
+}
+
+#[test]
+fn syncs_always_or_at_intervals() {
+    let fsync = |text: &str| Config::parse("c", text).unwrap().storage.fsync;
+    assert_eq!(fsync(""), Fsync::Always);
+    assert_eq!(fsync("[storage]\nfsync = \"always\""), Fsync::Always);
+    let interval = Fsync::Interval(std::time::Duration::from_millis(250));
+    assert_eq!(fsync("[storage]\nfsync = \"250ms\""), interval);
+    check(
+        "[storage]\nfsync = \"1h\"",
+        &["config.toml:2: fsync must be \"always\" or between 1ms and 10s (try \"250ms\")"],
+    );
+    check(
+        "[storage]\nfsync = \"never\"",
+        &["config.toml:2: fsync \"never\" is not a duration (try \"5m\"), or \"always\""],
     );
 }
 

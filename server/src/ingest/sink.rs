@@ -452,6 +452,7 @@ fn refuse_engine(error: &EngineError) -> Refusal {
     match error {
         EngineError::Overloaded { .. } => Refusal::retry_later(error, 1),
         EngineError::Unwritable { .. } => Refusal::retry_later(error, 10).because("disk"),
+        EngineError::DiskLow { .. } => Refusal::retry_later(error, 30).because("disk_low"),
         EngineError::Closing => Refusal::retry_later(error, 5).because("closing"),
         EngineError::Poisoned { .. } => Refusal::retry_later(error, 60).because("poisoned"),
         _ => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error),
