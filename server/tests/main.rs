@@ -11,5 +11,6 @@ mod alerting;
 mod cli;
 mod durability;
 mod lifecycle;
+mod limits;
 mod program;
 mod prometheus;
