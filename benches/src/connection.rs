@@ -9,11 +9,11 @@ use anyhow::{Context, Result, bail};
 /// An answer that takes longer is a failure.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// An answer's body is read up to here.
-const ANSWER_BYTES_MAX: u64 = 1 << 20;
+const ANSWER_BYTES_MAX: u64 = 256 << 20;
 
 /// One connection; a request is sent when the one before is answered.
 #[derive(Debug)]
-pub struct Connection {
+pub(crate) struct Connection {
     stream: BufReader<TcpStream>,
     host: SocketAddr,
 }
@@ -23,7 +23,7 @@ impl Connection {
     ///
     /// # Errors
     /// When nothing listens.
-    pub fn open(host: SocketAddr) -> Result<Self> {
+    pub(crate) fn open(host: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(host).with_context(|| format!("cannot connect to {host}"))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -38,7 +38,7 @@ impl Connection {
     ///
     /// # Errors
     /// When the connection breaks, or the answer is not HTTP/1.1 with a length.
-    pub fn get(&mut self, path: &str) -> Result<(u16, String)> {
+    pub(crate) fn get(&mut self, path: &str) -> Result<(u16, String)> {
         self.send(
             &format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.host),
             &[],
@@ -49,7 +49,7 @@ impl Connection {
     ///
     /// # Errors
     /// When the answer is anything but a success, with what it says.
-    pub fn write(&mut self, path: &str, body: &[u8]) -> Result<()> {
+    pub(crate) fn write(&mut self, path: &str, body: &[u8]) -> Result<()> {
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-protobuf\r\nContent-Encoding: snappy\r\n\
              X-Prometheus-Remote-Write-Version: 0.1.0\r\nContent-Length: {}\r\n\r\n",
@@ -67,7 +67,7 @@ impl Connection {
     ///
     /// # Errors
     /// As [`Connection::get`].
-    pub fn post_json(&mut self, path: &str, json: &str) -> Result<(u16, String)> {
+    pub(crate) fn post_json(&mut self, path: &str, json: &str) -> Result<(u16, String)> {
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             self.host,

@@ -17,6 +17,15 @@ pub enum Kind {
     VictoriaMetrics,
 }
 
+/// In what a question is put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// `POST /api/v1/sql`.
+    Sql,
+    /// `/api/v1/query` and its sisters.
+    PromQl,
+}
+
 /// A program that can be started.
 #[derive(Debug, Clone)]
 pub struct Contestant {
@@ -29,7 +38,7 @@ pub struct Contestant {
 }
 
 impl Contestant {
-    /// The release binary of this repository: `given`, or what lies beside the bench's own executable.
+    /// The binary of this repository: `given`, or what lies beside the bench's own executable.
     ///
     /// # Errors
     /// When it is not there.
@@ -59,14 +68,11 @@ impl Contestant {
     #[must_use]
     pub fn installed(kind: Kind) -> Option<Self> {
         let name = kind.program();
-        let path = std::env::split_paths(&std::env::var_os("PATH")?)
-            .map(|folder| folder.join(name))
-            .find(|p| p.is_file())?;
         let package =
             first_line(Command::new("dpkg-query").args(["--show", "--showformat=${Version}", name]));
         Some(Self {
             kind,
-            path,
+            path: find_program(name)?,
             version: package.unwrap_or_else(|| "of unknown version".to_owned()),
         })
     }
@@ -90,12 +96,19 @@ impl Contestant {
                 command.arg(format!("--config.file={}", config.display()));
                 command.arg(format!("--storage.tsdb.path={}", data.display()));
                 command.arg(format!("--web.listen-address={listen}"));
-                command.args(["--web.enable-remote-write-receiver", "--log.level=warn"]);
+                // The second lets a snapshot be taken, which is what its data weighs in blocks.
+                command.args(["--web.enable-remote-write-receiver", "--web.enable-admin-api"]);
+                command.arg("--log.level=warn");
             }
             Kind::VictoriaMetrics => {
                 command.arg(format!("-storageDataPath={}", data.display()));
                 command.arg(format!("-httpListenAddr={listen}"));
                 command.args(["-retentionPeriod=1", "-loggerLevel=WARN"]);
+                // Limits that a query of everything would meet, and a pause after which samples are shown to
+                // queries, which would count as slowness: none of it makes it slower.
+                command.args(["-search.maxUniqueTimeseries=5000000", "-search.maxSeries=5000000"]);
+                command.arg("-search.latencyOffset=1s");
+                command.args(["-search.maxQueryDuration=2m", "-search.maxQueryLen=1MB"]);
             }
         }
         Ok(command)
@@ -128,6 +141,15 @@ impl Kind {
         }
     }
 
+    /// The languages it is asked in. The first is the one that stands beside those of the others.
+    #[must_use]
+    pub fn languages(self) -> &'static [Language] {
+        match self {
+            Self::Barograph => &[Language::Sql],
+            Self::Prometheus | Self::VictoriaMetrics => &[Language::PromQl],
+        }
+    }
+
     /// Takes remote write.
     #[must_use]
     pub fn write_path(self) -> &'static str {
@@ -142,6 +164,13 @@ impl Kind {
 pub(crate) fn free_address() -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").context("no free port on 127.0.0.1")?;
     Ok(listener.local_addr()?)
+}
+
+/// A program of this machine.
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let mut folders = std::env::split_paths(&path);
+    folders.find_map(|folder| Some(folder.join(name)).filter(|file| file.is_file()))
 }
 
 fn first_line(command: &mut Command) -> Option<String> {

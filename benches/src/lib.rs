@@ -1,26 +1,37 @@
-//! What the benches share: a load of remote write, the programs it is sent to, and tables.
+//! What the benches share: workloads of remote write, the programs they are sent to, and tables.
 //!
 //! Invariants:
 //! - what is measured is the release binary over loopback, or a library through its public functions;
 //! - everything that can be prepared is prepared before a clock starts;
-//! - a figure is the median of several runs, and the others that ran beside it stand beside it.
+//! - a figure is the median of several runs, and the others that ran beside it stand beside it;
+//! - a figure of a program that has not kept what it acknowledged, or answers wrongly, is not shown.
 
-mod bodies;
-mod connection;
+mod workload;
+
 mod contestant;
-mod drive;
-mod fleet;
+mod life;
 mod process;
 mod stopwatch;
-mod table;
-mod values;
 
-pub use bodies::{Bodies, BodiesPlan};
-pub use connection::Connection;
-pub use contestant::{Contestant, Kind};
-pub use drive::{Drive, drive};
-pub use fleet::series_labels;
-pub use process::{Running, bytes_on_disk};
+mod asking;
+mod connection;
+mod parity;
+mod queries;
+mod send;
+mod visible;
+
+mod crash;
+mod disk;
+mod image;
+mod settle;
+
+mod compare;
+mod figures;
+mod table;
+
+pub use compare::{Procedure, compare};
+pub use contestant::{Contestant, Kind, Language};
+pub use figures::{Comparison, Figures};
 pub use stopwatch::Stopwatch;
 pub use table::{Table, median, rounded};
-pub use values::Values;
+pub use workload::{Bodies, Extent, Subject, Values, Workload, WorkloadName, series_labels};

@@ -2,8 +2,8 @@
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -13,15 +13,15 @@ use crate::stopwatch::Stopwatch;
 
 /// The unit of CPU times in `/proc`: on Linux a hundredth of a second on every machine.
 const TICKS_PER_SECOND: f64 = 100.0;
-const READY_PATIENCE: Duration = Duration::from_secs(120);
-const STOP_PATIENCE: Duration = Duration::from_secs(120);
+const READY_PATIENCE: Duration = Duration::from_secs(300);
+const STOP_PATIENCE: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(2);
 /// What is shown of the log of a program that failed.
 const LOG_BYTES_SHOWN: usize = 2_000;
 
 /// A program that runs. Killed when it is dropped.
 #[derive(Debug)]
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     name: String,
     log: PathBuf,
@@ -32,7 +32,7 @@ impl Running {
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start(name: &str, mut command: Command, log: PathBuf) -> Result<Self> {
+    pub(crate) fn start(name: &str, mut command: Command, log: PathBuf) -> Result<Self> {
         let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let child = command
             .stdin(Stdio::null())
@@ -50,8 +50,8 @@ impl Running {
     /// Waits until a `GET` of `path` answers 200; gives the seconds since `since`.
     ///
     /// # Errors
-    /// When the program ends, or is not ready after two minutes.
-    pub fn ready(&mut self, host: SocketAddr, path: &str, since: &Stopwatch) -> Result<f64> {
+    /// When the program ends, or is not ready after five minutes.
+    pub(crate) fn ready(&mut self, host: SocketAddr, path: &str, since: &Stopwatch) -> Result<f64> {
         while since.elapsed() < READY_PATIENCE {
             if let Some(status) = self.child.try_wait()? {
                 bail!(
@@ -73,50 +73,53 @@ impl Running {
         )
     }
 
-    /// CPU seconds that its threads have used, user and system together.
+    /// What it has used so far.
     ///
     /// # Errors
     /// When `/proc` cannot be read.
-    pub fn cpu_seconds(&self) -> Result<f64> {
-        let path = format!("/proc/{}/stat", self.child.id());
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-        // The name in parentheses may hold spaces; utime and stime are fields 14 and 15 of the whole line.
-        let after = text.rsplit_once(") ").context("/proc/PID/stat has no name")?.1;
-        let ticks = after.split(' ').skip(11).take(2).map(str::parse::<f64>);
-        Ok(ticks.sum::<Result<f64, _>>()? / TICKS_PER_SECOND)
+    pub(crate) fn usage(&self) -> Result<Usage> {
+        Usage::of(self.child.id())
     }
 
     /// The most memory it has held, in bytes.
     ///
     /// # Errors
     /// When `/proc` cannot be read.
-    pub fn peak_bytes(&self) -> Result<f64> {
-        let path = format!("/proc/{}/status", self.child.id());
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    pub(crate) fn peak_bytes(&self) -> Result<f64> {
+        let text = read_proc(self.child.id(), "status")?;
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib = line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<f64>().ok());
-        Ok(kib.with_context(|| format!("{path} has no VmHWM"))? * 1024.0)
+        Ok(kib.context("/proc/PID/status has no VmHWM")? * 1024.0)
     }
 
-    /// Asks it to stop, waits, and gives the seconds it took.
+    /// Asks it to stop, and waits until it has.
     ///
     /// # Errors
-    /// When it fails, or does not end within two minutes.
-    pub fn stop(mut self) -> Result<f64> {
+    /// When it fails, or does not end within five minutes.
+    pub(crate) fn stop(mut self) -> Result<Stopped> {
         let since = Stopwatch::start();
         self.signal("TERM")?;
-        let status = self.wait(&since)?;
+        // Until it is waited for, what it used in the end can be read.
+        while !has_ended(self.child.id())? {
+            if since.elapsed() > STOP_PATIENCE {
+                bail!("{} still runs {STOP_PATIENCE:?} after SIGTERM", self.name);
+            }
+            std::thread::sleep(POLL);
+        }
+        let seconds = since.seconds();
+        let usage = self.usage()?;
+        let status = self.child.wait()?;
         if !status.success() {
             bail!("{} ended with {status}:\n{}", self.name, self.log_tail());
         }
-        Ok(since.seconds())
+        Ok(Stopped { seconds, usage })
     }
 
     /// Ends it as a power cut would, but for what the operating system has already taken.
     ///
     /// # Errors
     /// When it does not end.
-    pub fn kill(mut self) -> Result<()> {
+    pub(crate) fn kill(mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
@@ -134,16 +137,6 @@ impl Running {
         Ok(())
     }
 
-    fn wait(&mut self, since: &Stopwatch) -> Result<ExitStatus> {
-        while since.elapsed() < STOP_PATIENCE {
-            if let Some(status) = self.child.try_wait()? {
-                return Ok(status);
-            }
-            std::thread::sleep(POLL);
-        }
-        bail!("{} still runs {STOP_PATIENCE:?} after SIGTERM", self.name)
-    }
-
     fn log_tail(&self) -> String {
         let text = fs::read_to_string(&self.log).unwrap_or_default();
         let from = text.len().saturating_sub(LOG_BYTES_SHOWN);
@@ -159,19 +152,74 @@ impl Drop for Running {
     }
 }
 
-/// Bytes of the files below a folder. A file that was given more room than it uses counts with what it uses.
-///
-/// # Errors
-/// When a folder cannot be read.
-pub fn bytes_on_disk(folder: &Path) -> Result<u64> {
-    let mut total = 0;
-    for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
-        let entry = entry?;
-        let metadata = entry.metadata()?;
-        total += match metadata.is_dir() {
-            true => bytes_on_disk(&entry.path())?,
-            false => metadata.len(),
-        };
+/// What a process has used, all its threads together.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Usage {
+    /// In user and in system mode.
+    pub(crate) cpu_seconds: f64,
+    /// Bytes of pages that it made the system write, or that the system still has to (`write_bytes` of
+    /// `/proc/PID/io`): whole pages, and again after each time they reached the disk.
+    pub(crate) written_bytes: f64,
+}
+
+impl Usage {
+    /// Of a process, which may have ended if nobody has waited for it.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read.
+    pub(crate) fn of(pid: u32) -> Result<Self> {
+        let stat = read_proc(pid, "stat")?;
+        let ticks = after_name(&stat)?
+            .split(' ')
+            .skip(11)
+            .take(2)
+            .map(str::parse::<f64>);
+        let io = read_proc(pid, "io")?;
+        let written = io.lines().find_map(|line| line.strip_prefix("write_bytes: "));
+        Ok(Self {
+            cpu_seconds: ticks.sum::<Result<f64, _>>()? / TICKS_PER_SECOND,
+            written_bytes: written.context("/proc/PID/io has no write_bytes")?.parse()?,
+        })
     }
-    Ok(total)
+
+    /// What was used since an earlier moment.
+    #[must_use]
+    pub(crate) fn since(self, earlier: Self) -> Self {
+        Self {
+            cpu_seconds: self.cpu_seconds - earlier.cpu_seconds,
+            written_bytes: self.written_bytes - earlier.written_bytes,
+        }
+    }
+
+    /// With what another process used.
+    #[must_use]
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            cpu_seconds: self.cpu_seconds + other.cpu_seconds,
+            written_bytes: self.written_bytes + other.written_bytes,
+        }
+    }
+}
+
+/// A program that ended as it was asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stopped {
+    /// From SIGTERM to the end.
+    pub(crate) seconds: f64,
+    /// Of its whole life.
+    pub(crate) usage: Usage,
+}
+
+fn has_ended(pid: u32) -> Result<bool> {
+    Ok(after_name(&read_proc(pid, "stat")?)?.starts_with('Z'))
+}
+
+/// The fields of `/proc/PID/stat` from the third on; the name before them stands in parentheses and may hold spaces.
+fn after_name(stat: &str) -> Result<&str> {
+    Ok(stat.rsplit_once(") ").context("/proc/PID/stat has no name")?.1)
+}
+
+fn read_proc(pid: u32, file: &str) -> Result<String> {
+    let path = format!("/proc/{pid}/{file}");
+    fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))
 }

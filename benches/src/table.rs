@@ -74,6 +74,9 @@ pub fn rounded(value: f64) -> String {
     if value.is_nan() {
         return String::new();
     }
+    if value == 0.0 {
+        return "0".to_owned();
+    }
     let (value, unit) = match value.abs() {
         v if v >= 999_500.0 => (value / 1e6, "M"),
         v if v >= 9_999.5 => (value / 1e3, "k"),
@@ -93,10 +96,10 @@ mod tests {
 
     #[test]
     fn numbers_keep_three_digits() {
-        let shown: Vec<_> = [0.1234, 12.34, 123.4, 9_876.0, 98_765.0, 1_234_567.0]
+        let shown: Vec<_> = [0.0, 0.1234, 12.34, 123.4, 9_876.0, 98_765.0, 1_234_567.0]
             .map(rounded)
             .into();
-        assert_eq!(shown, ["0.12", "12.3", "123", "9876", "98.8k", "1.23M"]);
+        assert_eq!(shown, ["0", "0.12", "12.3", "123", "9876", "98.8k", "1.23M"]);
     }
 
     #[test]

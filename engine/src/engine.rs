@@ -5,17 +5,21 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, mpsc};
 use std::thread::JoinHandle;
 
-use barograph_model::{Clock, MemoryBudget, TimeRange, TimestampMs};
+use barograph_model::{Clock, Matcher, MemoryBudget, TimeRange, TimestampMs};
 
 use crate::commit::{CommitQueue, Done, Pending};
+use crate::compaction::{self, Compaction, Survey};
+use crate::delete::{self, DeleteReport};
 use crate::disk_guard::DiskGuard;
+use crate::files::Files;
 use crate::index::Head;
 use crate::log::Log;
-use crate::manifest::{ManifestStore, Version};
 use crate::memory::HeadSize;
 use crate::memtable::Memtable;
+use crate::retention::{Kept, Retention};
 use crate::segment::Segment;
 use crate::stats::{Counters, EngineStats};
+use crate::tombstone::Tombstones;
 use crate::vfs::Vfs;
 use crate::wal::Frame;
 use crate::{EngineError, Options, Result, SampleColumns, Snapshot, maintenance, recovery, worker};
@@ -32,8 +36,11 @@ pub(crate) struct Shared {
     pub(crate) vfs: Arc<dyn Vfs>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) options: Options,
+    pub(crate) retention: Arc<Retention>,
     pub(crate) queue: CommitQueue,
-    /// one flush or retention at a time; holds what the manifest on disk says
+    /// one merge at a time; holds what merges know of segments
+    pub(crate) compacting: Mutex<Survey>,
+    /// one change of the files at a time; holds what the manifest on disk says
     pub(crate) files: Mutex<Files>,
     pub(crate) log: Mutex<Log>,
     pub(crate) state: RwLock<State>,
@@ -41,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) head_size: HeadSize,
     pub(crate) disk: DiskGuard,
     pub(crate) wake: Wake,
+    pub(crate) compaction_wake: Wake,
     /// held for as long as the store is open
     _directory: Box<dyn Send + Sync + Debug>,
 }
@@ -53,21 +61,17 @@ impl Debug for Shared {
     }
 }
 
-/// The files of the store.
-pub(crate) struct Files {
-    pub(crate) store: ManifestStore,
-    pub(crate) version: Version,
-}
-
 /// What a snapshot copies.
 pub(crate) struct State {
     pub(crate) memtable: Memtable,
     /// being written to segments, oldest first
     pub(crate) frozen: Vec<Arc<Memtable>>,
     pub(crate) segments: Arc<Vec<Arc<Segment>>>,
+    /// what is deleted in those segments
+    pub(crate) tombstones: Arc<Tombstones>,
 }
 
-/// Wakes the maintenance thread.
+/// Wakes a thread that looks after the files.
 #[derive(Default)]
 pub(crate) struct Wake {
     flag: Mutex<bool>,
@@ -114,6 +118,8 @@ impl Engine {
                 &shared,
                 worker::maintenance_loop,
             )?);
+            let body = compaction::compaction_loop;
+            threads.push(worker::spawn("barograph-compact", &shared, body)?);
         }
         Ok(Arc::new(engine))
     }
@@ -138,15 +144,12 @@ impl Engine {
         &self.shared.options.memory
     }
 
-    /// The instants that may be written now: not older than the retention, not further ahead than the limit.
+    /// The instants that may be written now: not older than what is kept longest, not further ahead than the limit. A
+    /// sample whose own retention is shorter is stored, and read by nobody when its time is up.
     #[must_use]
     pub fn accepts(&self) -> TimeRange {
         let now = self.shared.clock.now();
-        let oldest = self
-            .shared
-            .options
-            .retention_ms
-            .map_or(TimestampMs(0), |r| now.saturating_add(-r));
+        let oldest = self.shared.retention.oldest_of_any(now);
         TimeRange {
             start: oldest.max(TimestampMs(0)),
             end: now.saturating_add(self.shared.options.future_ms_max),
@@ -192,7 +195,13 @@ impl Engine {
         let state = self.shared.state.read().unwrap_or_else(PoisonError::into_inner);
         let mut memtables = state.frozen.clone();
         memtables.push(Arc::new(state.memtable.clone()));
-        Snapshot::new(Arc::clone(&state.segments), memtables)
+        let kept = Kept::new(&self.shared.retention, self.shared.clock.now());
+        Snapshot::new(
+            Arc::clone(&state.segments),
+            Arc::clone(&state.tombstones),
+            memtables,
+            kept,
+        )
     }
 
     /// Writes all that is in memory to segments and cuts the log. Nothing happens where there is nothing.
@@ -203,7 +212,32 @@ impl Engine {
         maintenance::flush(&self.shared)
     }
 
-    /// Drops segments that are wholly older than the retention; gives how many.
+    /// Deletes the samples of series that pass every matcher (no matcher means all) over a closed range. On return they
+    /// are invisible and that is durable; from disk they go with the next merge of their segments. Samples written
+    /// after the return are seen, also at the same instants; one written meanwhile may be deleted or not. Snapshots
+    /// taken before still see everything. Until the merge the labels of series without samples may still be listed.
+    ///
+    /// # Errors
+    /// Those of [`Engine::flush`], [`EngineError::Corrupt`] when a segment's index cannot be read,
+    /// [`EngineError::Overloaded`] when a thousand deletes wait for merges. Then nothing was deleted, unless the disk
+    /// failed in the very last step: the delete may then come into force with the next start.
+    pub fn delete(&self, matchers: &[Matcher], range: TimeRange) -> Result<DeleteReport> {
+        let report = delete::delete(&self.shared, matchers, range)?;
+        self.shared.compaction_wake.notify();
+        Ok(report)
+    }
+
+    /// Does the next merge of segments that is due, on the calling thread; `None` when none is. A store with threads
+    /// does this by itself.
+    ///
+    /// # Errors
+    /// [`EngineError::Closing`] when the store is closed meanwhile; others when a file cannot be read or written. The
+    /// segments then stay as they are.
+    pub fn compact_once(&self) -> Result<Option<Compaction>> {
+        compaction::compact_once(&self.shared)
+    }
+
+    /// Drops segments in which nothing may be kept any longer; gives how many.
     ///
     /// # Errors
     /// [`EngineError::Io`] when the disk says no; the segments then stay.
@@ -246,6 +280,7 @@ impl Engine {
         self.shared.queue.close();
         self.shared.counters.closing.store(true, Ordering::SeqCst);
         self.shared.wake.notify();
+        self.shared.compaction_wake.notify();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             if thread.join().is_err() {
@@ -281,18 +316,23 @@ impl Shared {
         files: Files,
         log: Log,
         segments: Vec<Arc<Segment>>,
+        tombstones: Tombstones,
         directory: Box<dyn Send + Sync + Debug>,
     ) -> Self {
         let state = State {
             memtable: Memtable::new(Head::new(files.version.store_key)),
             frozen: Vec::new(),
             segments: Arc::new(segments),
+            tombstones: Arc::new(tombstones),
         };
+        let retention = Retention::new(options.retention_ms, options.retention_rules.clone());
         Self {
             vfs,
             clock,
             options,
+            retention: Arc::new(retention),
             queue: CommitQueue::default(),
+            compacting: Mutex::default(),
             files: Mutex::new(files),
             log: Mutex::new(log),
             state: RwLock::new(state),
@@ -300,6 +340,7 @@ impl Shared {
             head_size: HeadSize::default(),
             disk: DiskGuard::default(),
             wake: Wake::default(),
+            compaction_wake: Wake::default(),
             _directory: directory,
         }
     }

@@ -8,10 +8,12 @@
 //! - of two samples with the same series and instant, the one written later is the one that is read.
 
 mod columns;
+mod delete;
 mod engine;
 mod error;
 pub mod journal;
 mod options;
+mod retention;
 mod scan;
 mod series;
 mod series_set;
@@ -19,13 +21,16 @@ mod snapshot;
 mod stats;
 
 mod commit;
+mod compaction;
 mod disk_guard;
+mod files;
 mod log;
 mod maintenance;
 mod memory;
 mod merge;
 mod recovery;
 mod replay_progress;
+mod tombstone;
 mod worker;
 
 mod index;
@@ -37,15 +42,18 @@ pub mod wal;
 
 pub use columns::SampleColumns;
 pub use commit::Done;
+pub use compaction::Compaction;
+pub use delete::DeleteReport;
 pub use engine::Engine;
 pub use error::{EngineError, Result};
 pub use index::Head;
 pub use options::{Fsync, Options};
+pub use retention::RetentionRule;
 pub use scan::{SampleBlock, Scan, ScanPartition, ScanStats, SeriesRun};
 pub use series::SeriesRef;
 pub use series_set::SeriesSet;
 pub use snapshot::Snapshot;
-pub use stats::{Damage, EngineStats};
+pub use stats::{CompactionStats, Damage, EngineStats};
 
 #[cfg(test)]
 mod sim_tests;

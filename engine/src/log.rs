@@ -113,9 +113,9 @@ impl Log {
         Ok(self.wal.next_seq())
     }
 
-    /// Drops files whose frames are all below `seq`.
+    /// Drops files whose frames are all below `seq`, which the manifest knows.
     pub(crate) fn cut(&mut self, seq: u64) -> Result<()> {
-        self.wal.cut(seq)
+        self.wal.cut_all(seq)
     }
 
     /// Bytes of all files of the log.

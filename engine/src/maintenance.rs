@@ -9,16 +9,14 @@ use std::sync::{Arc, PoisonError};
 
 use barograph_model::{MemoryReservation, MemoryShare};
 
-use crate::engine::{Files, Shared};
+use crate::engine::Shared;
+use crate::files::{self, Files, SEGMENTS};
 use crate::index::Head;
 use crate::memtable::{Memtable, Window};
 use crate::merge::Rows;
 use crate::segment::{Segment, SegmentMeta, SegmentWriter};
 use crate::{EngineError, Result, SeriesRef, memory, recovery};
 use roaring::RoaringBitmap;
-
-/// The folder of segments.
-pub(crate) const SEGMENTS: &str = "segments";
 
 /// Series whose labels are fetched at a time while a segment is written.
 const SERIES_PER_PORTION: usize = 4096;
@@ -103,10 +101,43 @@ pub(crate) fn write_frozen(shared: &Shared, files: &mut Files, floor: u64) -> Re
     }
     let mut held = MemoryReservation::empty(&shared.options.memory, MemoryShare::Compaction);
     held.grow(memory::writer_bytes(&shared.options));
+    let mut begun = Vec::new();
+    let (written, opened) = match write_segments(shared, files, &frozen, &mut begun) {
+        Ok(done) => done,
+        Err(error) => {
+            // On a disk that is full they would keep it full.
+            files::remove(&shared.vfs, begun.iter().flat_map(SegmentMeta::paths));
+            return Err(error);
+        }
+    };
+    let mut version = files.version.clone();
+    version.wal_floor = floor;
+    version.segments.extend_from_slice(&written);
+    files.save(&shared.vfs, version, &written)?;
+    install(shared, &frozen, opened);
+    let bytes = written.iter().map(SegmentMeta::bytes).sum();
+    shared.counters.flushed_bytes.fetch_add(bytes, Ordering::Relaxed);
+    shared.counters.flushes.fetch_add(1, Ordering::Relaxed);
+    shared.compaction_wake.notify();
+    Ok(())
+}
+
+/// Writes a segment for each window, makes files and names durable, and opens them. `begun` gets all that was begun,
+/// also when it fails.
+fn write_segments(
+    shared: &Shared,
+    files: &mut Files,
+    frozen: &[Arc<Memtable>],
+    begun: &mut Vec<SegmentMeta>,
+) -> Result<(Vec<SegmentMeta>, Vec<Arc<Segment>>)> {
     let mut written = Vec::new();
-    for memtable in &frozen {
+    for memtable in frozen {
         for (start, window) in memtable.windows() {
-            written.extend(write_window(shared, files, memtable.head(), *start, window)?);
+            let sequence = files.next_sequence();
+            let name = format!("{SEGMENTS}/{start}-{sequence:08}");
+            let meta = SegmentMeta::begin(name, *start, sequence, shared.clock.now());
+            begun.push(meta.clone());
+            written.extend(write_window(shared, meta, memtable.head(), window)?);
         }
     }
     shared
@@ -117,14 +148,7 @@ pub(crate) fn write_frozen(shared: &Shared, files: &mut Files, floor: u64) -> Re
     for meta in &written {
         opened.push(Arc::new(Segment::open(&shared.vfs, meta.clone())?));
     }
-    let mut version = files.version.clone();
-    version.wal_floor = floor;
-    version.segments.extend(written);
-    files.store.save(&version)?;
-    files.version = version;
-    install(shared, &frozen, opened);
-    shared.counters.flushes.fetch_add(1, Ordering::Relaxed);
-    Ok(())
+    Ok((written, opened))
 }
 
 /// Drops what the manifest says is in segments. Not while the log is replayed: the floor then lies inside a
@@ -138,16 +162,10 @@ fn cut_log(shared: &Shared, files: &Files) -> Result<()> {
 
 fn write_window(
     shared: &Shared,
-    files: &mut Files,
+    meta: SegmentMeta,
     head: &Head,
-    start: i64,
     window: &Window,
 ) -> Result<Option<SegmentMeta>> {
-    // The number is used up even when the segment fails: a name is never written twice, since an unfinished
-    // replacement of the manifest might already name it.
-    let sequence = files.version.next_sequence;
-    files.version.next_sequence += 1;
-    let name = format!("{SEGMENTS}/{start}-{sequence:08}");
     let runs = window.sorted_runs();
     let present = RoaringBitmap::from_iter(runs.iter().flat_map(|run| run.series()).map(|s| s.0));
     let in_order: Vec<SeriesRef> = head
@@ -157,8 +175,7 @@ fn write_window(
         .copied()
         .filter(|s| present.contains(s.0))
         .collect();
-    let mut writer =
-        SegmentWriter::create(&shared.vfs, name, start, sequence, shared.options.row_group_rows)?;
+    let mut writer = SegmentWriter::create(&shared.vfs, meta, shared.options.row_group_rows)?;
     let mut rows = Rows::default();
     // In portions, so that writers of new series do not wait for the disk.
     for portion in in_order.chunks(SERIES_PER_PORTION) {
@@ -170,7 +187,7 @@ fn write_window(
             rows.clear();
             runs.iter().for_each(|run| rows.add_run(run, series));
             let (ts, values) = rows.merged();
-            writer.push(id, set, ts, values)?;
+            writer.push(id, &set, ts, values)?;
         }
     }
     writer.finish()
@@ -191,23 +208,15 @@ fn install(shared: &Shared, frozen: &[Arc<Memtable>], opened: Vec<Arc<Segment>>)
     shared.account_memory();
 }
 
-/// Drops segments that are wholly older than the retention: first from the manifest, then from sight, then from disk.
+/// Drops segments in which nothing may be kept any longer: first from the manifest, then from sight, then from disk.
 pub(crate) fn apply_retention(shared: &Shared) -> Result<usize> {
-    let Some(retention_ms) = shared.options.retention_ms else {
-        return Ok(0);
-    };
-    let oldest = shared.clock.now().saturating_add(-retention_ms).0;
+    let oldest = shared.retention.oldest_of_any(shared.clock.now()).0;
     let mut files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
     let dropped = forget(shared, &mut files, |segment| segment.meta.ts_max < oldest)?;
     if dropped.is_empty() {
         return Ok(0);
     }
-    for path in dropped.iter().flat_map(|s| s.meta.paths()) {
-        // Nobody names the file any more; if it stays now, the next start removes it.
-        if let Err(error) = shared.vfs.remove(&path) {
-            tracing::warn!(path, %error, "an expired segment could not be removed");
-        }
-    }
+    files::remove(&shared.vfs, dropped.iter().flat_map(|s| s.meta.paths()));
     tracing::info!(
         segments = dropped.len(),
         "dropped segments older than the retention"
@@ -233,26 +242,22 @@ pub(crate) fn set_aside_damaged(shared: &Shared) -> Result<usize> {
 
 /// Takes segments out of the manifest, then out of sight; their files are the caller's.
 fn forget(shared: &Shared, files: &mut Files, which: impl Fn(&Segment) -> bool) -> Result<Vec<Arc<Segment>>> {
-    let segments = Arc::clone(
-        &shared
-            .state
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .segments,
-    );
+    let (segments, tombstones) = {
+        let state = shared.state.read().unwrap_or_else(PoisonError::into_inner);
+        (Arc::clone(&state.segments), Arc::clone(&state.tombstones))
+    };
     let (dropped, kept): (Vec<_>, Vec<_>) = segments.iter().cloned().partition(|segment| which(segment));
     if dropped.is_empty() {
         return Ok(dropped);
     }
+    let tombstones = tombstones.after(dropped.iter().map(|segment| &segment.meta), &[]);
     let mut version = files.version.clone();
     version.segments = kept.iter().map(|segment| segment.meta.clone()).collect();
-    files.store.save(&version)?;
-    files.version = version;
+    version.tombstones = tombstones.to_stored();
+    files.save(&shared.vfs, version, &[])?;
     // Segments are added and removed only while `files` is locked.
-    shared
-        .state
-        .write()
-        .unwrap_or_else(PoisonError::into_inner)
-        .segments = Arc::new(kept);
+    let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
+    state.segments = Arc::new(kept);
+    state.tombstones = Arc::new(tombstones);
     Ok(dropped)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::memtable::{Memtable, Run};
 use crate::segment::{Segment, SegmentCursor};
+use crate::tombstone::Mask;
 use crate::{Result, SeriesRef, SeriesSet};
 
 /// The rows of one series, put together from sources, oldest first.
@@ -68,6 +69,7 @@ impl Rows {
 
 /// Sources of one stretch of time, oldest first. Gives the rows of one series after the other.
 pub(crate) struct Merge {
+    set: SeriesSet,
     start: usize,
     segments: Vec<FromSegment>,
     memory: Vec<FromMemory>,
@@ -76,6 +78,7 @@ pub(crate) struct Merge {
 
 struct FromSegment {
     cursor: SegmentCursor,
+    mask: Mask,
     /// by position less the first one
     places: Vec<Option<u32>>,
 }
@@ -90,16 +93,17 @@ struct FromMemory {
 impl Merge {
     /// Opens the segments, which are older than the runs, for some positions of a set.
     pub(crate) fn open(
-        segments: &[Arc<Segment>],
+        segments: &[(Arc<Segment>, Mask)],
         memory: Vec<(&Memtable, Vec<Arc<Run>>)>,
         set: &SeriesSet,
         positions: Range<usize>,
     ) -> Result<Self> {
         let mut from_segments = Vec::with_capacity(segments.len());
-        for segment in segments {
+        for (segment, mask) in segments {
             let places = set.places_in(segment, positions.clone());
             if let Some(cursor) = SegmentCursor::open(segment, places.iter().flatten().copied())? {
-                from_segments.push(FromSegment { cursor, places });
+                let mask = mask.clone();
+                from_segments.push(FromSegment { cursor, mask, places });
             }
         }
         let from_memory = memory.into_iter().map(|(memtable, runs)| FromMemory {
@@ -107,6 +111,7 @@ impl Merge {
             series: set.refs_in(memtable.head(), positions.clone()),
         });
         Ok(Self {
+            set: set.clone(),
             start: positions.start,
             segments: from_segments,
             memory: from_memory.collect(),
@@ -121,7 +126,9 @@ impl Merge {
         for source in &mut self.segments {
             if let Some(place) = source.places[position - self.start] {
                 let (ts, values) = self.rows.source();
+                let from = ts.len();
                 source.cursor.take(place, ts, values)?;
+                source.mask.filter(self.set.id(position), from, ts, values);
             }
         }
         for source in &self.memory {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use barograph_model::MemoryBudget;
 
+use crate::RetentionRule;
+
 /// When the write-ahead log is synced to disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Fsync {
@@ -20,8 +22,10 @@ pub enum Fsync {
 /// Settings of a store. [`Options::default`] fits a machine with a few cores and a few GiB.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Samples older than this are refused on arrival and dropped from disk; `None` keeps everything.
+    /// Samples older than this are not read any more and dropped from disk; `None` keeps everything.
     pub retention_ms: Option<i64>,
+    /// Series that are kept for another time than that, shorter or longer: the first rule that a series passes counts.
+    pub retention_rules: Vec<RetentionRule>,
     /// Samples further in the future than this are refused.
     pub future_ms_max: i64,
     /// Rows in memory at which the memtable is written to segments, however few bytes they take: for tests. Otherwise
@@ -38,13 +42,18 @@ pub struct Options {
     pub wal_file_bytes: u64,
     /// Rows of a Parquet row group.
     pub row_group_rows: usize,
+    /// Rows at which a merge begins another segment, between two series.
+    pub segment_rows_max: u64,
+    /// Memory that a merge of segments may take beside the mapped files. One runs at a time.
+    pub compaction_memory_bytes: usize,
     /// The account of memory, which the store shares with the rest of the process. The memtable is written to segments
     /// at half of its share, and appends are refused as overload when all of it is taken, or all of the commit queue's.
     pub memory: Arc<MemoryBudget>,
     /// What keys the ids of series in a new store; `None` draws a number that nobody knows.
     pub store_key: Option<u64>,
     /// Whether the store has threads of its own. Without them each append commits, and flushes where memory is full, on the
-    /// calling thread: for simulations, which must be repeatable.
+    /// calling thread, and merges are asked for with [`Engine::compact_once`](crate::Engine::compact_once): for
+    /// simulations, which must be repeatable.
     pub background: bool,
 }
 
@@ -52,6 +61,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             retention_ms: Some(15 * 86_400_000),
+            retention_rules: Vec::new(),
             future_ms_max: 10 * 60_000,
             flush_rows: usize::MAX,
             silent_series_max: 100_000,
@@ -59,6 +69,8 @@ impl Default for Options {
             free_bytes_min: 0,
             wal_file_bytes: 128 << 20,
             row_group_rows: 1 << 20,
+            segment_rows_max: 1 << 26,
+            compaction_memory_bytes: 128 << 20,
             memory: Arc::new(MemoryBudget::unlimited()),
             store_key: None,
             background: true,

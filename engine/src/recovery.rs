@@ -9,13 +9,15 @@ use std::sync::{Arc, PoisonError};
 
 use barograph_model::Clock;
 
-use crate::engine::{Files, Shared};
+use crate::engine::Shared;
+use crate::files::{Files, SEGMENTS};
 use crate::index::Head;
 use crate::log::Log;
-use crate::maintenance::{self, SEGMENTS};
+use crate::maintenance;
 use crate::manifest::{ManifestStore, Version};
 use crate::replay_progress::ReplayProgress;
 use crate::segment::{Segment, SegmentMeta};
+use crate::tombstone::Tombstones;
 use crate::vfs::Vfs;
 use crate::wal::{Record, Recovery, SampleRecord, Wal};
 use crate::{EngineError, Fsync, Options, Result, SampleColumns, SeriesRef};
@@ -52,8 +54,20 @@ pub(crate) fn recover(
     if options.fsync != Fsync::Always {
         wal.sync_at_intervals();
     }
-    let files = Files { store, version };
-    let shared = Shared::new(vfs, clock, options, files, Log::new(wal), segments, directory);
+    let tombstones = Tombstones::load(version.tombstones.clone(), &segments)?;
+    // Those that hide nothing any more are left out of the next manifest.
+    version.tombstones = tombstones.to_stored();
+    let files = Files::new(store, version);
+    let shared = Shared::new(
+        vfs,
+        clock,
+        options,
+        files,
+        Log::new(wal),
+        segments,
+        tombstones,
+        directory,
+    );
     for (path, what) in damaged {
         shared.counters.damaged(path, what);
     }

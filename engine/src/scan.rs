@@ -8,7 +8,9 @@ use barograph_model::TimeRange;
 
 use crate::memtable::{Memtable, Window};
 use crate::merge::Merge;
+use crate::retention::Kept;
 use crate::segment::Segment;
+use crate::tombstone::Mask;
 use crate::{Result, SeriesSet};
 
 /// Rows of a block, about: a series is never cut, so a block may be longer.
@@ -102,10 +104,11 @@ pub struct ScanPartition {
     pub(crate) set: SeriesSet,
     pub(crate) positions: Range<usize>,
     pub(crate) range: TimeRange,
-    /// oldest first
-    pub(crate) segments: Vec<Arc<Segment>>,
+    /// oldest first, with what is deleted in each
+    pub(crate) segments: Vec<(Arc<Segment>, Mask)>,
     /// oldest first, all newer than the segments
     pub(crate) memory: Vec<(Arc<Memtable>, Vec<Window>)>,
+    pub(crate) kept: Kept,
     pub(crate) merge: Option<Merge>,
 }
 
@@ -149,7 +152,11 @@ impl ScanPartition {
                 break;
             };
             let (ts, values) = merge.rows_of(position)?;
-            let from = ts.partition_point(|t| *t < self.range.start.0);
+            let mut start = self.range.start;
+            if !self.kept.is_whole(self.range) && !ts.is_empty() {
+                start = start.max(self.kept.oldest_of(self.set.labels(position)?.as_ref()));
+            }
+            let from = ts.partition_point(|t| *t < start.0);
             let to = ts.partition_point(|t| *t <= self.range.end.0);
             if from < to {
                 block.ts.extend_from_slice(&ts[from..to]);

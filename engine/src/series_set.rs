@@ -275,19 +275,14 @@ fn join(entries: &[Entry], segment: &Segment, group: usize, places: &mut [Option
 type Found = (Vec<StorageKey>, Vec<Entry>);
 
 fn of_head(head: &Head, len: usize, matchers: &[Matcher], source: u32) -> Found {
-    let (mut groups, mut entries): Found = Default::default();
-    for (series, id, key) in head.select(matchers, len) {
-        if groups.last() != Some(&key) {
-            groups.push(key);
-        }
-        entries.push(Entry {
-            id,
-            group: groups.len() as u32 - 1,
-            source,
-            place: series.0,
-        });
-    }
-    (groups, entries)
+    let selected = head.select(matchers, len);
+    let entries = selected.series.into_iter().map(|(series, id, group)| Entry {
+        id,
+        group,
+        source,
+        place: series.0,
+    });
+    (selected.keys, entries.collect())
 }
 
 fn of_segment(

@@ -1,21 +1,24 @@
-//! The whole store on the simulated disk, against a map: power cuts, kills, full disks, failing syncs.
+//! The whole store on the simulated disk, against a map: power cuts, kills, full disks, failing syncs, while it
+//! writes, flushes, merges, deletes and drops what is too old.
 //!
 //! The promise: what was acknowledged is there, once, with the value written last; what was refused may be
-//! there or not; nothing else is.
+//! there or not; what was deleted or is too old is not; nothing else is.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use barograph_model::{Clock, Labels, ManualClock, TimeRange, TimestampMs, stale_nan};
+use barograph_model::{Clock, Labels, ManualClock, Matcher, TimeRange, TimestampMs, stale_nan};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::vfs::{SimVfs, for_each_seed};
-use crate::{Engine, EngineError, Options, Result, SampleBlock, SampleColumns};
+use crate::{Engine, EngineError, Options, Result, RetentionRule, SampleBlock, SampleColumns};
 
 const NOW: i64 = 1_700_000_000_000;
 const HOUR_MS: i64 = 3_600_000;
-const RETENTION_MS: i64 = 12 * HOUR_MS;
+const RETENTION_MS: i64 = 36 * HOUR_MS;
+/// How long series of the metric `up` are kept.
+const RETENTION_UP_MS: i64 = 9 * HOUR_MS;
 const SERIES: usize = 12;
 
 type Key = (String, i64);
@@ -28,7 +31,9 @@ struct Cell {
     certain: Option<u64>,
     /// Refused writes since then.
     possible: Vec<u64>,
-    /// Every value ever written: what may show when newer files of an expired window are dropped first.
+    /// A delete was refused, which may come into force with the next start.
+    may_be_gone: bool,
+    /// Every value ever written: one of them shows when a damaged file held the newest.
     history: Vec<u64>,
 }
 
@@ -45,27 +50,40 @@ impl Model {
             if is_acknowledged {
                 cell.certain = Some(*bits);
                 cell.possible.clear();
+                cell.may_be_gone = false;
             } else {
                 cell.possible.push(*bits);
             }
         }
     }
 
-    /// Whether a view is one that the promise allows; instants before `oldest` may have been dropped.
-    fn check(&self, view: &View, oldest: i64) {
+    fn delete(&mut self, labels: &str, range: TimeRange, is_acknowledged: bool) {
+        for ((series, ts), cell) in &mut self.cells {
+            if series.contains(labels) && range.contains(TimestampMs(*ts)) {
+                if is_acknowledged {
+                    // Refused writes may still come back from the log: they were never in the store.
+                    cell.certain = None;
+                } else {
+                    cell.may_be_gone = true;
+                }
+            }
+        }
+    }
+
+    /// Whether a view is one that the promise allows at `now`.
+    fn check(&self, view: &View, now: i64) {
         for (key, bits) in view {
             let cell = self
                 .cells
                 .get(key)
                 .unwrap_or_else(|| panic!("{key:?} was never written"));
-            let allowed = match key.1 < oldest {
-                true => cell.history.contains(bits),
-                false => cell.certain == Some(*bits) || cell.possible.contains(bits),
-            };
+            assert!(!is_expired(key, now), "{key:?} is too old to be read");
+            let allowed = cell.certain == Some(*bits) || cell.possible.contains(bits);
             assert!(allowed, "{key:?} is {bits:x}, which is not of {cell:x?}");
         }
         for (key, cell) in &self.cells {
-            let is_lost = cell.certain.is_some() && key.1 >= oldest && !view.contains_key(key);
+            let is_needed = cell.certain.is_some() && !cell.may_be_gone && !is_expired(key, now);
+            let is_lost = is_needed && !view.contains_key(key);
             assert!(!is_lost, "{key:?} was acknowledged and is gone: {cell:x?}");
         }
     }
@@ -75,13 +93,28 @@ impl Model {
         for (key, cell) in &mut self.cells {
             cell.certain = view.get(key).copied();
             cell.possible.clear();
+            cell.may_be_gone = false;
         }
     }
 }
 
+fn is_expired((series, ts): &Key, now: i64) -> bool {
+    let keep_ms = match series.starts_with("up{") {
+        true => RETENTION_UP_MS,
+        false => RETENTION_MS,
+    };
+    *ts < now - keep_ms
+}
+
 fn options() -> Options {
+    let up = RetentionRule {
+        matchers: vec![Matcher::equal("__name__", "up")],
+        keep_ms: Some(RETENTION_UP_MS),
+    };
     Options {
         retention_ms: Some(RETENTION_MS),
+        retention_rules: vec![up],
+        segment_rows_max: 60,
         flush_rows: 90,
         wal_file_bytes: 4096,
         row_group_rows: 20,
@@ -160,15 +193,20 @@ impl Simulation {
         Engine::open(Arc::new(self.vfs.clone()), clock, options)
     }
 
-    fn oldest(&self) -> i64 {
-        self.clock.now().0 - RETENTION_MS
+    fn now(&self) -> i64 {
+        self.clock.now().0
+    }
+
+    /// Checks what can be read now.
+    fn check(&self, engine: &Engine) {
+        self.model.check(&read(engine), self.now());
     }
 
     /// Opens the store on a disk that works, and checks that the promise was kept.
     fn recover(&mut self, trusts_disk: bool) -> Arc<Engine> {
         let engine = self.open().unwrap();
         let view = read(&engine);
-        self.model.check(&view, self.oldest());
+        self.model.check(&view, self.now());
         if trusts_disk {
             self.model.settle(&view);
         }
@@ -184,7 +222,7 @@ impl Simulation {
     fn batch(&mut self, engine: &Engine) -> (SampleColumns, Vec<(Key, u64)>) {
         let head = engine.head();
         let (mut columns, mut rows) = (SampleColumns::new(&head), Vec::new());
-        let now = self.clock.now().0;
+        let now = self.now();
         for _ in 0..self.rng.random_range(1..25) {
             let labels = series(self.rng.random_range(0..SERIES));
             let ts = match self.rng.random_range(0..10) {
@@ -214,14 +252,44 @@ impl Simulation {
         result
     }
 
+    /// Deletes some series over some time.
+    fn delete(&mut self, engine: &Engine) -> Result<()> {
+        let (name, value) = match self.rng.random_range(0..3) {
+            0 => ("job", "sim".to_owned()),
+            1 => ("__name__", "load".to_owned()),
+            _ => ("instance", format!("i{}", self.rng.random_range(0..SERIES))),
+        };
+        let end = self.now() - self.rng.random_range(0..6 * HOUR_MS);
+        let range = TimeRange::new(end - self.rng.random_range(0..12 * HOUR_MS), end);
+        let result = engine.delete(&[Matcher::equal(name, &value)], range).map(drop);
+        let labels = match name {
+            "__name__" => "load{".to_owned(),
+            _ => format!("{name}=\"{value}\""),
+        };
+        self.model.delete(&labels, range, result.is_ok());
+        result
+    }
+
+    /// Does what merges are due, at most some of them.
+    fn merge(&mut self, engine: &Engine) -> Result<()> {
+        for _ in 0..self.rng.random_range(1..6) {
+            if engine.compact_once()?.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Uses the store until the power goes, writes are poisoned, or the steps are over. Gives whether the
     /// disk can be trusted to hold what it shows.
     fn live(&mut self, engine: &Engine, steps: usize) -> bool {
         let mut trusts_disk = true;
         for _ in 0..steps {
-            let result = match self.rng.random_range(0..20) {
+            let result = match self.rng.random_range(0..25) {
                 0..13 => self.append(engine),
                 13..15 => engine.flush(),
+                20..23 => self.merge(engine),
+                23 => self.delete(engine),
                 15 => engine.apply_retention().map(drop),
                 16 => {
                     self.clock.advance_ms(self.rng.random_range(0..4 * HOUR_MS));
@@ -238,8 +306,7 @@ impl Simulation {
                 }
                 _ => {
                     // The part of the view that is not expired is exact as long as nothing has failed.
-                    let view = read(engine);
-                    self.model.check(&view, self.oldest());
+                    self.check(engine);
                     Ok(())
                 }
             };
@@ -308,6 +375,8 @@ fn a_power_cut_after_each_operation_of_one_life() {
             // The store is as good as new.
             sim.append(&engine).unwrap();
             engine.flush().unwrap();
+            while engine.compact_once().unwrap().is_some() {}
+            sim.check(&engine);
             sim.vfs.restart();
             drop(sim.recover(true));
             if is_whole_life {
@@ -318,6 +387,99 @@ fn a_power_cut_after_each_operation_of_one_life() {
     });
 }
 
+/// A life in which every kind of merge, a delete and the retention happen.
+fn merging_life(sim: &mut Simulation, engine: &Engine) -> Result<()> {
+    for round in 0..3 {
+        for _ in 0..5 {
+            sim.append(engine)?;
+            engine.flush()?;
+        }
+        sim.delete(engine)?;
+        // Those of one size, then windows, then days that have ended, then deletes that have waited for an hour.
+        for hours in [0, 3, 9, 14] {
+            sim.clock.advance_ms(hours * HOUR_MS);
+            while engine.compact_once()?.is_some() {}
+            if round == 1 {
+                engine.apply_retention()?;
+            }
+        }
+        sim.delete(engine)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_power_cut_a_full_disk_or_a_failing_sync_at_each_operation_of_merges() {
+    for_each_seed(1, |seed| {
+        let whole = {
+            let mut sim = Simulation::new(seed);
+            let engine = sim.recover(true);
+            merging_life(&mut sim, &engine).unwrap();
+            sim.check(&engine);
+            let stats = engine.stats();
+            assert!(
+                stats.compaction.jobs > 10 && stats.compaction.rows_written > 100,
+                "{stats:?}"
+            );
+            sim.vfs.operations()
+        };
+        // A life is some thousand operations long: every fortieth of them, other ones for each seed.
+        for operations in (seed * 7 % 40..whole).step_by(40) {
+            let mut sim = Simulation::new(seed);
+            let engine = sim.recover(true);
+            let fault = operations / 40 % 4;
+            match fault {
+                0 => sim.vfs.fail_sync_after(operations / 6),
+                1 => sim.vfs.set_capacity(Some(operations * 40)),
+                _ => sim.vfs.crash_after(operations),
+            }
+            let ended = merging_life(&mut sim, &engine);
+            if !sim.vfs.is_crashed() && fault == 1 {
+                sim.check(&engine);
+            }
+            drop((ended, engine));
+            sim.vfs.set_capacity(None);
+            sim.vfs.restart();
+            let engine = sim.recover(true);
+            merging_life(&mut sim, &engine).unwrap();
+            sim.check(&engine);
+            drop(engine);
+            sim.vfs.restart();
+            drop(sim.recover(true));
+        }
+    });
+}
+
+#[test]
+fn a_merge_gives_damage_no_valid_checksum() {
+    let mut sim = Simulation::new(1);
+    let engine = sim.recover(true);
+    for _ in 0..8 {
+        sim.append(&engine).unwrap();
+        engine.flush().unwrap();
+    }
+    let files = sim.vfs.files();
+    let is_samples = |path: &String| path.ends_with(".samples.parquet");
+    for (path, _) in files.iter().filter(|(path, _)| is_samples(path)) {
+        sim.vfs.flip_bit(path, 1000);
+    }
+    sim.clock.advance_ms(3 * HOUR_MS);
+    let mut failures = 0;
+    loop {
+        match engine.compact_once() {
+            Ok(None) => break,
+            Ok(Some(done)) => panic!("{done:?}"),
+            Err(error) => assert!(error.to_string().contains("CRC-32C"), "{error}"),
+        }
+        failures += 1;
+    }
+    let stats = engine.stats();
+    assert!(failures > 0 && stats.compaction.failures == failures, "{stats:?}");
+    assert_eq!(stats.damages.len() as u64, failures);
+    // The open segments still have what they had when they were read.
+    sim.check(&engine);
+}
+
 #[test]
 fn a_flipped_bit_is_served_by_nobody_and_reported() {
     for_each_seed(60, |seed| {
@@ -325,6 +487,10 @@ fn a_flipped_bit_is_served_by_nobody_and_reported() {
         let engine = sim.recover(true);
         for _ in 0..12 {
             sim.append(&engine).unwrap();
+        }
+        if seed.is_multiple_of(2) {
+            engine.flush().unwrap();
+            while engine.compact_once().unwrap().is_some() {}
         }
         drop(engine);
         let mut files = sim.vfs.files();

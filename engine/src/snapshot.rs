@@ -8,8 +8,10 @@ use barograph_model::{METRIC_NAME, Matcher, TimeRange};
 
 use crate::index::Head;
 use crate::memtable::{Memtable, WINDOW_MS, Window};
+use crate::retention::Kept;
 use crate::scan::{Scan, ScanPartition};
 use crate::segment::Segment;
+use crate::tombstone::{Mask, Tombstones};
 use crate::{Result, ScanStats, SeriesSet};
 
 /// Rows beyond which the series of one stretch of time are dealt out to several partitions.
@@ -20,6 +22,10 @@ const PARTITION_ROWS: u64 = 4_000_000;
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     pub(crate) segments: Arc<Vec<Arc<Segment>>>,
+    /// what is deleted in those segments
+    tombstones: Arc<Tombstones>,
+    /// what is kept at the moment of the view: samples whose time was up then are not in it
+    kept: Kept,
     /// oldest first: a memtable that is being flushed, then the one that takes writes
     pub(crate) memtables: Vec<Arc<Memtable>>,
     /// the memtables' heads, each once, with the number of series that were known when the view was taken
@@ -29,13 +35,18 @@ pub struct Snapshot {
 /// What one stretch of time has.
 struct Stretch {
     range: TimeRange,
-    segments: Vec<Arc<Segment>>,
+    segments: Vec<(Arc<Segment>, Mask)>,
     memory: Vec<(Arc<Memtable>, Vec<Window>)>,
     rows: u64,
 }
 
 impl Snapshot {
-    pub(crate) fn new(segments: Arc<Vec<Arc<Segment>>>, memtables: Vec<Arc<Memtable>>) -> Self {
+    pub(crate) fn new(
+        segments: Arc<Vec<Arc<Segment>>>,
+        tombstones: Arc<Tombstones>,
+        memtables: Vec<Arc<Memtable>>,
+        kept: Kept,
+    ) -> Self {
         let mut heads: Vec<(Head, usize)> = Vec::new();
         for head in memtables.iter().map(|memtable| memtable.head()) {
             if !heads.iter().any(|(known, _)| known.is(head)) {
@@ -44,6 +55,8 @@ impl Snapshot {
         }
         Self {
             segments,
+            tombstones,
+            kept,
             memtables,
             heads,
         }
@@ -104,6 +117,7 @@ impl Snapshot {
     /// is left out.
     #[must_use]
     pub fn scan(&self, set: &SeriesSet, range: TimeRange) -> Scan {
+        let range = self.kept.clip(range);
         let mut stats = ScanStats {
             files_total: self.segments.len(),
             series_matched: set.len(),
@@ -123,9 +137,10 @@ impl Snapshot {
                 continue;
             }
             stats.rows_selected += rows;
+            let segments = vec![(Arc::clone(segment), self.tombstones.mask(&segment.meta))];
             found.push(Stretch {
                 range: bounds,
-                segments: vec![Arc::clone(segment)],
+                segments,
                 memory: Vec::new(),
                 rows,
             });
@@ -161,6 +176,7 @@ impl Snapshot {
                 range: clipped,
                 segments: stretch.segments.clone(),
                 memory: stretch.memory.clone(),
+                kept: self.kept.clone(),
                 merge: None,
             })
         });
@@ -168,6 +184,7 @@ impl Snapshot {
     }
 
     fn segments_in(&self, range: TimeRange) -> impl Iterator<Item = &Arc<Segment>> {
+        let range = self.kept.clip(range);
         self.segments
             .iter()
             .filter(move |segment| segment.meta.bounds().overlaps(&range))
@@ -205,7 +222,7 @@ fn disjoint(mut found: Vec<Stretch>) -> Vec<Stretch> {
         }
     }
     for stretch in &mut disjoint {
-        stretch.segments.sort_by_key(|segment| segment.meta.sequence);
+        stretch.segments.sort_by_key(|(segment, _)| segment.meta.sequence);
     }
     disjoint
 }

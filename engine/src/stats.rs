@@ -6,6 +6,7 @@ use std::sync::{Mutex, OnceLock};
 
 use barograph_model::MemoryShare;
 
+use crate::Compaction;
 use crate::engine::Shared;
 
 /// A part of the files that was not what had been written; it was set aside and the rest goes on.
@@ -25,9 +26,11 @@ pub(crate) struct Counters {
     pub(crate) failed_commits: AtomicU64,
     pub(crate) flushes: AtomicU64,
     pub(crate) failed_flushes: AtomicU64,
+    pub(crate) flushed_bytes: AtomicU64,
     /// rows in the memtable and in those being flushed
     pub(crate) memory_rows: AtomicUsize,
     pub(crate) wal_bytes: AtomicU64,
+    pub(crate) compaction: CompactionCounters,
     pub(crate) closing: AtomicBool,
     /// monotonic time before which a failed flush is not tried again
     pub(crate) flush_not_before_ns: AtomicU64,
@@ -64,6 +67,60 @@ impl Counters {
     }
 }
 
+/// What merges count.
+#[derive(Default)]
+pub(crate) struct CompactionCounters {
+    jobs: AtomicU64,
+    pub(crate) failures: AtomicU64,
+    rows_read: AtomicU64,
+    rows_written: AtomicU64,
+    bytes_read: AtomicU64,
+    bytes_written: AtomicU64,
+    pub(crate) ns: AtomicU64,
+}
+
+impl CompactionCounters {
+    /// Enters a merge that was carried out.
+    pub(crate) fn add(&self, done: &Compaction) {
+        self.jobs.fetch_add(1, Ordering::Relaxed);
+        self.rows_read.fetch_add(done.rows_in, Ordering::Relaxed);
+        self.rows_written.fetch_add(done.rows_out, Ordering::Relaxed);
+        self.bytes_read.fetch_add(done.bytes_in, Ordering::Relaxed);
+        self.bytes_written.fetch_add(done.bytes_out, Ordering::Relaxed);
+    }
+
+    fn stats(&self) -> CompactionStats {
+        CompactionStats {
+            jobs: self.jobs.load(Ordering::Relaxed),
+            failures: self.failures.load(Ordering::Relaxed),
+            rows_read: self.rows_read.load(Ordering::Relaxed),
+            rows_written: self.rows_written.load(Ordering::Relaxed),
+            bytes_read: self.bytes_read.load(Ordering::Relaxed),
+            bytes_written: self.bytes_written.load(Ordering::Relaxed),
+            ns: self.ns.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// What merges of segments have done since the store was opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CompactionStats {
+    /// Merges carried out.
+    pub jobs: u64,
+    /// Merges that failed and were or will be tried again.
+    pub failures: u64,
+    /// Rows read.
+    pub rows_read: u64,
+    /// Rows written.
+    pub rows_written: u64,
+    /// Bytes of the segments read.
+    pub bytes_read: u64,
+    /// Bytes of the segments written.
+    pub bytes_written: u64,
+    /// Time that merges took, failed ones included, in nanoseconds.
+    pub ns: u64,
+}
+
 /// Figures about a store at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct EngineStats {
@@ -81,6 +138,12 @@ pub struct EngineStats {
     pub flushes: u64,
     /// Flushes that failed and were or will be tried again.
     pub flushes_failed: u64,
+    /// Bytes of segments that flushes wrote: with [`CompactionStats::bytes_written`] how often a byte is written.
+    pub flushed_bytes: u64,
+    /// Merges of segments.
+    pub compaction: CompactionStats,
+    /// Deletes that hide samples which no merge has removed yet.
+    pub tombstones: usize,
     /// Rows that are only in memory and in the log.
     pub memory_rows: usize,
     /// Bytes that those rows take.
@@ -107,10 +170,11 @@ pub struct EngineStats {
 impl EngineStats {
     pub(crate) fn of(shared: &Shared) -> Self {
         let counters = &shared.counters;
-        let (segments, head) = {
+        let (segments, tombstones, head) = {
             let state = shared.state.read().unwrap_or_else(PoisonError::into_inner);
             (
                 std::sync::Arc::clone(&state.segments),
+                state.tombstones.len(),
                 state.memtable.head().clone(),
             )
         };
@@ -122,6 +186,9 @@ impl EngineStats {
             commits_failed: counters.failed_commits.load(Ordering::Relaxed),
             flushes: counters.flushes.load(Ordering::Relaxed),
             flushes_failed: counters.failed_flushes.load(Ordering::Relaxed),
+            flushed_bytes: counters.flushed_bytes.load(Ordering::Relaxed),
+            compaction: counters.compaction.stats(),
+            tombstones,
             memory_rows: counters.memory_rows.load(Ordering::Relaxed),
             memory_bytes: shared.options.memory.used_bytes(MemoryShare::Memtable),
             wal_bytes: counters.wal_bytes.load(Ordering::Relaxed),

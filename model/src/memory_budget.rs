@@ -11,7 +11,7 @@
 //! memtable        1/4       all of it            samples that are in no segment yet
 //! head            1/4       nothing              series that are being written
 //! queries         1/2       nothing              sorts, groups and joins of SQL
-//! compaction      1/8       1/16                 what flushes and merges write from
+//! compaction      1/8       all of it            what flushes and merges write from
 //! replay          1/16      nothing              records of the log while it is replayed
 //! ```
 //!
@@ -88,7 +88,8 @@ impl MemoryShare {
     fn of(self, total: usize) -> (usize, usize) {
         let part = |n: usize| total / n;
         match self {
-            Self::Ingest | Self::CommitQueue | Self::Compaction => (part(8), part(16)),
+            Self::Ingest | Self::CommitQueue => (part(8), part(16)),
+            Self::Compaction => (part(8), part(8)),
             Self::Memtable => {
                 let all = part(4).min(MEMTABLE_BYTES_MAX);
                 (all, all)

@@ -9,6 +9,7 @@ use barograph_alerts::{FilterError, Options as AlertOptions, RuleSet};
 use barograph_engine::vfs::{DiskVfs, Vfs};
 use barograph_engine::{Engine, EngineError};
 use barograph_model::{Clock, MemoryShare};
+use barograph_query::SelectorError;
 use barograph_query::sql::{SqlEngine, SqlError, SqlLimits};
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -63,6 +64,9 @@ pub enum ServeError {
     /// The store.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// A `[[retention]]`.
+    #[error(transparent)]
+    Retention(#[from] SelectorError),
     /// SQL.
     #[error(transparent)]
     Sql(#[from] SqlError),
@@ -368,7 +372,7 @@ fn open_blocking(
     let engine = Engine::open(
         Arc::clone(&vfs),
         Arc::clone(&clock),
-        config.storage.engine_options(&memory),
+        config.engine_options(&memory)?,
     )?;
     let stats = engine.stats();
     let has_history = stats.segments > 0 || stats.memory_rows > 0;

@@ -42,7 +42,7 @@ async fn a_stop_writes_memory_to_segments_and_a_start_reads_them() {
     let segments = std::fs::read_dir(barograph.data_dir.join("segments"))
         .unwrap()
         .count();
-    assert_eq!(segments, 2, "a samples file and a series file");
+    assert_eq!(segments, 3, "a samples file, a series file and their index");
     barograph.start().await;
     assert_eq!(barograph.samples(ts, ts).await, before);
 }

@@ -59,6 +59,9 @@ impl std::hash::Hash for Raw {
     }
 }
 
+/// A selection of more than one series in so many is read off the order of all; fewer are sorted.
+const SELECTIVE: u64 = 8;
+
 /// Spellings kept beyond four for each series before the map is begun anew.
 const SPELLINGS_SPARE: usize = 1 << 16;
 
@@ -85,6 +88,15 @@ struct Series {
     /// by series: its pairs, sorted by name
     labels: Vec<Box<[PairId]>>,
     pairs: LabelPairs,
+}
+
+/// Series in storage order.
+#[derive(Debug, Default)]
+pub(crate) struct Selected {
+    /// Ascending, each once.
+    pub(crate) keys: Vec<StorageKey>,
+    /// Each with its id and the place of its key in `keys`.
+    pub(crate) series: Vec<(SeriesRef, SeriesId, u32)>,
 }
 
 impl fmt::Debug for Head {
@@ -248,17 +260,41 @@ impl Head {
         Arc::clone(&slot)
     }
 
-    /// The first `len` series that pass every matcher, in storage order, each with its key and id.
-    pub(crate) fn select(&self, matchers: &[Matcher], len: usize) -> Vec<(SeriesRef, SeriesId, StorageKey)> {
+    /// The first `len` series that pass every matcher, in storage order.
+    pub(crate) fn select(&self, matchers: &[Matcher], len: usize) -> Selected {
+        let selected = self.read().pairs.select(matchers, len as u32);
+        let mut found = Selected::default();
+        if selected.len() * SELECTIVE >= len as u64 {
+            // Nearly all: the order is at hand, and neighbours mostly share their key.
+            let order = self.order();
+            let series = self.read();
+            let mut last = None;
+            for s in order.sorted().iter().filter(|s| selected.contains(s.0)) {
+                let key = series.key_pairs(*s);
+                if last != Some(key) {
+                    found.keys.push(series.storage_key(*s));
+                    last = Some(key);
+                }
+                found
+                    .series
+                    .push((*s, series.ids[s.0 as usize], found.keys.len() as u32 - 1));
+            }
+            return found;
+        }
         let series = self.read();
-        let selected = series.pairs.select(matchers, len as u32);
-        let mut found: Vec<_> = selected
+        let mut keyed: Vec<_> = selected
             .iter()
             .map(SeriesRef)
-            .map(|s| (s, series.ids[s.0 as usize], series.storage_key(s)))
+            .map(|s| (series.storage_key(s), series.ids[s.0 as usize], s))
             .collect();
         drop(series);
-        found.sort_unstable_by(|a, b| (&a.2, a.1).cmp(&(&b.2, b.1)));
+        keyed.sort_unstable();
+        for (key, id, s) in keyed {
+            if found.keys.last() != Some(&key) {
+                found.keys.push(key);
+            }
+            found.series.push((s, id, found.keys.len() as u32 - 1));
+        }
         found
     }
 
@@ -385,16 +421,24 @@ impl Series {
     }
 
     fn storage_key(&self, series: SeriesRef) -> StorageKey {
-        let (mut metric, mut job, mut instance) = ("", "", "");
+        let [metric, job, instance] = self
+            .key_pairs(series)
+            .map(|pair| pair.map_or("", |pair| self.pairs.get(pair).1));
+        StorageKey::from_parts(metric, job, instance)
+    }
+
+    /// The pairs that make the storage key: two series have the same key when they have the same of them.
+    fn key_pairs(&self, series: SeriesRef) -> [Option<PairId>; 3] {
+        let mut found = [None; 3];
         for pair in &self.labels[series.0 as usize] {
-            match self.pairs.get(*pair) {
-                (METRIC_NAME, value) => metric = value,
-                ("job", value) => job = value,
-                ("instance", value) => instance = value,
+            match self.pairs.get(*pair).0 {
+                METRIC_NAME => found[0] = Some(*pair),
+                "job" => found[1] = Some(*pair),
+                "instance" => found[2] = Some(*pair),
                 _ => {}
             }
         }
-        StorageKey::from_parts(metric, job, instance)
+        found
     }
 }
 
@@ -491,12 +535,18 @@ mod tests {
         for metric in ["b", "a", "c"] {
             let _ = head.series(&labels(metric, "x"));
         }
-        let selected = head.select(&[Matcher::equal("job", "x")], 3);
-        let refs: Vec<u32> = selected.iter().map(|(s, ..)| s.0).collect();
-        assert_eq!(refs, [1, 0, 2]);
-        assert_eq!(
-            head.order().sorted().iter().map(|s| s.0).collect::<Vec<_>>(),
-            refs
-        );
+        for i in 0..40 {
+            let _ = head.series(&labels(["a", "b"][i % 2], &format!("y{i}")));
+        }
+        let refs = |matchers: &[Matcher]| {
+            let selected = head.select(matchers, 43);
+            assert!(selected.keys.is_sorted_by(|a, b| a < b));
+            assert!(selected.series.is_sorted_by_key(|(_, id, key)| (*key, *id)));
+            selected.series.iter().map(|(s, ..)| s.0).collect::<Vec<_>>()
+        };
+        assert_eq!(refs(&[Matcher::equal("job", "x")]), [1, 0, 2]);
+        let all = refs(&[]);
+        assert_eq!(all.len(), 43);
+        assert_eq!(head.order().sorted().iter().map(|s| s.0).collect::<Vec<_>>(), all);
     }
 }

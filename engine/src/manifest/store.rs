@@ -51,7 +51,7 @@ impl ManifestStore {
             .and_then(|hex| u32::from_str_radix(hex, 16).ok());
         let crc = crc.ok_or_else(|| {
             corrupt(
-                "a line that begins with barograph-manifest 2",
+                "a line that begins with barograph-manifest 2 (another number is another version's format)",
                 format!("{header:?}"),
             )
         })?;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::segment::SegmentMeta;
+use crate::tombstone::Tombstone;
 
 /// What the manifest holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,10 +12,13 @@ pub(crate) struct Version {
     pub(crate) wal_floor: u64,
     /// Keys the ids of series; drawn when the store is made.
     pub(crate) store_key: u64,
-    /// The number of the next segment.
+    /// The number of the next segment or delete.
     pub(crate) next_sequence: u64,
     /// The segments, in the order in which they were written.
     pub(crate) segments: Vec<SegmentMeta>,
+    /// Deletes that some of the segments still need, oldest first.
+    #[serde(default)]
+    pub(crate) tombstones: Vec<Tombstone>,
 }
 
 impl Version {
@@ -25,6 +29,7 @@ impl Version {
             store_key,
             next_sequence: 1,
             segments: Vec::new(),
+            tombstones: Vec::new(),
         }
     }
 }

@@ -48,10 +48,17 @@ impl FileWriter {
         let summed = Summed {
             file,
             sum: FileSum::default(),
+            sync_every: u64::MAX,
+            synced_bytes: 0,
         };
         let buffered = BufWriter::with_capacity(BUFFER_BYTES, summed);
         let writer = ArrowWriter::try_new(buffered, schema, Some(properties)).map_err(at(&path))?;
         Ok(Self { path, writer })
+    }
+
+    /// Syncs whenever so many bytes were written since the last time.
+    pub(crate) fn sync_every(&mut self, bytes: u64) {
+        self.writer.inner_mut().get_mut().sync_every = bytes;
     }
 
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
@@ -99,12 +106,18 @@ impl FileSum {
 struct Summed {
     file: Box<dyn VfsFile>,
     sum: FileSum,
+    sync_every: u64,
+    synced_bytes: u64,
 }
 
 impl Write for Summed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.append(bytes)?;
         self.sum.add(bytes);
+        if self.sum.bytes - self.synced_bytes >= self.sync_every {
+            self.file.sync()?;
+            self.synced_bytes = self.sum.bytes;
+        }
         Ok(bytes.len())
     }
 

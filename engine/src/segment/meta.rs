@@ -1,17 +1,31 @@
 //! What the manifest knows of a segment.
 
-use barograph_model::TimeRange;
+use barograph_model::{TimeRange, TimestampMs};
 use serde::{Deserialize, Serialize};
+
+/// The width of a day file: a UTC day.
+pub(crate) const DAY_MS: i64 = 24 * 3_600_000;
 
 /// One segment, as the manifest names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SegmentMeta {
     /// Path without the endings `.samples.parquet` and `.series.parquet`.
     pub(crate) name: String,
-    /// Start of the window, in milliseconds since the epoch.
+    /// Start of the window or of the day that it belongs to, in milliseconds since the epoch.
     pub(crate) window: i64,
-    /// Counts up with every segment: of two segments with the same instant of a series, the higher is newer.
+    /// 0: written by a flush, or merged from a few of those. 1: all of a window when it was merged. 2: all of a UTC day
+    /// when it was merged.
+    #[serde(default)]
+    pub(crate) level: u8,
+    /// Its age: of two segments with the same instant of a series, the higher is newer. A merged segment has that of
+    /// its newest input. Segments of one age come from one merge and share no series.
     pub(crate) sequence: u64,
+    /// Deletes with a number up to this one are carried out in it.
+    #[serde(default)]
+    pub(crate) purged: u64,
+    /// When the first of its rows were written to a segment, in milliseconds since the epoch.
+    #[serde(default)]
+    pub(crate) flushed_ms: i64,
     /// Rows in the samples file.
     pub(crate) rows: u64,
     /// Rows in the series file.
@@ -33,6 +47,27 @@ pub(crate) struct SegmentMeta {
 }
 
 impl SegmentMeta {
+    /// A segment without rows, as a flush begins it.
+    pub(crate) fn begin(name: String, window: i64, sequence: u64, flushed: TimestampMs) -> Self {
+        Self {
+            name,
+            window,
+            level: 0,
+            sequence,
+            purged: 0,
+            flushed_ms: flushed.0,
+            rows: 0,
+            series: 0,
+            ts_min: i64::MAX,
+            ts_max: i64::MIN,
+            samples_bytes: 0,
+            samples_crc32c: 0,
+            series_bytes: 0,
+            series_crc32c: 0,
+            sidecar_bytes: 0,
+        }
+    }
+
     /// From the earliest to the latest instant.
     pub(crate) fn bounds(&self) -> TimeRange {
         TimeRange::new(self.ts_min, self.ts_max)

@@ -21,10 +21,12 @@ mod schema;
 mod sealed;
 mod series_file;
 mod sidecar;
+mod stream;
 mod verified;
 mod writer;
 
-pub(crate) use meta::SegmentMeta;
+pub(crate) use meta::{DAY_MS, SegmentMeta};
 pub(crate) use reader::SegmentCursor;
 pub(crate) use sealed::Segment;
+pub(crate) use stream::{SegmentStream, SeriesTable};
 pub(crate) use writer::SegmentWriter;

@@ -25,8 +25,8 @@ pub(crate) struct SegmentCursor {
 }
 
 /// The columns of a batch.
-struct Decoded {
-    ts: arrow::array::TimestampMillisecondArray,
+pub(super) struct Decoded {
+    pub(super) ts: arrow::array::TimestampMillisecondArray,
     mantissas: arrow::array::Int64Array,
     exponents: arrow::array::Int32Array,
     floats: arrow::array::Float64Array,
@@ -113,7 +113,7 @@ impl SegmentCursor {
 }
 
 impl Decoded {
-    fn new(batch: &RecordBatch) -> Option<Self> {
+    pub(super) fn new(batch: &RecordBatch) -> Option<Self> {
         Some(Self {
             ts: batch
                 .column_by_name("ts")?
@@ -135,7 +135,7 @@ impl Decoded {
     }
 
     /// Appends the values of some rows; `None` for an exponent that no writer makes.
-    fn append_values(&self, rows: std::ops::Range<usize>, values: &mut Vec<f64>) -> Option<()> {
+    pub(super) fn append_values(&self, rows: std::ops::Range<usize>, values: &mut Vec<f64>) -> Option<()> {
         let mantissas = &self.mantissas.values()[rows.clone()];
         let exponents = &self.exponents.values()[rows.clone()];
         let start = values.len();

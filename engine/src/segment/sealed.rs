@@ -213,7 +213,7 @@ fn rebuild_sidecar(vfs: &Arc<dyn Vfs>, meta: &SegmentMeta, samples: &Bytes, seri
     sidecar::write(vfs, meta, &rows, &sums).map(drop)
 }
 
-fn check(path: &str, found: u64, expected: u64, what: &str) -> Result<()> {
+pub(super) fn check(path: &str, found: u64, expected: u64, what: &str) -> Result<()> {
     if found == expected {
         return Ok(());
     }

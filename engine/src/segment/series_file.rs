@@ -197,7 +197,7 @@ impl<'a> LabelMaps<'a> {
     }
 }
 
-fn read_batch(batch: &RecordBatch, rows: &mut Vec<SeriesRow>) -> std::result::Result<(), String> {
+pub(super) fn read_batch(batch: &RecordBatch, rows: &mut Vec<SeriesRow>) -> std::result::Result<(), String> {
     let column = |name: &str| {
         batch
             .column_by_name(name)

@@ -23,6 +23,7 @@ pub(crate) struct SegmentWriter {
     meta: SegmentMeta,
     samples: FileWriter,
     series: Vec<SeriesRow>,
+    series_heap_bytes: usize,
     ids: Vec<i64>,
     ts: Vec<i64>,
     values: DecimalColumns,
@@ -30,28 +31,8 @@ pub(crate) struct SegmentWriter {
 }
 
 impl SegmentWriter {
-    /// Begins a segment. `name` is the path without its endings.
-    pub(crate) fn create(
-        vfs: &Arc<dyn Vfs>,
-        name: String,
-        window: i64,
-        sequence: u64,
-        row_group_rows: usize,
-    ) -> Result<Self> {
-        let meta = SegmentMeta {
-            name,
-            window,
-            sequence,
-            rows: 0,
-            series: 0,
-            ts_min: i64::MAX,
-            ts_max: i64::MIN,
-            samples_bytes: 0,
-            samples_crc32c: 0,
-            series_bytes: 0,
-            series_crc32c: 0,
-            sidecar_bytes: 0,
-        };
+    /// Begins the segment that `meta` describes: its rows and files are filled in.
+    pub(crate) fn create(vfs: &Arc<dyn Vfs>, meta: SegmentMeta, row_group_rows: usize) -> Result<Self> {
         let properties = samples_properties(row_group_rows);
         let samples = FileWriter::create(vfs, meta.samples_path(), samples_schema(), properties)?;
         Ok(Self {
@@ -59,6 +40,7 @@ impl SegmentWriter {
             meta,
             samples,
             series: Vec::new(),
+            series_heap_bytes: 0,
             ids: Vec::new(),
             ts: Vec::new(),
             values: DecimalColumns::default(),
@@ -66,11 +48,17 @@ impl SegmentWriter {
         })
     }
 
-    /// Adds all rows of a series, ascending in time without repeats. Nothing happens where there is none.
+    /// Lets the system write in steps instead of all at once at the end, which would make the log's syncs wait.
+    pub(crate) fn sync_every(&mut self, bytes: u64) {
+        self.samples.sync_every(bytes);
+    }
+
+    /// Adds rows of a series, ascending in time without repeats. A long series may come in parts, one directly after
+    /// the other. Nothing happens where there is no row.
     pub(crate) fn push(
         &mut self,
         id: SeriesId,
-        labels: Arc<Labels>,
+        labels: &Arc<Labels>,
         ts: &[i64],
         values: &[f64],
     ) -> Result<()> {
@@ -78,14 +66,24 @@ impl SegmentWriter {
             return Ok(());
         };
         debug_assert!(ts.len() == values.len() && ts.windows(2).all(|w| w[0] < w[1]));
-        self.series.push(SeriesRow {
-            id,
-            labels,
-            first_row: self.meta.rows,
-            rows: ts.len() as u64,
-            ts_min: *first,
-            ts_max: *last,
-        });
+        match self.series.last_mut().filter(|row| row.id == id) {
+            Some(row) => {
+                debug_assert!(row.ts_max < *first);
+                row.rows += ts.len() as u64;
+                row.ts_max = *last;
+            }
+            None => {
+                self.series_heap_bytes += size_of::<SeriesRow>() + size_of::<Labels>() + labels.heap_bytes();
+                self.series.push(SeriesRow {
+                    id,
+                    labels: Arc::clone(labels),
+                    first_row: self.meta.rows,
+                    rows: ts.len() as u64,
+                    ts_min: *first,
+                    ts_max: *last,
+                });
+            }
+        }
         self.meta.rows += ts.len() as u64;
         self.meta.ts_min = self.meta.ts_min.min(*first);
         self.meta.ts_max = self.meta.ts_max.max(*last);
@@ -99,6 +97,16 @@ impl SegmentWriter {
         } else {
             Ok(())
         }
+    }
+
+    /// Rows so far.
+    pub(crate) fn rows(&self) -> u64 {
+        self.meta.rows
+    }
+
+    /// Memory that the table of series takes so far.
+    pub(crate) fn series_heap_bytes(&self) -> usize {
+        self.series_heap_bytes
     }
 
     /// Writes the series file and the sidecar and syncs all; the folder's names are left to the caller. `None` without rows: the

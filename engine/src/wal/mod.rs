@@ -15,7 +15,8 @@
 //!   poisons the log, because nobody knows what is on disk then;
 //! - only the last file can have an unfinished tail: a file is cut to its length and synced before the next
 //!   begins;
-//! - the newest committed file is never removed, because it knows the next sequence number.
+//! - the newest committed file knows the next sequence number; who removes it with [`Wal::cut_all`] keeps the number
+//!   elsewhere, and gives it back with [`Wal::skip_to`].
 
 pub(crate) mod frame;
 pub(crate) mod header;

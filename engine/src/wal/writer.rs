@@ -147,7 +147,7 @@ impl Wal {
     }
 
     /// Makes sure that numbers below `seq` are not given out (again). For a store whose manifest knows of
-    /// higher numbers than its log, because somebody has emptied the folder. To be called before anything is
+    /// higher numbers than its log, because the log was cut whole or somebody has emptied the folder. To be called before anything is
     /// pushed.
     pub fn skip_to(&mut self, seq: u64) {
         assert!(
@@ -226,10 +226,23 @@ impl Wal {
     /// # Errors
     /// [`EngineError::Io`]; the remaining files are removed by the next cut.
     pub fn cut(&mut self, below_seq: u64) -> Result<()> {
+        let keeps = usize::from(self.current.is_none());
+        self.remove_sealed(below_seq, keeps)
+    }
+
+    /// As [`Wal::cut`], the newest file included. For a store whose durable manifest says `below_seq`, so that its next
+    /// start can [`Wal::skip_to`] it.
+    ///
+    /// # Errors
+    /// As [`Wal::cut`].
+    pub fn cut_all(&mut self, below_seq: u64) -> Result<()> {
+        self.remove_sealed(below_seq, 0)
+    }
+
+    fn remove_sealed(&mut self, below_seq: u64, keeps: usize) -> Result<()> {
         let mut removed = false;
         while let Some(oldest) = self.sealed.front() {
-            let is_newest = self.sealed.len() == 1 && self.current.is_none();
-            if oldest.end_seq > below_seq || is_newest {
+            if oldest.end_seq > below_seq || self.sealed.len() <= keeps {
                 break;
             }
             let full = self.vfs.root().join(&oldest.path);

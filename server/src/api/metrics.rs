@@ -10,10 +10,10 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use barograph_engine::Engine;
+use barograph_engine::{CompactionStats, Engine};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeCounterValue, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
@@ -115,6 +115,17 @@ impl MetricsSource {
             "Flushes that failed",
             stats.flushes_failed,
         )?;
+        out.counter(
+            "store_flushed_bytes",
+            "Bytes of segments that flushes wrote",
+            stats.flushed_bytes,
+        )?;
+        compaction(stats.compaction, out)?;
+        out.gauge(
+            "store_tombstones",
+            "Deletes that no merge has carried out everywhere",
+            stats.tombstones as i64,
+        )?;
         out.gauge(
             "store_memory_rows",
             "Samples not yet in a segment",
@@ -211,13 +222,47 @@ impl MetricsSource {
     }
 }
 
+fn compaction(stats: CompactionStats, out: &mut Figures<'_, '_>) -> fmt::Result {
+    out.counter("store_compactions", "Merges of segments", stats.jobs)?;
+    out.counter(
+        "store_compaction_failures",
+        "Merges of segments that failed",
+        stats.failures,
+    )?;
+    out.counter(
+        "store_compaction_seconds",
+        "Time that merges of segments took",
+        stats.ns as f64 / 1e9,
+    )?;
+    out.counter(
+        "store_compaction_read_rows",
+        "Samples that merges read",
+        stats.rows_read,
+    )?;
+    out.counter(
+        "store_compaction_written_rows",
+        "Samples that merges wrote",
+        stats.rows_written,
+    )?;
+    out.counter(
+        "store_compaction_read_bytes",
+        "Bytes of segments that merges read",
+        stats.bytes_read,
+    )?;
+    out.counter(
+        "store_compaction_written_bytes",
+        "Bytes of segments that merges wrote",
+        stats.bytes_written,
+    )
+}
+
 /// Writes one family after the other.
 pub(super) struct Figures<'a, 'e> {
     encoder: &'a mut DescriptorEncoder<'e>,
 }
 
 impl Figures<'_, '_> {
-    pub(super) fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+    pub(super) fn counter(&mut self, name: &str, help: &str, value: impl EncodeCounterValue) -> fmt::Result {
         let counter = ConstCounter::new(value);
         counter.encode(
             self.encoder

@@ -11,6 +11,7 @@ mod limits;
 mod listen;
 mod memory;
 mod problem;
+mod retention;
 mod rule_files;
 mod section;
 mod sections;
@@ -20,14 +21,18 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use barograph_alerts::FilterError;
+use barograph_model::MemoryBudget;
+use barograph_query::SelectorError;
 use toml::de::{DeTable, DeValue};
 
 pub use delivery::{AlertsConfig, ChannelConfig, ChannelKind, RouteConfig};
 pub use detector::{DetectorConfig, Transform};
 pub use listen::Listen;
 pub use problem::{ConfigError, Problem};
+pub use retention::RetentionConfig;
 pub use rule_files::RuleFilesError;
 pub use sections::{IngestConfig, ServerConfig, SqlConfig, StorageConfig, parse_retention_ms};
 pub use size::{SizeError, format_size_bytes, parse_size_bytes};
@@ -45,6 +50,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// `[storage]`
     pub storage: StorageConfig,
+    /// `[[retention]]`, in the order of the file.
+    pub retention: Vec<RetentionConfig>,
     /// `[ingest]`
     pub ingest: IngestConfig,
     /// `[sql]`
@@ -64,9 +71,10 @@ pub struct Config {
 }
 
 /// The sections, and whether each may stand several times.
-const SECTIONS: [(&str, bool); 10] = [
+const SECTIONS: [(&str, bool); 11] = [
     ("server", false),
     ("storage", false),
+    ("retention", true),
     ("ingest", false),
     ("sql", false),
     ("limits", false),
@@ -130,6 +138,21 @@ impl Config {
         })
     }
 
+    /// What the store is opened with.
+    ///
+    /// # Errors
+    /// [`SelectorError`] when a retention's selector does not parse, which reading a file has excluded.
+    pub fn engine_options(
+        &self,
+        memory: &Arc<MemoryBudget>,
+    ) -> Result<barograph_engine::Options, SelectorError> {
+        let rules = self.retention.iter().map(RetentionConfig::to_rule);
+        Ok(barograph_engine::Options {
+            retention_rules: rules.collect::<Result<_, _>>()?,
+            ..self.storage.engine_options(memory)
+        })
+    }
+
     fn read(&mut self, document: &DeTable<'_>, problems: &Problems<'_>) {
         let once = |name| tables(document, name, problems).next();
         if let Some(section) = once("server") {
@@ -138,6 +161,9 @@ impl Config {
         if let Some(section) = once("storage") {
             self.storage = StorageConfig::read(section);
         }
+        self.retention = tables(document, "retention", problems)
+            .filter_map(RetentionConfig::read)
+            .collect();
         if let Some(section) = once("ingest") {
             self.ingest = IngestConfig::read(section);
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barograph_engine::{Fsync, Options};
-use barograph_model::{MemoryBudget, parse_duration_ms};
+use barograph_model::{MemoryBudget, MemoryShare, parse_duration_ms};
 
 use super::listen::Listen;
 use super::section::Section;
@@ -116,6 +116,8 @@ pub struct StorageConfig {
     pub wal_file_bytes: Option<u64>,
     /// `row_group_rows`: rows of a Parquet row group. Default `1048576`.
     pub row_group_rows: usize,
+    /// `compaction_memory`: what a merge of segments may take of `memory_budget`. Default: a sixteenth of it.
+    pub compaction_memory_bytes: Option<u64>,
 }
 
 impl Default for StorageConfig {
@@ -130,6 +132,7 @@ impl Default for StorageConfig {
             min_free_bytes: 256 << 20,
             wal_file_bytes: None,
             row_group_rows: engine.row_group_rows,
+            compaction_memory_bytes: None,
         }
     }
 }
@@ -157,19 +160,23 @@ impl StorageConfig {
             wal_file_bytes: size("wal_file", "128MiB", 1 << 20),
             row_group_rows: section.integer("row_group_rows", 1_000, 1 << 27, default.row_group_rows as u64)
                 as usize,
+            compaction_memory_bytes: size("compaction_memory", "128MiB", 1 << 20),
         };
         section.finish();
         config
     }
 
-    /// What the store is opened with; it draws from `memory`.
+    /// What the store is opened with, but for the rules of `[[retention]]`: see
+    /// [`Config::engine_options`](super::Config::engine_options). It draws from `memory`.
     #[must_use]
-    pub fn engine_options(&self, memory: &Arc<MemoryBudget>) -> Options {
+    pub(super) fn engine_options(&self, memory: &Arc<MemoryBudget>) -> Options {
         let default = Options::default();
         let wal_file_bytes = self.wal_file_bytes.unwrap_or_else(|| {
             let budget_bytes = memory.total_bytes() as u64;
             (budget_bytes / 32).clamp(4 << 20, default.wal_file_bytes)
         });
+        // As much is left for a flush that runs beside the merge.
+        let merge_bytes = memory.max_bytes(MemoryShare::Compaction) / 2;
         Options {
             retention_ms: self.retention_ms,
             future_ms_max: self.future_ms_max,
@@ -178,6 +185,9 @@ impl StorageConfig {
             free_bytes_min: self.min_free_bytes,
             wal_file_bytes,
             row_group_rows: self.row_group_rows,
+            compaction_memory_bytes: self
+                .compaction_memory_bytes
+                .map_or(merge_bytes, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
             memory: Arc::clone(memory),
             ..default
         }

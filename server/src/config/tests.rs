@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use barograph_engine::Fsync;
-use barograph_model::MemoryShare;
+use barograph_model::{MemoryBudget, MemoryShare};
 
 use super::*;
 use crate::tenants::{TenantId, TenantLimits};
@@ -28,6 +28,39 @@ fn no_file_and_an_empty_file_are_the_same() {
     assert_eq!(config.server.http_listen.to_string(), "127.0.0.1:7117");
     assert_eq!(config.storage.retention_ms, Some(15 * 86_400_000));
     assert_eq!(config.limits, LimitsConfig::default());
+}
+
+#[test]
+fn retentions_are_rules_in_the_order_of_the_file() {
+    let text = "[[retention]]\nselector = '{job=\"debug\"}'\nkeep = \"2d\"\n\n[[retention]]\nselector = \"up\"\nkeep = \"off\"\n";
+    let rules = Config::parse("config.toml", text)
+        .unwrap()
+        .engine_options(&Arc::new(MemoryBudget::unlimited()))
+        .unwrap()
+        .retention_rules;
+    let shown: Vec<_> = rules
+        .iter()
+        .map(|rule| (rule.matchers[0].to_string(), rule.keep_ms))
+        .collect();
+    let expected = [
+        (r#"job="debug""#, Some(2 * 86_400_000)),
+        (r#"__name__="up""#, None),
+    ];
+    assert_eq!(
+        shown,
+        expected.map(|(matcher, keep_ms)| (matcher.to_owned(), keep_ms))
+    );
+    check(
+        "[[retention]]\nselector = \"up\"\n",
+        &["config.toml:1: [[retention]] needs keep, such as keep = \"2d\""],
+    );
+    check(
+        "[[retention]]\nselector = \"{}\"\nkeep = \"2dd\"\n",
+        &[
+            "config.toml:2: selector cannot be used: \"{}\" is not a selector: vector selector must contain at least one non-empty matcher",
+            "config.toml:3: keep \"2dd\" is not a duration (try \"2d\")",
+        ],
+    );
 }
 
 #[test]
@@ -168,8 +201,8 @@ fn unknown_names_give_the_nearest() {
     check(
         "retention = \"15d\"",
         &[
-            "config.toml:1: \"retention\" stands before any section; sections are [server], [storage], [ingest], [sql], \
-         [limits], [alerts], [[tenant]], [[detector]], [[channel]], [[route]]",
+            "config.toml:1: \"retention\" stands before any section; sections are [server], [storage], [[retention]], \
+         [ingest], [sql], [limits], [alerts], [[tenant]], [[detector]], [[channel]], [[route]]",
         ],
     );
     check(

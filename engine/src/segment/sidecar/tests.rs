@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use barograph_model::{Labels, MatchOp, Matcher, SeriesId, matches_all};
+use barograph_model::{Labels, MatchOp, Matcher, SeriesId, TimestampMs, matches_all};
 use bytes::Bytes;
 use proptest::prelude::*;
 
@@ -12,9 +12,6 @@ use crate::segment::series_file::SeriesRow;
 
 fn meta(rows: &[SeriesRow]) -> SegmentMeta {
     SegmentMeta {
-        name: "segments/x".to_owned(),
-        window: 0,
-        sequence: 1,
         rows: rows.iter().map(|r| r.rows).sum(),
         series: rows.len() as u64,
         ts_min: 0,
@@ -23,7 +20,7 @@ fn meta(rows: &[SeriesRow]) -> SegmentMeta {
         samples_crc32c: 7,
         series_bytes: 10,
         series_crc32c: 8,
-        sidecar_bytes: 0,
+        ..SegmentMeta::begin("segments/x".to_owned(), 0, 1, TimestampMs(0))
     }
 }
 

@@ -38,6 +38,8 @@ impl Store {
         let clock = Arc::new(ManualClock::new(TimestampMs(START_MS + 48 * HOUR_MS)));
         let options = Options {
             background: false,
+            // Ids are hashes keyed by this, so that scripts can name them.
+            store_key: Some(1),
             ..Options::default()
         };
         let engine = Engine::open(Arc::new(SimVfs::new(0)), Arc::clone(&clock) as _, options).unwrap();

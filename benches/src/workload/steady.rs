@@ -1,9 +1,14 @@
 //! The series of a large fleet of machines and containers, as node_exporter and the kubelet would expose them.
 
+use anyhow::{Context, Result};
 use barograph_model::{LabelError, Labels, METRIC_NAME};
 
+use super::{FREE_MS, Fleet, Scraped, Subject, Values, encoded};
+
+const STEP_MS: i64 = 15_000;
+
 /// Series of one scraped target.
-pub(crate) const SERIES_OF_TARGET: usize = 500;
+const SERIES_OF_TARGET: usize = 500;
 
 /// Families a target has; each has `SERIES_OF_TARGET / FAMILIES.len()` series told apart by one more label.
 const FAMILIES: [(&str, &str); 20] = [
@@ -69,6 +74,70 @@ pub fn series_labels(i: usize) -> Result<Labels, LabelError> {
         ("service", format!("service-{}", target % 61)),
         ("zone", format!("zone-{}", target % 3)),
     ])
+}
+
+/// The same series in every round.
+#[derive(Debug)]
+pub(crate) struct Steady {
+    labels: Vec<Vec<u8>>,
+    values: Values,
+}
+
+impl Steady {
+    /// The first so many series.
+    pub(crate) fn new(series: usize) -> Result<Self> {
+        let labels = (0..series)
+            .map(|i| Ok(encoded(&series_labels(i).with_context(|| format!("series {i}"))?)))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            labels,
+            values: Values::new(1, series),
+        })
+    }
+}
+
+impl Fleet for Steady {
+    fn positions(&self) -> usize {
+        self.labels.len()
+    }
+
+    fn metrics(&self) -> Vec<String> {
+        FAMILIES.iter().map(|(metric, _)| (*metric).to_owned()).collect()
+    }
+
+    fn step_ms(&self) -> i64 {
+        STEP_MS
+    }
+
+    fn scrape(&mut self, round: usize, each: &mut dyn FnMut(Scraped<'_>) -> Result<()>) -> Result<()> {
+        let mut offset_ms = 0;
+        for (position, labels) in self.labels.iter().enumerate() {
+            if position % SERIES_OF_TARGET == 0 {
+                // Each target has its place within the step, and is scraped there within a few ms.
+                let place = (position / SERIES_OF_TARGET) as i64 * 37 % (STEP_MS - FREE_MS - 5);
+                offset_ms = place + self.values.late_ms();
+            }
+            each(Scraped {
+                position,
+                labels,
+                is_new: round == 0,
+                offset_ms,
+                value: self.values.next(position),
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// What is asked about these series.
+pub(crate) fn subject() -> Subject {
+    let first = "10.0.0.0:9100";
+    Subject {
+        metric: "node_cpu_seconds_total",
+        one: vec![("instance", first.to_owned()), ("cpu", "cpu-0".to_owned())],
+        by: "zone",
+        target: ("instance", first.to_owned()),
+    }
 }
 
 #[cfg(test)]
