@@ -284,18 +284,40 @@ impl AlertStore {
         records: impl IntoIterator<Item = R>,
         options: Options,
     ) -> Result<Self, StoreError> {
+        match Self::recover_prefix(checkpoint, records, options)? {
+            (store, None) => Ok(store),
+            (_, Some(error)) => Err(error),
+        }
+    }
+
+    /// The state of a checkpoint and as many of the journal records after it as follow one another, and why it ends
+    /// there, if it does not reach the last: for a journal that is damaged in the middle. It is a state that was there
+    /// once.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the checkpoint is not readable.
+    pub fn recover_prefix<R: AsRef<[u8]>>(
+        checkpoint: Option<&[u8]>,
+        records: impl IntoIterator<Item = R>,
+        options: Options,
+    ) -> Result<(Self, Option<StoreError>), StoreError> {
         let mut store = match checkpoint {
             Some(bytes) => Self::from_checkpoint(bytes, options)?,
             None => Self::new(options),
         };
         let in_checkpoint = store.applied;
         for record in records {
-            let transaction = Transaction::from_record(record.as_ref())?;
-            if transaction.number > in_checkpoint {
-                store.apply(&transaction)?;
+            let applied = Transaction::from_record(record.as_ref()).and_then(|transaction| {
+                if transaction.number > in_checkpoint {
+                    store.apply(&transaction)?;
+                }
+                Ok(())
+            });
+            if let Err(error) = applied {
+                return Ok((store, Some(error)));
             }
         }
-        Ok(store)
+        Ok((store, None))
     }
 
     /// The events after a cursor, and what is missing between. O(1).

@@ -10,6 +10,9 @@ use crate::parity::found_at_rest;
 use crate::send::send;
 use crate::workload::Workload;
 
+/// What is shown of a reason why a program does not start.
+const REASON_BYTES_SHOWN: usize = 600;
+
 /// Kills a fresh contestant after it has acknowledged everything, and counts what it has when it is started again: on
 /// the same files, and, where `with_power_cut`, on what of them had been synced.
 ///
@@ -61,9 +64,11 @@ pub(crate) fn crash(
             (seconds, found)
         }
         Err(error) => {
+            let why = format!("{error:#}");
             figures.remark(format!(
-                "{} does not start after the power cut: {error:#}",
-                contestant.kind.program()
+                "{} does not start after the power cut: {}",
+                contestant.kind.program(),
+                &why[..why.floor_char_boundary(REASON_BYTES_SHOWN)]
             ));
             (f64::NAN, 0)
         }

@@ -7,10 +7,14 @@
 //! device that keeps what it was given. It takes root, `mkfs.ext4`, `mount` and loop devices.
 
 use std::fs::File;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+
+/// Set for a bench that has a mount namespace of its own.
+const OWN_NAMESPACE: &str = "BAROGRAPH_BENCH_OWN_MOUNTS";
 
 /// Length of the file, of which only what is written takes room.
 const IMAGE_BYTES: u64 = 32 << 30;
@@ -79,6 +83,30 @@ impl Drop for Image {
         }
         let _ = std::fs::remove_file(&self.file);
     }
+}
+
+/// Starts this program again where its mounts are seen by itself and its children alone, and end with them however they
+/// end. Returns where that is done already, or cannot be.
+pub fn with_own_mounts() {
+    if std::env::var_os(OWN_NAMESPACE).is_some() || run(unshare().arg("true")).is_err() {
+        return;
+    }
+    let Ok(bench) = std::env::current_exe() else {
+        return;
+    };
+    let arguments = std::env::args_os().skip(1);
+    // It only returns when it fails, and then the mounts are made where everybody sees them.
+    let _ = unshare()
+        .arg(bench)
+        .args(arguments)
+        .env(OWN_NAMESPACE, "1")
+        .exec();
+}
+
+fn unshare() -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--propagation", "private", "--"]);
+    command
 }
 
 #[allow(clippy::print_stderr, reason = "a bench talks to a terminal")]

@@ -32,6 +32,7 @@ mod table;
 pub use compare::{Procedure, compare};
 pub use contestant::{Contestant, Kind, Language};
 pub use figures::{Comparison, Figures};
+pub use image::with_own_mounts;
 pub use stopwatch::Stopwatch;
 pub use table::{Table, median, rounded};
 pub use workload::{Bodies, Extent, Subject, Values, Workload, WorkloadName, series_labels};

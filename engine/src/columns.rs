@@ -1,19 +1,28 @@
-//! A batch of samples as columns: the form in which samples travel from an edge to the memtable.
+//! A batch as columns: the form in which samples, and what comes with them, travel from an edge to the memtable.
 
 use std::collections::HashMap;
 
+use barograph_model::{Exemplar, Histogram, Metadata};
+
 use crate::index::Head;
+use crate::lanes::LaneColumns;
 use crate::wal::Frame;
 use crate::{Result, SeriesRef};
 
+/// Histograms, exemplars or families of one record.
+const LANE_ROWS_OF_RECORD: usize = 1 << 14;
+
 /// Samples of any series in any order; the three columns have the same length. Of two rows with the same series
-/// and instant the later row is the newer write.
+/// and instant the later row is the newer write. Native histograms, exemplars and metadata may come with them: all of
+/// a batch becomes durable together.
 #[derive(Debug, Clone)]
 pub struct SampleColumns {
     head: Head,
     series: Vec<SeriesRef>,
     ts: Vec<i64>,
     values: Vec<f64>,
+    lanes: LaneColumns,
+    metadata: Vec<(String, Metadata)>,
 }
 
 impl SampleColumns {
@@ -31,6 +40,8 @@ impl SampleColumns {
             series: Vec::with_capacity(rows),
             ts: Vec::with_capacity(rows),
             values: Vec::with_capacity(rows),
+            lanes: LaneColumns::default(),
+            metadata: Vec::new(),
         }
     }
 
@@ -46,10 +57,10 @@ impl SampleColumns {
             "columns have one length"
         );
         Self {
-            head: head.clone(),
             series,
             ts,
             values,
+            ..Self::new(head)
         }
     }
 
@@ -60,12 +71,29 @@ impl SampleColumns {
         self.values.push(value);
     }
 
+    /// Adds a native histogram at an instant in milliseconds since the epoch; the series is one of the columns' head.
+    pub fn push_histogram(&mut self, series: SeriesRef, ts: i64, histogram: Histogram) {
+        self.lanes.histograms.push((series, ts, histogram));
+    }
+
+    /// Adds an exemplar; the series is one of the columns' head.
+    pub fn push_exemplar(&mut self, series: SeriesRef, exemplar: Exemplar) {
+        self.lanes.exemplars.push((series, exemplar.ts.0, exemplar));
+    }
+
+    /// Adds what is said about a metric family, in place of what was known.
+    pub fn push_metadata(&mut self, family: String, metadata: Metadata) {
+        self.metadata.push((family, metadata));
+    }
+
     /// Adds all rows of another batch behind these, whatever head its series are of.
     pub fn extend(&mut self, mut other: Self) {
         other.rebase(&self.head);
         self.series.extend(other.series);
         self.ts.extend(other.ts);
         self.values.extend(other.values);
+        self.lanes.extend(other.lanes);
+        self.metadata.extend(other.metadata);
     }
 
     /// Bytes that the columns take, room they were given and do not fill included.
@@ -74,6 +102,7 @@ impl SampleColumns {
         self.series.capacity() * size_of::<SeriesRef>()
             + self.ts.capacity() * size_of::<i64>()
             + self.values.capacity() * size_of::<f64>()
+            + self.lanes.heap_bytes()
     }
 
     /// Names the series by another head, where they are entered if they are new to it.
@@ -82,7 +111,7 @@ impl SampleColumns {
             return;
         }
         let mut known = HashMap::new();
-        for series in &mut self.series {
+        for series in self.series.iter_mut().chain(self.lanes.series_mut()) {
             let old = *series;
             *series = *known
                 .entry(old)
@@ -115,21 +144,54 @@ impl SampleColumns {
         &self.values
     }
 
-    /// Rows.
+    /// Native histograms and exemplars.
+    pub(crate) fn lanes(&self) -> &LaneColumns {
+        &self.lanes
+    }
+
+    /// Takes the histograms and exemplars out.
+    pub(crate) fn take_lanes(&mut self) -> LaneColumns {
+        std::mem::take(&mut self.lanes)
+    }
+
+    /// Takes the metadata out.
+    pub(crate) fn take_metadata(&mut self) -> Vec<(String, Metadata)> {
+        std::mem::take(&mut self.metadata)
+    }
+
+    /// What the batch weighs in memory, in samples.
+    pub(crate) fn weight(&self) -> usize {
+        self.len() + self.lanes.weight()
+    }
+
+    /// Samples.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ts.len()
     }
 
-    /// Whether there is no row.
+    /// Whether there is nothing at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ts.is_empty()
+        self.ts.is_empty() && self.lanes.is_empty() && self.metadata.is_empty()
     }
 
-    /// The log record of these rows.
-    pub(crate) fn frame(&self) -> Result<Frame> {
-        Frame::samples(&self.series, &self.ts, &self.values)
+    /// The log records of the batch.
+    pub(crate) fn frames(&self) -> Result<Vec<Frame>> {
+        let mut frames = Vec::with_capacity(1);
+        if !self.ts.is_empty() {
+            frames.push(Frame::samples(&self.series, &self.ts, &self.values)?);
+        }
+        for part in self.lanes.histograms.chunks(LANE_ROWS_OF_RECORD) {
+            frames.push(Frame::histograms(part)?);
+        }
+        for part in self.lanes.exemplars.chunks(LANE_ROWS_OF_RECORD) {
+            frames.push(Frame::exemplars(part)?);
+        }
+        for part in self.metadata.chunks(LANE_ROWS_OF_RECORD) {
+            frames.push(Frame::metadata(part)?);
+        }
+        Ok(frames)
     }
 }
 

@@ -19,7 +19,7 @@ pub type Done = Box<dyn FnOnce(Result<()>) + Send>;
 /// An encoded batch on its way to the log.
 pub(crate) struct Pending {
     pub(crate) columns: SampleColumns,
-    pub(crate) frame: Frame,
+    pub(crate) frames: Vec<Frame>,
     pub(crate) done: Done,
     /// what it holds of the commit queue's share, until the commit gives it back
     pub(crate) bytes: usize,
@@ -27,11 +27,11 @@ pub(crate) struct Pending {
 
 impl Pending {
     /// A batch with its encoded form. The log copies the frame once more before it writes it.
-    pub(crate) fn new(columns: SampleColumns, frame: Frame, done: Done) -> Self {
-        let bytes = columns.heap_bytes() + 2 * frame.bytes();
+    pub(crate) fn new(columns: SampleColumns, frames: Vec<Frame>, done: Done) -> Self {
+        let bytes = columns.heap_bytes() + 2 * frames.iter().map(Frame::bytes).sum::<usize>();
         Self {
             columns,
-            frame,
+            frames,
             done,
             bytes,
         }
@@ -41,7 +41,7 @@ impl Pending {
     pub(crate) fn rebase(&mut self, head: &Head) -> Result<()> {
         if !self.columns.head().is(head) {
             self.columns.rebase(head);
-            self.frame = self.columns.frame()?;
+            self.frames = self.columns.frames()?;
         }
         Ok(())
     }

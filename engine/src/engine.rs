@@ -9,6 +9,7 @@ use barograph_model::{Clock, Matcher, MemoryBudget, TimeRange, TimestampMs};
 
 use crate::commit::{CommitQueue, Done, Pending};
 use crate::compaction::{self, Compaction, Survey};
+use crate::damage::DamageKind;
 use crate::delete::{self, DeleteReport};
 use crate::disk_guard::DiskGuard;
 use crate::files::Files;
@@ -16,13 +17,14 @@ use crate::index::Head;
 use crate::log::Log;
 use crate::memory::HeadSize;
 use crate::memtable::Memtable;
+use crate::metadata::MetadataTable;
 use crate::retention::{Kept, Retention};
 use crate::segment::Segment;
 use crate::stats::{Counters, EngineStats};
 use crate::tombstone::Tombstones;
 use crate::vfs::Vfs;
 use crate::wal::Frame;
-use crate::{EngineError, Options, Result, SampleColumns, Snapshot, maintenance, recovery, worker};
+use crate::{EngineError, Options, Result, SampleColumns, Snapshot, backup, maintenance, recovery, worker};
 
 /// An open store. All methods may be called from any thread.
 #[derive(Debug)]
@@ -69,6 +71,7 @@ pub(crate) struct State {
     pub(crate) segments: Arc<Vec<Arc<Segment>>>,
     /// what is deleted in those segments
     pub(crate) tombstones: Arc<Tombstones>,
+    pub(crate) metadata: MetadataTable,
 }
 
 /// Wakes a thread that looks after the files.
@@ -102,9 +105,10 @@ impl Engine {
     /// [`EngineError::Io`] when the disk says no. Damage in segments and in the log is set aside and counted instead.
     pub fn open(vfs: Arc<dyn Vfs>, clock: Arc<dyn Clock>, options: Options) -> Result<Arc<Self>> {
         let directory = vfs.lock().map_err(|error| match error.kind() {
-            std::io::ErrorKind::WouldBlock => EngineError::Locked { path: vfs.root() },
+            std::io::ErrorKind::WouldBlock => EngineError::locked(vfs.root(), &error),
             _ => EngineError::io("lock", vfs.root())(error),
         })?;
+        backup::before_open(vfs.as_ref())?;
         let shared = Arc::new(recovery::recover(vfs, clock, options, directory)?);
         let engine = Self {
             shared: Arc::clone(&shared),
@@ -163,11 +167,11 @@ impl Engine {
         if columns.is_empty() {
             return done(Ok(()));
         }
-        let frame = match self.encode(&columns) {
-            Ok(frame) => frame,
+        let frames = match self.encode(&columns) {
+            Ok(frames) => frames,
             Err(error) => return done(Err(error)),
         };
-        let pending = Pending::new(columns, frame, done);
+        let pending = Pending::new(columns, frames, done);
         if let Err((refused, error)) = self.shared.queue.push(pending, &self.shared.options.memory) {
             return (refused.done)(Err(error));
         }
@@ -189,6 +193,13 @@ impl Engine {
         receiver.recv().unwrap_or(Err(EngineError::Closing))
     }
 
+    /// What is known of metric families.
+    #[must_use]
+    pub fn metadata(&self) -> MetadataTable {
+        let state = self.shared.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.metadata.clone()
+    }
+
     /// A view of everything that is acknowledged now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
@@ -201,6 +212,7 @@ impl Engine {
             Arc::clone(&state.tombstones),
             memtables,
             kept,
+            state.metadata.clone(),
         )
     }
 
@@ -237,6 +249,15 @@ impl Engine {
         compaction::compact_once(&self.shared)
     }
 
+    /// Writes every segment anew in which a delete hides something, so that what was deleted is gone from disk; gives how
+    /// many merges that took. Without this call it happens within hours. Blocks for as long as it takes.
+    ///
+    /// # Errors
+    /// Those of [`Engine::compact_once`]; what was carried out until then is.
+    pub fn clean_tombstones(&self) -> Result<usize> {
+        compaction::carry_out_deletes(&self.shared)
+    }
+
     /// Drops segments in which nothing may be kept any longer; gives how many.
     ///
     /// # Errors
@@ -266,6 +287,16 @@ impl Engine {
         EngineStats::of(&self.shared)
     }
 
+    /// Enters damage that somebody else has found in a file of the data directory, such as a journal, so that it is
+    /// reported with what the store has found itself.
+    pub fn report_damage(&self, kind: DamageKind, path: &str, what: impl Into<String>) {
+        let (root, now) = (self.shared.vfs.root(), self.shared.clock.now());
+        self.shared
+            .counters
+            .damages
+            .enter(&root, Some(kind), path, what.into(), now);
+    }
+
     /// Refuses further writes, finishes those that wait, flushes, and ends the threads. Reads go on.
     ///
     /// # Errors
@@ -293,12 +324,12 @@ impl Engine {
         }
     }
 
-    fn encode(&self, columns: &SampleColumns) -> Result<Frame> {
+    fn encode(&self, columns: &SampleColumns) -> Result<Vec<Frame>> {
         if let Some(reason) = self.shared.counters.poison() {
             return Err(EngineError::Poisoned { reason });
         }
         self.shared.admit()?;
-        columns.frame()
+        columns.frames()
     }
 }
 
@@ -324,6 +355,7 @@ impl Shared {
             frozen: Vec::new(),
             segments: Arc::new(segments),
             tombstones: Arc::new(tombstones),
+            metadata: files.version.metadata.clone(),
         };
         let retention = Retention::new(options.retention_ms, options.retention_rules.clone());
         Self {
@@ -343,6 +375,14 @@ impl Shared {
             compaction_wake: Wake::default(),
             _directory: directory,
         }
+    }
+
+    /// Enters damage that was found in a file, and set aside.
+    pub(crate) fn damaged(&self, path: impl AsRef<str>, what: impl Into<String>) {
+        let (root, now) = (self.vfs.root(), self.clock.now());
+        self.counters
+            .damages
+            .enter(&root, None, path.as_ref(), what.into(), now);
     }
 
     pub(crate) fn log(&self) -> MutexGuard<'_, Log> {

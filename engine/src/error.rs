@@ -42,11 +42,44 @@ pub enum EngineError {
         /// What the Parquet library said.
         source: parquet::errors::ParquetError,
     },
+    /// A whole file of a format that this program does not know: it is not damaged, and must not be touched.
+    #[error("{}: format {format}, which a newer Barograph has written (start that one)", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// What it says of itself.
+        format: u32,
+    },
     /// Another process has the data directory open.
-    #[error("the data directory {} is in use by another process (stop it, or give this one another --data-dir)", path.display())]
+    #[error("the data directory {} is in use by another process: {holder} (stop it, or give this one another --data-dir)", path.display())]
     Locked {
         /// The directory.
         path: PathBuf,
+        /// Who has it, as far as that is known.
+        holder: String,
+    },
+    /// A directory that was to be looked at holds no store.
+    #[error("{} holds no store: there is no MANIFEST, no wal/ and no segments/ in it", path.display())]
+    NotAStore {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A restore into the data directory was cut short: it holds a part of a store.
+    #[error(
+        "the data directory {} holds a restore that was cut short; run `barograph restore` again to finish it",
+        path.display()
+    )]
+    HalfRestored {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A snapshot cannot be called so.
+    #[error("a snapshot cannot be named {name:?}: {reason}")]
+    SnapshotName {
+        /// The name asked for.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
     },
     /// More is waiting to be written than the limits allow; nothing of the batch was stored.
     #[error("overloaded: {what}; send the request again later")]
@@ -89,6 +122,12 @@ impl EngineError {
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+
+    /// Somebody else has the data directory, as locking it has said.
+    pub(crate) fn locked(path: PathBuf, said: &io::Error) -> Self {
+        let holder = said.to_string();
+        Self::Locked { path, holder }
     }
 
     /// The same error for another waiter of a commit that failed for all of them.

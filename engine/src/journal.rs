@@ -2,29 +2,28 @@
 //! events.
 //!
 //! A journal is a write-ahead log in a folder of its own (same files, same frames, records of kind 3) and
-//! beside it a file `checkpoint` with the state before a sequence number. `docs/format/journal.md` shows
-//! every byte.
+//! beside it two files, `checkpoint` and `checkpoint.copy`, with the state before a sequence number.
+//! `docs/format/journal.md` shows every byte.
 //!
 //! Invariants:
 //! - a record is durable when [`Journal::append`] returns; several threads that append share one sync;
 //! - a power cut at any moment leaves the old checkpoint with every record since, or the new one with every
-//!   record since: the new file is written, synced and renamed over the old one, the folder is synced, and
-//!   only then are records dropped.
+//!   record since: each new file is written, synced and renamed over the old one, the folder is synced, and
+//!   only then are records dropped;
+//! - a damaged checkpoint costs nothing, since its copy serves; a damaged record costs itself.
 
-use std::io;
-use std::path::PathBuf;
+pub(crate) mod checkpoint;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::backup::SnapshotFolder;
+use crate::quarantine::copy_aside;
 use crate::vfs::Vfs;
-use crate::wal::frame::{Frames, Item};
-use crate::wal::header::{self, FILE_HEADER_BYTES};
 use crate::wal::{Damage, Frame, Wal};
 use crate::{EngineError, Result};
 
-const KIND_ENTRY: u8 = 3;
-const KIND_CHECKPOINT: u8 = 4;
-const MAGIC: [u8; 8] = *b"BAROCKP\n";
+pub(crate) const KIND_ENTRY: u8 = 3;
 /// Checkpoints come long before a file is full.
 const FILE_BYTES: u64 = 256 << 10;
 
@@ -47,7 +46,9 @@ pub struct JournalContents {
     pub checkpoint: Option<Vec<u8>>,
     /// The records since then, oldest first.
     pub records: Vec<Vec<u8>>,
-    /// What can no longer be read; empty on a sound disk.
+    /// There was a checkpoint, and neither of its files can be read: `records` mean nothing then, and are empty.
+    pub is_checkpoint_lost: bool,
+    /// What can no longer be read; empty on a sound disk. Also what has cost nothing is here.
     pub damage: Vec<Damage>,
 }
 
@@ -72,17 +73,16 @@ impl Journal {
     /// Opens the journal in a folder, which is created when it is missing, and reads all of it.
     ///
     /// # Errors
-    /// [`EngineError::Io`]; [`EngineError::Corrupt`] when the checkpoint cannot be read, because the records
-    /// behind it mean nothing without it.
+    /// [`EngineError::Io`]; [`EngineError::Newer`] and [`EngineError::Corrupt`] for what a newer version has written.
+    /// Damage is no error, it stands in the contents.
     pub fn open(vfs: Arc<dyn Vfs>, dir: &str) -> Result<(Self, JournalContents)> {
         let (mut log, mut recovery) = Wal::open(Arc::clone(&vfs), dir, FILE_BYTES)?;
-        let checkpoint = read_checkpoint(vfs.as_ref(), dir)?;
-        // An attempt that was cut short; when it cannot be removed, the next attempt overwrites it.
-        let _ = vfs.remove(&temporary_path(dir));
-        let from_seq = checkpoint.as_ref().map_or(1, |(seq, _)| *seq);
+        let loaded = checkpoint::load(vfs.as_ref(), dir)?;
+        let from_seq = loaded.checkpoint.as_ref().map_or(1, |(seq, _)| *seq);
         log.skip_to(from_seq);
         let mut contents = JournalContents {
-            checkpoint: checkpoint.map(|(_, state)| state),
+            checkpoint: loaded.checkpoint.map(|(_, state)| state),
+            is_checkpoint_lost: loaded.is_lost,
             ..Default::default()
         };
         let mut bytes = 0;
@@ -105,7 +105,12 @@ impl Journal {
             contents.records.push(frame.payload.to_vec());
             Ok(())
         })?;
-        contents.damage = report.damage;
+        contents.damage = loaded.damage;
+        if contents.is_checkpoint_lost {
+            // Which numbers are missing depends on where the checkpoint was.
+            contents.records.clear();
+        }
+        contents.damage.extend(report.damage);
         let journal = Self {
             vfs,
             dir: dir.to_owned(),
@@ -155,14 +160,41 @@ impl Journal {
     pub fn checkpoint(&self, state: &[u8]) -> Result<()> {
         let mut log = held(&self.log);
         let seq = log.next_seq();
-        let frame = Frame::new(KIND_CHECKPOINT, state.to_vec())?;
-        let mut bytes = header::encode(&MAGIC, seq).to_vec();
-        frame.write_to(seq, &mut bytes);
-        self.replace_checkpoint(&bytes)
-            .map_err(EngineError::io("write", self.full(&checkpoint_path(&self.dir))))?;
+        checkpoint::replace(self.vfs.as_ref(), &self.dir, seq, state)?;
         self.bytes_since_checkpoint.store(0, Ordering::Relaxed);
         log.rotate()?;
         log.cut(seq)
+    }
+
+    /// Copies the journal as it lies there into `quarantine/`, for a person to look at; gives the new paths. To be
+    /// called before a checkpoint that leaves out what could not be read.
+    ///
+    /// # Errors
+    /// [`EngineError::Io`]; some files may have been copied then.
+    pub fn copy_to_quarantine(&self) -> Result<Vec<String>> {
+        let log = held(&self.log); // nothing is appended meanwhile
+        let names = self
+            .vfs
+            .list(&self.dir)
+            .map_err(EngineError::io("list", &self.dir))?;
+        let copied = names.iter().map(|name| {
+            let path = format!("{}/{name}", self.dir);
+            copy_aside(self.vfs.as_ref(), &path).map_err(EngineError::io("copy to quarantine", path))
+        });
+        let copied = copied.collect();
+        drop(log);
+        copied
+    }
+
+    /// Links the last checkpoint into a snapshot: there it is a journal that holds that state and nothing else. Call it
+    /// after [`Journal::checkpoint`], with nothing appended in between, or the snapshot lacks the records since.
+    ///
+    /// # Errors
+    /// Those of [`SnapshotFolder::link`]; there must have been a checkpoint.
+    pub fn link_checkpoint(&self, folder: &mut SnapshotFolder<'_>) -> Result<()> {
+        // A checkpoint is replaced and never written to, so that the snapshot's name keeps its bytes.
+        let [path, _] = checkpoint::paths(&self.dir);
+        folder.link(&path)
     }
 
     /// Bytes of the records since the last checkpoint: what a restart has to replay.
@@ -186,25 +218,6 @@ impl Journal {
             .fetch_add(bytes as u64, Ordering::Relaxed);
         Ok(())
     }
-
-    fn replace_checkpoint(&self, bytes: &[u8]) -> io::Result<()> {
-        let temporary = temporary_path(&self.dir);
-        let written = self.vfs.create(&temporary).and_then(|mut file| {
-            file.append(bytes)?;
-            file.sync()
-        });
-        if written.is_err() {
-            // Gives the space back; the error that is reported is why there was too little.
-            let _ = self.vfs.remove(&temporary);
-        }
-        written?;
-        self.vfs.rename(&temporary, &checkpoint_path(&self.dir))?;
-        self.vfs.sync_dir(&self.dir)
-    }
-
-    fn full(&self, path: &str) -> PathBuf {
-        self.vfs.root().join(path)
-    }
 }
 
 impl From<Failure> for EngineError {
@@ -214,40 +227,6 @@ impl From<Failure> for EngineError {
             Failure::Poisoned(reason) => Self::Poisoned { reason },
         }
     }
-}
-
-/// The first number behind the checkpoint and its state; `None` when there is no checkpoint yet.
-fn read_checkpoint(vfs: &dyn Vfs, dir: &str) -> Result<Option<(u64, Vec<u8>)>> {
-    let path = checkpoint_path(dir);
-    let full = vfs.root().join(&path);
-    let bytes = match vfs.read(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        bytes => bytes.map_err(EngineError::io("read", &full))?,
-    };
-    let seq = header::decode(&MAGIC, &bytes, &full)?;
-    match (seq, Frames::new(&bytes, FILE_HEADER_BYTES).next()) {
-        (Some(seq), Some(Item::Frame(frame)))
-            if frame.at == FILE_HEADER_BYTES && frame.seq == seq && frame.kind == KIND_CHECKPOINT =>
-        {
-            Ok(Some((seq, frame.payload.to_vec())))
-        }
-        (seq, _) => Err(EngineError::Corrupt {
-            path: full,
-            offset: if seq.is_some() { FILE_HEADER_BYTES as u64 } else { 0 },
-            expected: "a whole checkpoint".to_owned(),
-            found: "bytes whose checksum is wrong (restore the file from a backup, or move its folder away to begin \
-                    with an empty journal)"
-                .to_owned(),
-        }),
-    }
-}
-
-fn checkpoint_path(dir: &str) -> String {
-    format!("{dir}/checkpoint")
-}
-
-fn temporary_path(dir: &str) -> String {
-    format!("{dir}/checkpoint.tmp")
 }
 
 /// A lock that another thread panicked with is still in order: every change under it is a single assignment,

@@ -7,11 +7,17 @@
 //! - a segment is on disk before the manifest names it, and the manifest is on disk before the log is cut;
 //! - of two samples with the same series and instant, the one written later is the one that is read.
 
+pub mod backup;
+pub mod check;
 mod columns;
+mod damage;
 mod delete;
 mod engine;
 mod error;
+pub mod inspect;
 pub mod journal;
+mod lanes;
+mod metadata;
 mod options;
 mod retention;
 mod scan;
@@ -28,6 +34,7 @@ mod log;
 mod maintenance;
 mod memory;
 mod merge;
+mod quarantine;
 mod recovery;
 mod replay_progress;
 mod tombstone;
@@ -43,17 +50,20 @@ pub mod wal;
 pub use columns::SampleColumns;
 pub use commit::Done;
 pub use compaction::Compaction;
+pub use damage::{Damage, DamageKind, DamageTotals};
 pub use delete::DeleteReport;
 pub use engine::Engine;
 pub use error::{EngineError, Result};
 pub use index::Head;
+pub use lanes::{ExemplarScan, HistogramScan, LaneBatch, LaneBatches, LaneKind};
+pub use metadata::MetadataTable;
 pub use options::{Fsync, Options};
 pub use retention::RetentionRule;
 pub use scan::{SampleBlock, Scan, ScanPartition, ScanStats, SeriesRun};
 pub use series::SeriesRef;
 pub use series_set::SeriesSet;
 pub use snapshot::Snapshot;
-pub use stats::{CompactionStats, Damage, EngineStats};
+pub use stats::{CompactionStats, EngineStats};
 
 #[cfg(test)]
 mod sim_tests;

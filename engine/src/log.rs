@@ -33,16 +33,16 @@ impl Log {
     }
 
     /// Buffers a batch, definitions first. On an error nothing of this batch is buffered.
-    pub(crate) fn push(&mut self, columns: &SampleColumns, frame: &Frame) -> Result<()> {
+    pub(crate) fn push(&mut self, columns: &SampleColumns, frames: &[Frame]) -> Result<()> {
         let before = self.defining.len();
-        for series in columns.series() {
+        for series in columns.series().iter().copied().chain(columns.lanes().series()) {
             let i = series.0 as usize;
             if i >= self.defined.len() {
                 self.defined.resize(i + 1, 0);
             }
             if self.defined[i] != self.generation {
                 self.defined[i] = self.generation;
-                self.defining.push(*series);
+                self.defining.push(series);
             }
         }
         match self.definitions(before, columns.head()) {
@@ -50,7 +50,9 @@ impl Log {
                 for definition in definitions {
                     self.wal.push(&definition);
                 }
-                self.wal.push(frame);
+                for frame in frames {
+                    self.wal.push(frame);
+                }
                 Ok(())
             }
             Err(error) => {

@@ -15,7 +15,7 @@ use crate::index::Head;
 use crate::memtable::{Memtable, Window};
 use crate::merge::Rows;
 use crate::segment::{Segment, SegmentMeta, SegmentWriter};
-use crate::{EngineError, Result, SeriesRef, memory, recovery};
+use crate::{EngineError, Result, SeriesRef, lanes, memory, recovery};
 use roaring::RoaringBitmap;
 
 /// Series whose labels are fetched at a time while a segment is written.
@@ -113,6 +113,13 @@ pub(crate) fn write_frozen(shared: &Shared, files: &mut Files, floor: u64) -> Re
     let mut version = files.version.clone();
     version.wal_floor = floor;
     version.segments.extend_from_slice(&written);
+    // Records of metadata below the floor are about to be cut off; what they said is in here.
+    version.metadata = shared
+        .state
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .metadata
+        .clone();
     files.save(&shared.vfs, version, &written)?;
     install(shared, &frozen, opened);
     let bytes = written.iter().map(SegmentMeta::bytes).sum();
@@ -135,10 +142,12 @@ fn write_segments(
         for (start, window) in memtable.windows() {
             let sequence = files.next_sequence();
             let name = format!("{SEGMENTS}/{start}-{sequence:08}");
-            let meta = SegmentMeta::begin(name, *start, sequence, shared.clock.now());
+            let mut meta = SegmentMeta::begin(name, *start, sequence, shared.clock.now());
+            meta.store_key = memtable.head().key();
             begun.push(meta.clone());
             written.extend(write_window(shared, meta, memtable.head(), window)?);
         }
+        lanes::write_memory(shared, files, memtable, begun, &mut written)?;
     }
     shared
         .vfs
@@ -232,7 +241,7 @@ pub(crate) fn set_aside_damaged(shared: &Shared) -> Result<usize> {
         recovery::set_aside(&shared.vfs, &segment.meta);
         let what = segment.damage().unwrap_or_default();
         let rows = segment.meta.rows;
-        shared.counters.damaged(
+        shared.damaged(
             &segment.meta.name,
             format!("{what}; {rows} samples are not readable"),
         );

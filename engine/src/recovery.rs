@@ -15,6 +15,7 @@ use crate::index::Head;
 use crate::log::Log;
 use crate::maintenance;
 use crate::manifest::{ManifestStore, Version};
+use crate::quarantine::QUARANTINE;
 use crate::replay_progress::ReplayProgress;
 use crate::segment::{Segment, SegmentMeta};
 use crate::tombstone::Tombstones;
@@ -24,9 +25,6 @@ use crate::{EngineError, Fsync, Options, Result, SampleColumns, SeriesRef};
 
 /// The folder of the log.
 const WAL: &str = "wal";
-
-/// Where damaged files are put, for a person to look at.
-const QUARANTINE: &str = "quarantine";
 
 /// Builds the shared state of a store from its directory.
 pub(crate) fn recover(
@@ -39,16 +37,20 @@ pub(crate) fn recover(
         vfs.create_dir_all(dir).map_err(EngineError::io("create", dir))?;
     }
     let store = ManifestStore::new(Arc::clone(&vfs));
-    let mut version = match store.load()? {
+    let loaded = store.load()?;
+    let mut damaged = loaded.damaged;
+    let mut version = match loaded.version {
         Some(version) => version,
-        None => Version::new(
-            options
-                .store_key
-                .unwrap_or_else(|| RandomState::new().hash_one(())),
-        ),
+        None => {
+            let version = Version::new(options.store_key.unwrap_or_else(draw_store_key));
+            // From now on segments without a manifest mean that it was lost.
+            store.save(&version)?;
+            version
+        }
     };
     remove_orphans(&vfs, &version)?;
-    let (segments, damaged) = open_segments(&vfs, &mut version);
+    let (segments, damaged_segments) = open_segments(&vfs, &mut version);
+    damaged.extend(damaged_segments);
     let (mut wal, recovery) = Wal::open(Arc::clone(&vfs), WAL, options.wal_file_bytes)?;
     wal.skip_to(version.wal_floor);
     if options.fsync != Fsync::Always {
@@ -69,10 +71,15 @@ pub(crate) fn recover(
         directory,
     );
     for (path, what) in damaged {
-        shared.counters.damaged(path, what);
+        shared.damaged(path, what);
     }
     replay(&shared, recovery)?;
     Ok(shared)
+}
+
+/// A number that no other store has: from the operating system's randomness, by way of the standard hasher.
+pub(crate) fn draw_store_key() -> u64 {
+    RandomState::new().hash_one(())
 }
 
 /// Removes segment files that the manifest does not name: leftovers of a flush or a retention that was cut short.
@@ -99,6 +106,10 @@ fn open_segments(vfs: &Arc<dyn Vfs>, version: &mut Version) -> (Vec<Arc<Segment>
     for meta in std::mem::take(&mut version.segments) {
         match Segment::open(vfs, meta.clone()) {
             Ok(segment) => {
+                if let Some(what) = segment.remade() {
+                    let what = format!("{what}; it was made again, and nothing is lost");
+                    damaged.push((meta.sidecar_path(), what));
+                }
                 segments.push(Arc::new(segment));
                 kept.push(meta);
             }
@@ -155,13 +166,23 @@ fn replay(shared: &Shared, mut recovery: Recovery) -> Result<()> {
             Record::Samples(record) if seq >= floor => {
                 progress.record(record.ts.len());
                 lost += insert(shared, &head, &known, record);
-                if shared.memtable_is_full() {
-                    maintenance::freeze(shared, None);
-                    let mut files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
-                    maintenance::write_frozen(shared, &mut files, seq + 1)?;
-                }
+                flush_if_full(shared, seq)?;
             }
-            Record::Samples(_) => {}
+            Record::Histograms(rows) if seq >= floor => {
+                lost += insert_lane(shared, &head, &known, rows, SampleColumns::push_histogram);
+                flush_if_full(shared, seq)?;
+            }
+            Record::Exemplars(rows) if seq >= floor => {
+                lost += insert_lane(shared, &head, &known, rows, |columns, series, _, exemplar| {
+                    columns.push_exemplar(series, exemplar);
+                });
+                flush_if_full(shared, seq)?;
+            }
+            Record::Metadata(families) if seq >= floor => {
+                let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
+                state.metadata.extend(families);
+            }
+            Record::Samples(_) | Record::Histograms(_) | Record::Exemplars(_) | Record::Metadata(_) => {}
         }
         Ok(())
     })?;
@@ -171,10 +192,10 @@ fn replay(shared: &Shared, mut recovery: Recovery) -> Result<()> {
             "{} ({} bytes at byte {})",
             damage.what, damage.bytes, damage.offset
         );
-        shared.counters.damaged(damage.path.display().to_string(), what);
+        shared.damaged(damage.path.display().to_string(), what);
     }
     if lost > 0 {
-        shared.counters.damaged(
+        shared.damaged(
             WAL,
             format!("{lost} samples belong to series whose definition was damaged"),
         );
@@ -196,14 +217,48 @@ fn insert(
         }
     }
     let lost = record.ts.len() - columns.len();
+    insert_columns(shared, columns);
+    lost
+}
+
+/// Puts histograms or exemplars of a record into the memtable; gives how many belong to no known series.
+fn insert_lane<V>(
+    shared: &Shared,
+    head: &Head,
+    known: &HashMap<SeriesRef, SeriesRef>,
+    rows: Vec<(SeriesRef, i64, V)>,
+    push: impl Fn(&mut SampleColumns, SeriesRef, i64, V),
+) -> usize {
+    let mut columns = SampleColumns::new(head);
+    let mut lost = 0;
+    for (series, ts, value) in rows {
+        match known.get(&series) {
+            Some(series) => push(&mut columns, *series, ts, value),
+            None => lost += 1,
+        }
+    }
+    insert_columns(shared, columns);
+    lost
+}
+
+fn insert_columns(shared: &Shared, columns: SampleColumns) {
     shared
         .counters
         .memory_rows
-        .fetch_add(columns.len(), Ordering::Relaxed);
+        .fetch_add(columns.weight(), Ordering::Relaxed);
     let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
     state.memtable.insert(columns);
     state.memtable.sort_chunks();
     drop(state);
     shared.account_memory();
-    lost
+}
+
+/// Writes memory out while the log is replayed; the record `seq` is in it.
+fn flush_if_full(shared: &Shared, seq: u64) -> Result<()> {
+    if !shared.memtable_is_full() {
+        return Ok(());
+    }
+    maintenance::freeze(shared, None);
+    let mut files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
+    maintenance::write_frozen(shared, &mut files, seq + 1)
 }

@@ -8,9 +8,10 @@ use barograph_model::{METRIC_NAME, Matcher, TimeRange};
 
 use crate::index::Head;
 use crate::memtable::{Memtable, WINDOW_MS, Window};
+use crate::metadata::MetadataTable;
 use crate::retention::Kept;
 use crate::scan::{Scan, ScanPartition};
-use crate::segment::Segment;
+use crate::segment::{Segment, SegmentKind};
 use crate::tombstone::{Mask, Tombstones};
 use crate::{Result, ScanStats, SeriesSet};
 
@@ -23,13 +24,14 @@ const PARTITION_ROWS: u64 = 4_000_000;
 pub struct Snapshot {
     pub(crate) segments: Arc<Vec<Arc<Segment>>>,
     /// what is deleted in those segments
-    tombstones: Arc<Tombstones>,
+    pub(crate) tombstones: Arc<Tombstones>,
     /// what is kept at the moment of the view: samples whose time was up then are not in it
-    kept: Kept,
+    pub(crate) kept: Kept,
     /// oldest first: a memtable that is being flushed, then the one that takes writes
     pub(crate) memtables: Vec<Arc<Memtable>>,
     /// the memtables' heads, each once, with the number of series that were known when the view was taken
     heads: Vec<(Head, usize)>,
+    metadata: MetadataTable,
 }
 
 /// What one stretch of time has.
@@ -46,6 +48,7 @@ impl Snapshot {
         tombstones: Arc<Tombstones>,
         memtables: Vec<Arc<Memtable>>,
         kept: Kept,
+        metadata: MetadataTable,
     ) -> Self {
         let mut heads: Vec<(Head, usize)> = Vec::new();
         for head in memtables.iter().map(|memtable| memtable.head()) {
@@ -59,6 +62,7 @@ impl Snapshot {
             kept,
             memtables,
             heads,
+            metadata,
         }
     }
 
@@ -71,6 +75,12 @@ impl Snapshot {
     pub fn select(&self, matchers: &[Matcher], range: TimeRange) -> Result<SeriesSet> {
         let segments: Vec<_> = self.segments_in(range).cloned().collect();
         SeriesSet::select(&self.heads, &segments, matchers)
+    }
+
+    /// What was known of metric families.
+    #[must_use]
+    pub fn metadata(&self) -> &MetadataTable {
+        &self.metadata
     }
 
     /// The names of all metrics with samples in a range, sorted.
@@ -119,12 +129,12 @@ impl Snapshot {
     pub fn scan(&self, set: &SeriesSet, range: TimeRange) -> Scan {
         let range = self.kept.clip(range);
         let mut stats = ScanStats {
-            files_total: self.segments.len(),
+            files_total: self.samples().count(),
             series_matched: set.len(),
             ..ScanStats::default()
         };
         let mut found: Vec<Stretch> = Vec::new();
-        for segment in self.segments.iter() {
+        for segment in self.samples() {
             stats.rows_total += segment.meta.rows;
             let bounds = segment.meta.bounds();
             let rows = if bounds.overlaps(&range) {
@@ -181,6 +191,13 @@ impl Snapshot {
             })
         });
         Scan::new(partitions.collect(), stats)
+    }
+
+    /// The segments of samples.
+    fn samples(&self) -> impl Iterator<Item = &Arc<Segment>> {
+        self.segments
+            .iter()
+            .filter(|segment| segment.meta.kind == SegmentKind::Samples)
     }
 
     fn segments_in(&self, range: TimeRange) -> impl Iterator<Item = &Arc<Segment>> {

@@ -1,22 +1,15 @@
 //! Figures about an open store.
 
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
 
 use barograph_model::MemoryShare;
 
 use crate::Compaction;
+use crate::damage::{Damage, DamageLedger, DamageTotals};
 use crate::engine::Shared;
-
-/// A part of the files that was not what had been written; it was set aside and the rest goes on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Damage {
-    /// The file, relative to the data directory.
-    pub path: String,
-    /// What is wrong and what it costs.
-    pub what: String,
-}
+use crate::segment::SegmentKind;
 
 /// What the threads count.
 #[derive(Default)]
@@ -32,10 +25,12 @@ pub(crate) struct Counters {
     pub(crate) wal_bytes: AtomicU64,
     pub(crate) compaction: CompactionCounters,
     pub(crate) closing: AtomicBool,
+    /// whether deletes are carried out without waiting for an ordinary merge
+    pub(crate) purges_at_once: AtomicBool,
     /// monotonic time before which a failed flush is not tried again
     pub(crate) flush_not_before_ns: AtomicU64,
     poison: OnceLock<String>,
-    damages: Mutex<Vec<Damage>>,
+    pub(crate) damages: DamageLedger,
 }
 
 impl Counters {
@@ -47,23 +42,6 @@ impl Counters {
     /// Stops writes; the first reason stays.
     pub(crate) fn set_poison(&self, reason: &str) {
         self.poison.get_or_init(|| reason.to_owned());
-    }
-
-    /// Records and logs a damage.
-    pub(crate) fn damaged(&self, path: impl Into<String>, what: impl Into<String>) {
-        let damage = Damage {
-            path: path.into(),
-            what: what.into(),
-        };
-        tracing::error!(
-            path = damage.path,
-            what = damage.what,
-            "damage found in the store"
-        );
-        self.damages
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(damage);
     }
 }
 
@@ -157,14 +135,20 @@ pub struct EngineStats {
     pub segments: usize,
     /// Rows in segments.
     pub segment_rows: u64,
+    /// Native histograms in segments.
+    pub segment_histograms: u64,
+    /// Exemplars in segments.
+    pub segment_exemplars: u64,
     /// Bytes of segments on disk, series files and indexes included.
     pub segment_bytes: u64,
     /// Bytes of the indexes among them.
     pub index_bytes: u64,
     /// Why writes have stopped, if they have.
     pub poisoned: Option<String>,
-    /// What was found damaged since the store was opened.
+    /// What was found damaged since the store was opened: the first of it.
     pub damages: Vec<Damage>,
+    /// How much of it there is.
+    pub damage_totals: DamageTotals,
 }
 
 impl EngineStats {
@@ -177,6 +161,11 @@ impl EngineStats {
                 state.tombstones.len(),
                 state.memtable.head().clone(),
             )
+        };
+        let (damages, damage_totals) = counters.damages.read();
+        let rows_of = |kind: SegmentKind| {
+            let of_kind = segments.iter().filter(|s| s.meta.kind == kind);
+            of_kind.map(|s| s.meta.rows).sum()
         };
         Self {
             head_series: head.len(),
@@ -194,15 +183,14 @@ impl EngineStats {
             wal_bytes: counters.wal_bytes.load(Ordering::Relaxed),
             disk_free_bytes: shared.disk.free_bytes(),
             segments: segments.len(),
-            segment_rows: segments.iter().map(|s| s.meta.rows).sum(),
+            segment_rows: rows_of(SegmentKind::Samples),
+            segment_histograms: rows_of(SegmentKind::Histograms),
+            segment_exemplars: rows_of(SegmentKind::Exemplars),
             segment_bytes: segments.iter().map(|s| s.meta.bytes()).sum(),
             index_bytes: segments.iter().map(|s| s.meta.sidecar_bytes).sum(),
             poisoned: counters.poison(),
-            damages: counters
-                .damages
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
+            damages,
+            damage_totals,
         }
     }
 }

@@ -293,4 +293,14 @@ impl Mask {
             values.drain(low..high);
         }
     }
+
+    /// As [`Mask::filter`], for rows that carry their instant.
+    pub(crate) fn filter_rows<V>(&self, id: SeriesId, from: usize, rows: &mut Vec<(i64, V)>) {
+        for active in self.active.iter().filter(|active| active.hides(id)) {
+            let range = active.tombstone.range();
+            let low = from + rows[from..].partition_point(|(ts, _)| *ts < range.start.0);
+            let high = low + rows[low..].partition_point(|(ts, _)| *ts <= range.end.0);
+            rows.drain(low..high);
+        }
+    }
 }

@@ -146,7 +146,7 @@ fn commit(shared: &Shared, batches: Vec<Pending>) {
     for mut batch in batches {
         match batch
             .rebase(&head)
-            .and_then(|()| log.push(&batch.columns, &batch.frame))
+            .and_then(|()| log.push(&batch.columns, &batch.frames))
         {
             Ok(()) => pushed.push(batch),
             Err(error) => (batch.done)(Err(error)),
@@ -168,7 +168,7 @@ fn commit(shared: &Shared, batches: Vec<Pending>) {
     let mut answers = Vec::with_capacity(pushed.len());
     {
         let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
-        for batch in pushed {
+        for mut batch in pushed {
             if result.is_ok() {
                 shared
                     .counters
@@ -177,7 +177,8 @@ fn commit(shared: &Shared, batches: Vec<Pending>) {
                 shared
                     .counters
                     .memory_rows
-                    .fetch_add(batch.columns.len(), Ordering::Relaxed);
+                    .fetch_add(batch.columns.weight(), Ordering::Relaxed);
+                state.metadata.extend(batch.columns.take_metadata());
                 state.memtable.insert(batch.columns);
             }
             answers.push(batch.done);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use barograph_alerts::{FilterError, Options as AlertOptions, RuleSet};
 use barograph_engine::vfs::{DiskVfs, Vfs};
-use barograph_engine::{Engine, EngineError};
+use barograph_engine::{DamageKind, Engine, EngineError};
 use barograph_model::{Clock, MemoryShare};
 use barograph_query::SelectorError;
 use barograph_query::sql::{SqlEngine, SqlError, SqlLimits};
@@ -17,20 +17,22 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use crate::alerting::ALERTS_DIR;
 use crate::alerting::{
     AlertHub, DeliveryOptions, Evaluator, HubError, LoadError, alert_tables, deliver, load_rules,
 };
-use crate::api::{MetricsSource, Readiness, health_routes, metrics_routes, reload_routes, sql_routes};
+use crate::api::{
+    Administration, MetricsSource, Readiness, admin_routes, health_routes, metrics_routes, reload_routes,
+    sql_routes,
+};
 use crate::channels::{Channel, LogChannel, WebhookChannel, WebhookError, WebhookOptions};
 use crate::config::{ChannelKind, Config, Listen};
+use crate::damage_table::damage_table;
 use crate::detecting::{DetectorRunner, DetectorStats, RunnerHandle, Watch, WatchError};
 use crate::grpc;
 use crate::ingest::{self, IngestSink, SetupError};
 use crate::memory::{memory_table, watch_memory};
 use crate::tenants::Tenants;
-
-/// The folder of alert state in the data directory.
-const ALERTS_DIR: &str = "alerts";
 
 /// How long connections may take to end after a stop.
 const STOP_GRACE: Duration = Duration::from_secs(5);
@@ -201,7 +203,14 @@ impl Server {
             detectors: Arc::clone(&detector_stats),
             hub: Arc::clone(&hub),
         };
+        let administration = Administration {
+            is_enabled: reload.config.http.admin_api,
+            engine: Arc::clone(&engine),
+            hub: Arc::clone(&hub),
+            clock: Arc::clone(&clock),
+        };
         let routes = ingest::routes(ingest)
+            .merge(admin_routes(administration))
             .merge(sql_routes(Arc::clone(&sql)))
             .merge(metrics_routes(metrics))
             .merge(reload_routes(Arc::clone(&reload)));
@@ -377,6 +386,12 @@ fn open_blocking(
     let stats = engine.stats();
     let has_history = stats.segments > 0 || stats.memory_rows > 0;
     let hub = AlertHub::open(vfs, ALERTS_DIR, alerts)?;
+    for damage in hub.damage() {
+        engine.report_damage(DamageKind::Journal, &damage.path, damage.what.as_str());
+    }
+    let mut tables = alert_tables(&hub);
+    tables.push(damage_table(&engine));
+    tables.push(memory_table(&memory));
     let memory_of_queries = memory.max_bytes(MemoryShare::Queries);
     let limits = SqlLimits {
         timeout: Duration::from_millis(config.sql.timeout_ms.unsigned_abs()),
@@ -386,8 +401,6 @@ fn open_blocking(
         running_max: config.sql.concurrency,
         ..SqlLimits::default()
     };
-    let mut tables = alert_tables(&hub);
-    tables.push(memory_table(&memory));
     let sql = Arc::new(SqlEngine::new(
         Arc::new(Arc::clone(&engine)),
         tables,

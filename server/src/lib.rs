@@ -12,6 +12,7 @@ pub mod serve;
 pub mod alerting;
 pub mod api;
 pub mod channels;
+pub mod damage_table;
 pub mod detecting;
 pub mod grpc;
 pub mod http;

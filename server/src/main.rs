@@ -47,6 +47,28 @@ fn run(command: Command) -> anyhow::Result<()> {
             }
             Ok(())
         }
+        Command::Inspect(args) => {
+            cli::print(&cli::inspect::run(&args)?);
+            Ok(())
+        }
+        Command::Backup(args) => {
+            logging::init("warn")?;
+            let report = runtime()?.block_on(cli::backup::run(args))?;
+            report.iter().for_each(|line| cli::print(line));
+            Ok(())
+        }
+        Command::Restore(args) => {
+            logging::init("warn")?;
+            let report = runtime()?.block_on(cli::backup::restore(args))?;
+            report.iter().for_each(|line| cli::print(line));
+            Ok(())
+        }
+        Command::Import(args) => {
+            logging::init("warn")?;
+            let report = runtime()?.block_on(cli::import::run(args))?;
+            report.iter().for_each(|line| cli::print(line));
+            Ok(())
+        }
         Command::Check(args) => {
             let checked = cli::check::run(&args)?;
             checked.notes.iter().for_each(|note| cli::say(note));

@@ -8,9 +8,16 @@
 )]
 
 mod alerting;
+mod backup;
 mod cli;
+mod damage;
 mod durability;
+mod import;
 mod lifecycle;
 mod limits;
+mod native_histograms;
 mod program;
 mod prometheus;
+mod readers;
+mod s3;
+mod snapshot;

@@ -59,6 +59,7 @@ pub struct Barograph {
     pub http: u16,
     pub grpc: u16,
     config: Option<PathBuf>,
+    flags: Vec<String>,
     process: Option<Process>,
     client: reqwest::Client,
 }
@@ -71,6 +72,7 @@ impl Barograph {
             http: free_port(),
             grpc: free_port(),
             config: None,
+            flags: Vec::new(),
             process: None,
             client: reqwest::Client::new(),
         }
@@ -79,6 +81,18 @@ impl Barograph {
     /// With a configuration file.
     pub fn with_config(mut self, path: PathBuf) -> Self {
         self.config = Some(path);
+        self
+    }
+
+    /// With further flags.
+    pub fn with_flags(mut self, flags: &[&str]) -> Self {
+        self.flags.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        self
+    }
+
+    /// With another data directory.
+    pub fn with_data_dir(mut self, data_dir: PathBuf) -> Self {
+        self.data_dir = data_dir;
         self
     }
 
@@ -96,6 +110,7 @@ impl Barograph {
         if let Some(config) = &self.config {
             words.extend(["--config".to_owned(), config.display().to_string()]);
         }
+        words.extend(self.flags.iter().cloned());
         words
     }
 

@@ -14,7 +14,9 @@
 mod bench;
 mod codegen;
 mod demo;
+mod fuzz;
 mod packages;
+mod python;
 mod sim;
 mod step;
 mod test;
@@ -44,17 +46,26 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Build and run the benches
     Bench(bench::BenchArguments),
+    /// Fuzz the decoders of outside bytes
+    Fuzz(fuzz::FuzzArguments),
+    /// Install the Python packages that the tests use, below the target folder
+    Python,
     /// Run the simulation tests with many seeds
     Sim(sim::SimArguments),
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = fuzz::as_compiler() {
+        return code;
+    }
     let result = match Arguments::parse().command {
         Command::Test(arguments) => return test::run(&arguments),
         Command::Tidy => tidy::run(),
         Command::Codegen => codegen::run(),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Python => python::install(),
         Command::Sim(arguments) => sim::run(&arguments),
     };
     exit_code(&result)

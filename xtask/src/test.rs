@@ -13,12 +13,12 @@ use clap::Args;
 
 use self::count::Count;
 use crate::step::{self, Steps, Watched, cargo};
-use crate::{exit_code, packages, tidy, workspace};
+use crate::{exit_code, packages, python, tidy, workspace};
 
 /// What to leave out.
 #[derive(Debug, Args)]
 pub(crate) struct TestArguments {
-    /// Leave out the installation of missing Debian packages
+    /// Leave out the installation of missing Debian and Python packages
     #[arg(long)]
     no_install: bool,
 }
@@ -46,6 +46,7 @@ pub(crate) fn run(arguments: &TestArguments) -> ExitCode {
 fn run_steps(arguments: &TestArguments, steps: &mut Steps, count: &mut Count) -> Result<()> {
     if !arguments.no_install {
         steps.time("packages", packages::install_missing)?;
+        steps.time("python packages", python::install)?;
     }
     steps.run("format", &mut cargo(&["fmt", "--all", "--check"]))?;
     steps.run(

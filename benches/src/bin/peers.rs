@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use barograph_benches::{
-    Contestant, Extent, Kind, Procedure, Stopwatch, Workload, WorkloadName, compare, rounded,
+    Contestant, Extent, Kind, Procedure, Stopwatch, Workload, WorkloadName, compare, rounded, with_own_mounts,
 };
 use barograph_model::{Clock, SystemClock};
 use clap::{Parser, ValueEnum};
@@ -76,6 +76,7 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    with_own_mounts();
     let mut contestants = vec![Contestant::barograph(arguments.barograph.as_deref())?];
     if !arguments.alone {
         for kind in [Kind::Prometheus, Kind::VictoriaMetrics] {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use barograph_model::{MemoryReservation, MemoryShare};
+use barograph_model::{Exemplar, Histogram, MemoryReservation, MemoryShare};
 
 use super::budget::Budget;
 use super::merge::{Source, merge};
@@ -13,7 +13,8 @@ use super::plan::{Job, Reason, next_job};
 use super::survey::Survey;
 use crate::engine::Shared;
 use crate::files::{self, SEGMENTS};
-use crate::segment::{Segment, SegmentMeta};
+use crate::lanes::{self, Lane};
+use crate::segment::{Segment, SegmentKind, SegmentMeta};
 use crate::tombstone::Tombstones;
 use crate::{EngineError, Result};
 
@@ -69,6 +70,29 @@ pub(crate) fn compact_once(shared: &Shared) -> Result<Option<Compaction>> {
     result.map(Some)
 }
 
+/// Does every merge that is due, and those that carry out deletes at once; gives how many.
+pub(crate) fn carry_out_deletes(shared: &Shared) -> Result<usize> {
+    let waiting = || {
+        let state = shared.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.tombstones.len() > 0
+    };
+    shared.counters.purges_at_once.store(true, Ordering::SeqCst);
+    let mut merges = 0;
+    let result = loop {
+        if !waiting() {
+            break Ok(merges);
+        }
+        match compact_once(shared) {
+            Ok(Some(_)) => merges += 1,
+            // What is left is in segments that are damaged.
+            Ok(None) => break Ok(merges),
+            Err(error) => break Err(error),
+        }
+    };
+    shared.counters.purges_at_once.store(false, Ordering::SeqCst);
+    result
+}
+
 fn is_stopping(shared: &Shared) -> bool {
     shared.counters.closing.load(Ordering::SeqCst)
 }
@@ -90,8 +114,17 @@ fn start(shared: &Shared, survey: &mut Survey) -> Option<Started> {
         let state = shared.state.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&state.tombstones)
     };
-    let surveyed = survey.surveyed(&files.version.segments, &tombstones, &shared.retention, now);
-    let job = next_job(&surveyed, now, budget.inputs_max)?;
+    let mut surveyed = survey.surveyed(&files.version.segments, &tombstones, &shared.retention, now);
+    if shared.counters.purges_at_once.load(Ordering::SeqCst) {
+        // As if they had been asked for long ago.
+        let asked = surveyed.iter_mut().filter_map(|s| s.delete_asked_ms.as_mut());
+        asked.for_each(|asked_ms| *asked_ms = 0);
+    }
+    // Samples, histograms and exemplars never meet in one segment.
+    let job = SegmentKind::ALL.into_iter().find_map(|kind| {
+        let of_kind: Vec<_> = surveyed.iter().filter(|s| s.meta.kind == kind).cloned().collect();
+        next_job(&of_kind, now, budget.inputs_max)
+    })?;
     Some(Started {
         job,
         tombstones,
@@ -118,7 +151,7 @@ fn set_aside(shared: &Shared, survey: &mut Survey, inputs: &[SegmentMeta], error
     {
         if survey.set_damaged(input) {
             let what = format!("{error}; it is not merged any more, and what can be read of it is served");
-            shared.counters.damaged(&input.name, what);
+            shared.damaged(&input.name, what);
         }
     }
 }
@@ -136,6 +169,7 @@ fn run(shared: &Shared, started: &Started) -> Result<Compaction> {
     let name = format!("{SEGMENTS}/{window}-{:08}", started.sequence);
     let mut begin = SegmentMeta::begin(name, *window, 0, shared.clock.now());
     begin.level = *level;
+    begin.store_key = inputs.first().map_or(0, |meta| meta.store_key);
     begin.sequence = inputs.iter().map(|meta| meta.sequence).max().unwrap_or(0);
     begin.purged = started.sequence;
     begin.flushed_ms = inputs
@@ -143,17 +177,26 @@ fn run(shared: &Shared, started: &Started) -> Result<Compaction> {
         .map(|meta| meta.flushed_ms)
         .min()
         .unwrap_or(begin.flushed_ms);
+    begin.kind = inputs.first().map_or(SegmentKind::Samples, |meta| meta.kind);
+    let begun = begin.clone();
     let mut output = Output::new(
         &shared.vfs,
         begin,
         budget(shared),
         shared.options.segment_rows_max,
     );
-    let written = write(shared, started, &mut output);
+    let written = match begun.kind {
+        SegmentKind::Samples => write(shared, started, &mut output),
+        SegmentKind::Histograms => write_lane::<Histogram>(shared, started, &begun),
+        SegmentKind::Exemplars => write_lane::<Exemplar>(shared, started, &begun),
+    };
     let (outputs, opened) = match written {
         Ok(written) => written,
         Err(error) => {
             output.abandon();
+            if begun.kind != SegmentKind::Samples {
+                files::remove(&shared.vfs, begun.paths());
+            }
             return Err(error);
         }
     };
@@ -191,7 +234,29 @@ fn write(
     let now = shared.clock.now();
     let oldest = |labels: &_| shared.retention.oldest_of(labels, now).0;
     merge(sources, &oldest, output, &|| is_stopping(shared))?;
-    let outputs = output.finish()?;
+    open(shared, output.finish()?)
+}
+
+/// The same for histograms or exemplars: they are fewer, and go into one file.
+fn write_lane<V: Lane>(
+    shared: &Shared,
+    started: &Started,
+    begin: &SegmentMeta,
+) -> Result<(Vec<SegmentMeta>, Vec<Arc<Segment>>)> {
+    let now = shared.clock.now();
+    let output = lanes::merge::<V>(
+        &shared.vfs,
+        &started.job.inputs,
+        begin.clone(),
+        &started.tombstones,
+        &|labels| shared.retention.oldest_of(labels, now).0,
+        &|| is_stopping(shared),
+    )?;
+    open(shared, output.into_iter().collect())
+}
+
+/// Makes the names of finished segments durable and opens them.
+fn open(shared: &Shared, outputs: Vec<SegmentMeta>) -> Result<(Vec<SegmentMeta>, Vec<Arc<Segment>>)> {
     shared
         .vfs
         .sync_dir(SEGMENTS)

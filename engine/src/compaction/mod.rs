@@ -19,7 +19,7 @@ mod survey;
 mod worker;
 
 pub use job::Compaction;
-pub(crate) use job::compact_once;
+pub(crate) use job::{carry_out_deletes, compact_once};
 pub(crate) use survey::Survey;
 pub(crate) use worker::compaction_loop;
 

@@ -279,7 +279,7 @@ fn levels_follow_one_another_and_files_go() {
     assert_eq!(read(&engine.snapshot(), TimeRange::ALL), model);
     assert_eq!(
         std::fs::read_dir(root.path().join("segments")).unwrap().count(),
-        2
+        3
     );
     let stats = engine.stats().compaction;
     assert_eq!(
@@ -400,4 +400,37 @@ fn threads_merge_while_writes_flushes_and_deletes_go_on() {
     drop(engine);
     let (engine, _) = open_on_disk(root.path(), options);
     assert_eq!(read(&engine.snapshot(), TimeRange::ALL), model);
+}
+
+#[test]
+fn deletes_are_carried_out_at_once_when_that_is_asked_for() {
+    let clock = Arc::new(ManualClock::new(TimestampMs(NOW)));
+    let options = Options {
+        retention_ms: None,
+        background: false,
+        ..Options::default()
+    };
+    let engine = Engine::open(Arc::new(SimVfs::new(1)), clock, options).unwrap();
+    let mut model = Model::new();
+    // Two windows, so that one segment has nothing to lose.
+    write(&engine, &mut model, (0..6).map(|s| (s, NOW - 6 * HOUR_MS, 1.0)));
+    write(&engine, &mut model, (0..6).map(|s| (s, NOW, 2.0)));
+    engine.flush().unwrap();
+    merge_all(&engine);
+    let before = engine.stats();
+    delete(&engine, &mut model, &matchers(2), TimeRange::new(NOW, NOW));
+    assert_eq!(engine.stats().tombstones, 1);
+    assert_eq!(
+        merge_all(&engine),
+        Vec::<&str>::new(),
+        "it waits for an ordinary merge"
+    );
+    assert_eq!(engine.clean_tombstones().unwrap(), 1);
+    let after = engine.stats();
+    assert_eq!((after.tombstones, after.segments), (0, before.segments));
+    assert_eq!(after.segment_rows, before.segment_rows - 1);
+    assert_eq!(read(&engine.snapshot(), TimeRange::ALL), model);
+    assert_eq!(engine.clean_tombstones().unwrap(), 0);
+    delete(&engine, &mut model, &matchers(3), TimeRange::ALL);
+    assert_eq!(merge_all(&engine), Vec::<&str>::new(), "the next one waits again");
 }

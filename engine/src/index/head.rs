@@ -195,6 +195,11 @@ impl Head {
         false
     }
 
+    /// What keys the ids of its series.
+    pub(crate) fn key(&self) -> u64 {
+        self.0.key
+    }
+
     /// Series known.
     #[must_use]
     pub fn len(&self) -> usize {

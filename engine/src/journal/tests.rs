@@ -161,31 +161,62 @@ fn checkpoints_keep_the_journal_short() {
         journal.checkpoint(&record((round + 1) * 20)).unwrap();
         assert_eq!(journal.bytes_since_checkpoint(), 0);
     }
-    assert!(vfs.files().len() <= 3, "{:?}", vfs.files());
+    assert!(vfs.files().len() <= 4, "{:?}", vfs.files());
     drop(journal);
     let contents = open(&vfs).1;
     assert_eq!((count(&contents), contents.records.len()), (1000, 0));
 }
 
 #[test]
-fn a_damaged_checkpoint_is_refused_with_what_to_do() {
+fn a_damaged_checkpoint_costs_nothing() {
+    for path in checkpoint::paths("alerts") {
+        for seed in 0..60 {
+            let vfs = SimVfs::new(seed);
+            let (journal, _) = open(&vfs);
+            live(&journal, 0).1.unwrap();
+            drop(journal);
+            vfs.flip_bit(&path, seed * 61);
+            let contents = open(&vfs).1;
+            assert_eq!(
+                (count(&contents), contents.damage.len()),
+                (20, 1),
+                "{path}, seed {seed}"
+            );
+            assert!(contents.damage[0].path.ends_with(&path), "{contents:?}");
+            assert!(!vfs.list("quarantine").unwrap().is_empty());
+            // Both are there again.
+            let contents = open(&vfs).1;
+            assert_eq!((count(&contents), contents.damage.len()), (20, 0));
+        }
+    }
+}
+
+#[test]
+fn a_checkpoint_that_is_lost_twice_is_told() {
     let vfs = SimVfs::new(1);
     let (journal, _) = open(&vfs);
     live(&journal, 0).1.unwrap();
     drop(journal);
-    let len = vfs.len("alerts/checkpoint").unwrap();
-    for bit in 0..len * 8 {
-        vfs.flip_bit("alerts/checkpoint", bit);
-        let error = Journal::open(Arc::new(vfs.clone()), "alerts")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("checkpoint: at byte") && error.contains("backup"),
-            "{error}"
-        );
-        vfs.flip_bit("alerts/checkpoint", bit);
+    for path in checkpoint::paths("alerts") {
+        vfs.flip_bit(&path, 300);
     }
-    assert_eq!(count(&open(&vfs).1), 20);
+    let (journal, contents) = open(&vfs);
+    assert!(contents.is_checkpoint_lost && contents.checkpoint.is_none() && contents.records.is_empty());
+    assert!(contents.damage.len() >= 2, "{contents:?}");
+    let copied = journal.copy_to_quarantine().unwrap();
+    assert!(
+        copied.iter().all(|path| vfs.len(path).unwrap() > 0) && !copied.is_empty(),
+        "{copied:?}"
+    );
+    journal.checkpoint(&record(0)).unwrap();
+    live(&journal, 0).1.unwrap();
+    drop(journal);
+    let contents = open(&vfs).1;
+    assert_eq!(
+        (count(&contents), contents.damage),
+        (20, vec![]),
+        "it is as good as new"
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::metadata::MetadataTable;
 use crate::segment::SegmentMeta;
 use crate::tombstone::Tombstone;
 
@@ -19,6 +20,9 @@ pub(crate) struct Version {
     /// Deletes that some of the segments still need, oldest first.
     #[serde(default)]
     pub(crate) tombstones: Vec<Tombstone>,
+    /// What the records of metadata below the floor have said.
+    #[serde(default, skip_serializing_if = "MetadataTable::is_empty")]
+    pub(crate) metadata: MetadataTable,
 }
 
 impl Version {
@@ -30,6 +34,7 @@ impl Version {
             next_sequence: 1,
             segments: Vec::new(),
             tombstones: Vec::new(),
+            metadata: MetadataTable::default(),
         }
     }
 }

@@ -17,6 +17,7 @@ pub(crate) use window::Window;
 
 use crate::SampleColumns;
 use crate::index::Head;
+use crate::lanes::LaneMemory;
 
 /// The width of a window: what one segment covers at most.
 pub(crate) const WINDOW_MS: i64 = 2 * 3_600_000;
@@ -31,6 +32,8 @@ pub(crate) fn window_of(ts: i64) -> i64 {
 pub(crate) struct Memtable {
     head: Head,
     windows: BTreeMap<i64, Window>,
+    lanes: LaneMemory,
+    lane_bytes: usize,
     rows: usize,
 }
 
@@ -40,14 +43,19 @@ impl Memtable {
         Self {
             head,
             windows: BTreeMap::new(),
+            lanes: LaneMemory::default(),
+            lane_bytes: 0,
             rows: 0,
         }
     }
 
     /// Adds a committed batch, whose series are of the memtable's head; later batches are newer.
-    pub(crate) fn insert(&mut self, columns: SampleColumns) {
+    pub(crate) fn insert(&mut self, mut columns: SampleColumns) {
         debug_assert!(columns.head().is(&self.head));
-        self.rows += columns.len();
+        self.rows += columns.weight();
+        let lanes = columns.take_lanes();
+        self.lane_bytes += lanes.heap_bytes();
+        self.lanes.push(lanes);
         let (Some(first), Some(last)) = (columns.ts().iter().min(), columns.ts().iter().max()) else {
             return;
         };
@@ -76,14 +84,20 @@ impl Memtable {
         }
     }
 
-    /// Rows, repeated instants counted as often as they were written.
+    /// Rows, repeated instants counted as often as they were written; histograms and exemplars count as so many samples as
+    /// take their memory.
     pub(crate) fn rows(&self) -> usize {
         self.rows
     }
 
     /// Bytes that the rows take.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.windows.values().map(Window::heap_bytes).sum()
+        self.windows.values().map(Window::heap_bytes).sum::<usize>() + self.lane_bytes
+    }
+
+    /// The native histograms and exemplars.
+    pub(crate) fn lanes(&self) -> &LaneMemory {
+        &self.lanes
     }
 
     /// The head that its series are of.
@@ -97,6 +111,7 @@ impl Memtable {
         for window in self.windows.values() {
             window.add_series(&mut present);
         }
+        self.lanes.add_series(&mut present);
         present
     }
 

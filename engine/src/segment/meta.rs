@@ -6,11 +6,46 @@ use serde::{Deserialize, Serialize};
 /// The width of a day file: a UTC day.
 pub(crate) const DAY_MS: i64 = 24 * 3_600_000;
 
-/// One segment, as the manifest names it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What the rows of a segment are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SegmentKind {
+    /// Float samples.
+    #[default]
+    Samples,
+    /// Native histograms.
+    Histograms,
+    /// Exemplars.
+    Exemplars,
+}
+
+impl SegmentKind {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Samples, Self::Histograms, Self::Exemplars];
+
+    fn is_samples(&self) -> bool {
+        *self == Self::Samples
+    }
+
+    /// Plural, as in the names of files.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Samples => "samples",
+            Self::Histograms => "histograms",
+            Self::Exemplars => "exemplars",
+        }
+    }
+}
+
+/// One segment, as the manifest names it. What is said of samples holds of histograms and exemplars in segments of their
+/// kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SegmentMeta {
     /// Path without the endings `.samples.parquet` and `.series.parquet`.
     pub(crate) name: String,
+    /// What its rows are.
+    #[serde(default, skip_serializing_if = "SegmentKind::is_samples")]
+    pub(crate) kind: SegmentKind,
     /// Start of the window or of the day that it belongs to, in milliseconds since the epoch.
     pub(crate) window: i64,
     /// 0: written by a flush, or merged from a few of those. 1: all of a window when it was merged. 2: all of a UTC day
@@ -26,6 +61,9 @@ pub(crate) struct SegmentMeta {
     /// When the first of its rows were written to a segment, in milliseconds since the epoch.
     #[serde(default)]
     pub(crate) flushed_ms: i64,
+    /// Keys the ids of its series, as in the manifest.
+    #[serde(default)]
+    pub(crate) store_key: u64,
     /// Rows in the samples file.
     pub(crate) rows: u64,
     /// Rows in the series file.
@@ -47,15 +85,17 @@ pub(crate) struct SegmentMeta {
 }
 
 impl SegmentMeta {
-    /// A segment without rows, as a flush begins it.
+    /// A segment of samples without rows, as a flush begins it.
     pub(crate) fn begin(name: String, window: i64, sequence: u64, flushed: TimestampMs) -> Self {
         Self {
             name,
+            kind: SegmentKind::Samples,
             window,
             level: 0,
             sequence,
             purged: 0,
             flushed_ms: flushed.0,
+            store_key: 0,
             rows: 0,
             series: 0,
             ts_min: i64::MAX,
@@ -74,7 +114,7 @@ impl SegmentMeta {
     }
 
     pub(crate) fn samples_path(&self) -> String {
-        format!("{}.samples.parquet", self.name)
+        format!("{}.{}.parquet", self.name, self.kind.as_str())
     }
 
     pub(crate) fn series_path(&self) -> String {

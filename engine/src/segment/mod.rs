@@ -15,6 +15,8 @@
 
 mod decimal;
 mod file_writer;
+mod lane_cursor;
+mod lane_writer;
 mod meta;
 mod reader;
 mod schema;
@@ -23,10 +25,17 @@ mod series_file;
 mod sidecar;
 mod stream;
 mod verified;
+mod walk;
 mod writer;
 
-pub(crate) use meta::{DAY_MS, SegmentMeta};
+pub(crate) use decimal::POW10;
+pub(crate) use file_writer::at;
+pub(crate) use lane_cursor::LaneCursor;
+pub(crate) use lane_writer::LaneWriter;
+pub(crate) use meta::{DAY_MS, SegmentKind, SegmentMeta};
 pub(crate) use reader::SegmentCursor;
+pub(crate) use schema::{FLAG_STALE, timestamp};
 pub(crate) use sealed::Segment;
 pub(crate) use stream::{SegmentStream, SeriesTable};
+pub(crate) use walk::{IndexWalk, LaneWalk, SamplesBatch, SamplesWalk, SeriesEntry, SeriesWalk, Walk};
 pub(crate) use writer::SegmentWriter;

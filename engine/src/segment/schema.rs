@@ -8,6 +8,8 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
+use super::SegmentMeta;
+
 /// Bit of `flags`: the value is the staleness marker.
 pub(crate) const FLAG_STALE: i32 = 1;
 
@@ -23,7 +25,8 @@ const PAGE_SERIES: usize = 2_048;
 /// Bytes of ids in the dictionary of a row group. Beyond it ids would be stored once a row.
 const DICTIONARY_BYTES: usize = 16 << 20;
 
-fn timestamp() -> DataType {
+/// An instant in milliseconds.
+pub(crate) fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
 }
 
@@ -62,7 +65,7 @@ pub(crate) fn series_schema() -> SchemaRef {
 
 /// How the samples file is written. Integers that move by similar steps are what DELTA_BINARY_PACKED is for; ids,
 /// exponents and flags hardly change from row to row, so a dictionary with runs makes them vanish.
-pub(crate) fn samples_properties(row_group_rows: usize) -> WriterProperties {
+pub(crate) fn samples_properties(row_group_rows: usize, meta: &SegmentMeta) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_compression(zstd())
         .set_max_row_group_row_count(Some(row_group_rows.max(1)))
@@ -70,7 +73,7 @@ pub(crate) fn samples_properties(row_group_rows: usize) -> WriterProperties {
         .set_dictionary_enabled(false)
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
-        .set_key_value_metadata(Some(format_metadata()));
+        .set_key_value_metadata(Some(metadata(meta)));
     for delta in ["ts", "vm"] {
         builder = builder.set_column_encoding(ColumnPath::from(delta), Encoding::DELTA_BINARY_PACKED);
     }
@@ -83,13 +86,13 @@ pub(crate) fn samples_properties(row_group_rows: usize) -> WriterProperties {
 }
 
 /// How the series file is written.
-pub(crate) fn series_properties() -> WriterProperties {
+pub(crate) fn series_properties(meta: &SegmentMeta) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_compression(zstd())
         .set_data_page_row_count_limit(PAGE_SERIES)
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
-        .set_key_value_metadata(Some(format_metadata()));
+        .set_key_value_metadata(Some(whole_metadata(meta)));
     for delta in ["first_row", "rows", "ts_min", "ts_max"] {
         builder = builder
             .set_column_dictionary_enabled(ColumnPath::from(delta), false)
@@ -102,11 +105,28 @@ pub(crate) fn series_properties() -> WriterProperties {
         .build()
 }
 
-fn zstd() -> Compression {
+pub(super) fn zstd() -> Compression {
     // 3 is inside the library's range; were it not, its own default would serve.
     Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default())
 }
 
-fn format_metadata() -> Vec<KeyValue> {
-    vec![KeyValue::new("barograph.format".to_owned(), FORMAT.to_owned())]
+/// What a file says of itself: the layout, and which of two segments is newer.
+pub(super) fn metadata(meta: &SegmentMeta) -> Vec<KeyValue> {
+    vec![
+        pair("format", FORMAT.to_owned()),
+        pair("sequence", meta.sequence.to_string()),
+        pair("window", meta.window.to_string()),
+    ]
+}
+
+/// All that the manifest knows of the segment when its series are written, so that a lost manifest can be made again.
+fn whole_metadata(meta: &SegmentMeta) -> Vec<KeyValue> {
+    let mut pairs = metadata(meta);
+    // Text and whole numbers always make JSON.
+    pairs.extend(serde_json::to_string(meta).map(|meta| pair("segment", meta)));
+    pairs
+}
+
+fn pair(key: &str, value: String) -> KeyValue {
+    KeyValue::new(format!("barograph.{key}"), value)
 }

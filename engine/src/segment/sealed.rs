@@ -15,6 +15,7 @@ use super::series_file::{self, SeriesRow};
 use super::sidecar::{self, FileSums, Sidecar};
 use super::verified::VerifiedBytes;
 use crate::index::StorageKey;
+use crate::quarantine::set_aside;
 use crate::vfs::Vfs;
 use crate::{EngineError, Result};
 
@@ -27,6 +28,8 @@ pub(crate) struct Segment {
     series: VerifiedBytes,
     series_footer: ArrowReaderMetadata,
     sidecar: Sidecar,
+    /// what was wrong with the sidecar, if it was made again
+    remade: Option<String>,
 }
 
 impl Segment {
@@ -45,12 +48,13 @@ impl Segment {
             .map_err(EngineError::io("read", &series_path))?;
         check(&samples_path, samples.len() as u64, meta.samples_bytes, "bytes")?;
         check(&series_path, series.len() as u64, meta.series_bytes, "bytes")?;
-        let sidecar = match Self::open_sidecar(vfs, &meta) {
-            Ok(sidecar) => sidecar,
+        let (sidecar, remade) = match Self::open_sidecar(vfs, &meta) {
+            Ok(sidecar) => (sidecar, None),
             Err(error) => {
-                tracing::warn!(%error, segment = meta.name, "the sidecar of a segment is made again");
+                // Where it cannot be moved, missing above all, it is written over.
+                let _ = set_aside(vfs.as_ref(), &meta.sidecar_path());
                 rebuild_sidecar(vfs, &meta, &samples, &series)?;
-                Self::open_sidecar(vfs, &meta)?
+                (Self::open_sidecar(vfs, &meta)?, Some(error.to_string()))
             }
         };
         let (samples_sums, series_sums) = sidecar.block_sums();
@@ -70,7 +74,13 @@ impl Segment {
             series,
             series_footer,
             sidecar,
+            remade,
         })
+    }
+
+    /// What was wrong with the sidecar, if it was made again when the segment was opened.
+    pub(crate) fn remade(&self) -> Option<&str> {
+        self.remade.as_deref()
     }
 
     fn open_sidecar(vfs: &Arc<dyn Vfs>, meta: &SegmentMeta) -> Result<Sidecar> {
@@ -210,6 +220,14 @@ fn rebuild_sidecar(vfs: &Arc<dyn Vfs>, meta: &SegmentMeta, samples: &Bytes, seri
         samples: &block_sums(samples),
         series: &block_sums(series),
     };
+    // Under a name of its own: the bytes that are there may be those of a snapshot too, and mapped by another process.
+    let path = meta.sidecar_path();
+    match vfs.remove(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(EngineError::io("remove", path)(error));
+        }
+        _ => {}
+    }
     sidecar::write(vfs, meta, &rows, &sums).map(drop)
 }
 

@@ -12,6 +12,7 @@ use barograph_model::{Labels, SeriesId};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowSelection};
 
+use super::SegmentMeta;
 use super::file_writer::{FileSum, FileWriter, at};
 use super::schema::{series_properties, series_schema};
 use super::verified::VerifiedBytes;
@@ -32,9 +33,10 @@ pub(crate) struct SeriesRow {
     pub(crate) ts_max: i64,
 }
 
-/// Writes the rows, which are in storage order.
-pub(crate) fn write(vfs: &Arc<dyn Vfs>, path: String, rows: &[SeriesRow]) -> Result<FileSum> {
-    let mut writer = FileWriter::create(vfs, path.clone(), series_schema(), series_properties())?;
+/// Writes the rows of a segment, which are in storage order.
+pub(crate) fn write(vfs: &Arc<dyn Vfs>, meta: &SegmentMeta, rows: &[SeriesRow]) -> Result<FileSum> {
+    let path = meta.series_path();
+    let mut writer = FileWriter::create(vfs, path.clone(), series_schema(), series_properties(meta))?;
     for part in rows.chunks(BATCH_SERIES) {
         writer.write(&batch(part).map_err(|e| at(&path)(e.into()))?)?;
     }

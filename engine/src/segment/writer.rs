@@ -33,7 +33,7 @@ pub(crate) struct SegmentWriter {
 impl SegmentWriter {
     /// Begins the segment that `meta` describes: its rows and files are filled in.
     pub(crate) fn create(vfs: &Arc<dyn Vfs>, meta: SegmentMeta, row_group_rows: usize) -> Result<Self> {
-        let properties = samples_properties(row_group_rows);
+        let properties = samples_properties(row_group_rows, &meta);
         let samples = FileWriter::create(vfs, meta.samples_path(), samples_schema(), properties)?;
         Ok(Self {
             vfs: Arc::clone(vfs),
@@ -121,10 +121,10 @@ impl SegmentWriter {
                 .map_err(crate::EngineError::io("remove", &path))?;
             return Ok(None);
         }
-        let series = series_file::write(&self.vfs, self.meta.series_path(), &self.series)?;
         let mut meta = self.meta;
         meta.series = self.series.len() as u64;
         (meta.samples_bytes, meta.samples_crc32c) = (samples.bytes, samples.crc32c);
+        let series = series_file::write(&self.vfs, &meta, &self.series)?;
         (meta.series_bytes, meta.series_crc32c) = (series.bytes, series.crc32c);
         let sums = FileSums {
             samples: &samples.blocks,

@@ -5,10 +5,12 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use rustix::fs::FallocateFlags;
 
+use super::copy::copy;
 use super::{Vfs, VfsFile, mmap};
 
 /// The file that is locked, and that says which process has done so.
@@ -95,6 +97,24 @@ impl Vfs for DiskVfs {
         fs::remove_file(self.resolve(path)?)
     }
 
+    fn link(&self, from: &str, to: &str) -> io::Result<()> {
+        match fs::hard_link(self.resolve(from)?, self.resolve(to)?) {
+            Err(error) if refuses_links(&error) => copy(self, from, to),
+            result => result,
+        }
+    }
+
+    fn remove_dir_all(&self, dir: &str) -> io::Result<()> {
+        match fs::remove_dir_all(self.resolve(dir)?) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result,
+        }
+    }
+
+    fn subfolder(&self, dir: &str) -> io::Result<Arc<dyn Vfs>> {
+        Ok(Arc::new(Self::open(self.resolve(dir)?)?))
+    }
+
     fn sync_dir(&self, dir: &str) -> io::Result<()> {
         File::open(self.resolve(dir)?)?.sync_all()
     }
@@ -178,6 +198,20 @@ impl VfsFile for DiskFile {
     }
 }
 
+/// Whether an error says that this file cannot have a second name there, rather than that the disk or the caller is at
+/// fault: another device, a file system without links, or too many names already.
+fn refuses_links(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let refusals = [
+        Errno::XDEV,
+        Errno::PERM,
+        Errno::OPNOTSUPP,
+        Errno::NOSYS,
+        Errno::MLINK,
+    ];
+    Errno::from_io_error(error).is_some_and(|errno| refusals.contains(&errno))
+}
+
 /// Creates a folder and those above it, each durable in the one that holds it.
 fn create_dir_durably(path: &Path) -> io::Result<()> {
     match fs::create_dir(path) {
@@ -241,6 +275,44 @@ mod tests {
     fn a_disk_says_what_is_free() {
         let (_folder, vfs) = folder();
         assert!(vfs.free_bytes().unwrap().is_some_and(|free| free > 0));
+    }
+
+    #[test]
+    fn a_link_keeps_the_bytes_when_the_first_name_goes() {
+        let (_folder, vfs) = folder();
+        vfs.create_dir_all("a").unwrap();
+        vfs.create_dir_all("b").unwrap();
+        vfs.create("a/f").unwrap().append(b"bytes").unwrap();
+        vfs.link("a/f", "b/f").unwrap();
+        vfs.remove("a/f").unwrap();
+        assert_eq!(&vfs.read("b/f").unwrap()[..], b"bytes");
+        assert_eq!(
+            vfs.link("a/f", "b/g").unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
+        vfs.create("a/f").unwrap();
+        for link in [vfs.link("a/f", "b/f"), copy(&vfs, "a/f", "b/f")] {
+            assert_eq!(link.unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        }
+        copy(&vfs, "b/f", "b/copy").unwrap();
+        assert_eq!(&vfs.read("b/copy").unwrap()[..], b"bytes");
+        let b = vfs.subfolder("b").unwrap();
+        assert_eq!(b.list("").unwrap(), ["copy", "f"]);
+        let held = vfs.lock().unwrap();
+        drop((b.lock().unwrap(), held));
+        vfs.rename("b", "c").unwrap();
+        assert_eq!(&vfs.read("c/f").unwrap()[..], b"bytes");
+        vfs.remove_dir_all("c").unwrap();
+        vfs.remove_dir_all("c").unwrap();
+        assert_eq!(vfs.list("").unwrap(), ["LOCK", "a"]);
+    }
+
+    #[test]
+    fn a_file_system_that_refuses_links_gets_copies() {
+        let refused = |code| refuses_links(&io::Error::from_raw_os_error(code));
+        assert!(refused(rustix::io::Errno::XDEV.raw_os_error()));
+        assert!(!refused(rustix::io::Errno::NOSPC.raw_os_error()));
+        assert!(!refuses_links(&io::Error::other("x")));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //!   for a rename between two); before it the old and the new name are both possible, one by one;
 //! - a file that has been handed out by [`Vfs::read`] is never written to again while those bytes are held.
 
+mod copy;
 mod disk;
 mod mmap;
 mod sim;
@@ -17,6 +18,7 @@ mod sim;
 use std::fmt::Debug;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -63,7 +65,8 @@ pub trait Vfs: Debug + Send + Sync {
     /// What the system says.
     fn create_dir_all(&self, dir: &str) -> io::Result<()>;
 
-    /// Renames a file, replacing what has the new name.
+    /// Renames a file, replacing what has the new name; or a folder, to a name that nothing has. The names inside a
+    /// folder must be durable before it is renamed.
     ///
     /// # Errors
     /// What the system says; a missing file is [`io::ErrorKind::NotFound`].
@@ -74,6 +77,28 @@ pub trait Vfs: Debug + Send + Sync {
     /// # Errors
     /// What the system says; a missing file is [`io::ErrorKind::NotFound`].
     fn remove(&self, path: &str) -> io::Result<()>;
+
+    /// Gives a file that is never written to again a second name, which costs no space: either name may go and the
+    /// bytes stay under the other. Where the file system cannot do that, the file is copied and the copy synced. Bytes
+    /// that were synced under the old name are durable under the new one; the name itself needs
+    /// [`Vfs::sync_dir`].
+    ///
+    /// # Errors
+    /// What the system says; a missing file is [`io::ErrorKind::NotFound`], a name that is taken
+    /// [`io::ErrorKind::AlreadyExists`].
+    fn link(&self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Removes a folder and what is in it; a missing one is no error. Cut short, it may leave any part of the folder.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn remove_dir_all(&self, dir: &str) -> io::Result<()>;
+
+    /// A folder as a data directory of its own, with a lock of its own; it is created when it is missing.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn subfolder(&self, dir: &str) -> io::Result<Arc<dyn Vfs>>;
 
     /// Makes the names in a folder durable. `""` is the data directory.
     ///

@@ -10,6 +10,7 @@
 //! - what was synced survives every power cut, bytes and names, each by its own sync;
 //! - clones share one disk.
 
+mod names;
 mod random;
 mod seeds;
 mod state;
@@ -24,6 +25,7 @@ use bytes::Bytes;
 
 pub use self::seeds::for_each_seed;
 use self::state::State;
+use super::copy::copy;
 use super::{Vfs, VfsFile};
 
 /// A simulated disk. It has a seed, and everything that it does by chance follows from it.
@@ -31,6 +33,8 @@ use super::{Vfs, VfsFile};
 pub struct SimVfs {
     state: Arc<Mutex<State>>,
     seed: u64,
+    /// the folder that is the data directory; empty for the whole disk
+    dir: String,
 }
 
 impl SimVfs {
@@ -40,6 +44,7 @@ impl SimVfs {
         Self {
             state: Arc::new(Mutex::new(State::new(seed))),
             seed,
+            dir: String::new(),
         }
     }
 
@@ -79,13 +84,18 @@ impl SimVfs {
         self.state().restart_process();
     }
 
-    /// Limits the sum of the lengths of all files; an append beyond it writes what fits and fails. `None`
+    /// Limits [`SimVfs::used_bytes`]; an append beyond it writes what fits and fails. `None`
     /// lifts it.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.state().capacity = bytes;
     }
 
-    /// The sum of the lengths of all files.
+    /// Makes the disk one that gives no file a second name, so that [`Vfs::link`] copies.
+    pub fn refuse_links(&self) {
+        self.state().refuses_links = true;
+    }
+
+    /// The sum of the lengths of all files, each counted once whatever its names.
     #[must_use]
     pub fn used_bytes(&self) -> u64 {
         self.state().used_bytes()
@@ -114,6 +124,15 @@ impl SimVfs {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A path on the whole disk.
+    fn full(&self, path: &str) -> String {
+        match (self.dir.is_empty(), path.is_empty()) {
+            (true, _) => path.to_owned(),
+            (false, true) => self.dir.clone(),
+            (false, false) => format!("{}/{path}", self.dir),
+        }
+    }
+
     fn open(&self, inode: u64, len: u64, epoch: u64) -> Box<dyn VfsFile> {
         Box::new(SimFile {
             vfs: self.clone(),
@@ -127,47 +146,64 @@ impl SimVfs {
 impl Vfs for SimVfs {
     fn create(&self, path: &str) -> io::Result<Box<dyn VfsFile>> {
         let mut state = self.state();
-        let inode = state.create(path)?;
+        let inode = state.create(&self.full(path))?;
         Ok(self.open(inode, 0, state.epoch))
     }
 
     fn open_append(&self, path: &str) -> io::Result<Box<dyn VfsFile>> {
         let state = self.state();
-        let (inode, data) = state.read(path)?;
+        let (inode, data) = state.read(&self.full(path))?;
         Ok(self.open(inode, data.len() as u64, state.epoch))
     }
 
     fn read(&self, path: &str) -> io::Result<Bytes> {
-        Ok(Bytes::copy_from_slice(self.state().read(path)?.1))
+        Ok(Bytes::copy_from_slice(self.state().read(&self.full(path))?.1))
     }
 
     fn len(&self, path: &str) -> io::Result<u64> {
-        Ok(self.state().read(path)?.1.len() as u64)
+        Ok(self.state().read(&self.full(path))?.1.len() as u64)
     }
 
     fn list(&self, dir: &str) -> io::Result<Vec<String>> {
-        self.state().list(dir)
+        self.state().list(&self.full(dir))
     }
 
     fn create_dir_all(&self, dir: &str) -> io::Result<()> {
-        self.state().create_dir_all(dir)
+        self.state().create_dir_all(&self.full(dir))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.state().rename(from, to)
+        self.state().rename(&self.full(from), &self.full(to))
     }
 
     fn remove(&self, path: &str) -> io::Result<()> {
-        self.state().remove(path)
+        self.state().remove(&self.full(path))
+    }
+
+    fn link(&self, from: &str, to: &str) -> io::Result<()> {
+        if self.state().refuses_links {
+            return copy(self, from, to);
+        }
+        self.state().link(&self.full(from), &self.full(to))
+    }
+
+    fn remove_dir_all(&self, dir: &str) -> io::Result<()> {
+        self.state().remove_dir_all(&self.full(dir))
+    }
+
+    fn subfolder(&self, dir: &str) -> io::Result<Arc<dyn Vfs>> {
+        let dir = self.full(dir);
+        self.state().create_dir_all(&dir)?;
+        Ok(Arc::new(Self { dir, ..self.clone() }))
     }
 
     fn sync_dir(&self, dir: &str) -> io::Result<()> {
-        self.state().sync_dir(dir)
+        self.state().sync_dir(&self.full(dir))
     }
 
     fn lock(&self) -> io::Result<Box<dyn Send + Sync + Debug>> {
         let mut state = self.state();
-        state.take_lock()?;
+        state.take_lock(&self.dir)?;
         Ok(Box::new(SimLock {
             vfs: self.clone(),
             epoch: state.epoch,
@@ -181,7 +217,11 @@ impl Vfs for SimVfs {
     }
 
     fn root(&self) -> PathBuf {
-        PathBuf::from(format!("/simulation-{}", self.seed))
+        let disk = PathBuf::from(format!("/simulation-{}", self.seed));
+        match self.dir.is_empty() {
+            true => disk,
+            false => disk.join(&self.dir),
+        }
     }
 }
 
@@ -236,7 +276,7 @@ impl Drop for SimLock {
     fn drop(&mut self) {
         let mut state = self.vfs.state();
         if state.epoch == self.epoch {
-            state.is_locked = false;
+            state.locked.remove(&self.vfs.dir);
         }
     }
 }

@@ -27,8 +27,8 @@ pub(crate) fn encode(magic: &[u8; 8], first_seq: u64) -> [u8; FILE_HEADER_BYTES]
 /// The number of the first frame; `None` when the header is damaged, cut off, or of another kind of file.
 ///
 /// # Errors
-/// [`EngineError::Corrupt`] for a whole header of a version that this program does not know: the file is not
-/// damaged, but it must not be touched.
+/// [`EngineError::Newer`] for a whole header of a version that this program does not know: the file is not damaged,
+/// but it must not be touched.
 pub(crate) fn decode(magic: &[u8; 8], bytes: &[u8], path: &std::path::Path) -> Result<Option<u64>> {
     let Some(header) = bytes.first_chunk::<FILE_HEADER_BYTES>() else {
         return Ok(None);
@@ -38,14 +38,9 @@ pub(crate) fn decode(magic: &[u8; 8], bytes: &[u8], path: &std::path::Path) -> R
         return Ok(None);
     }
     if number(8) != VERSION {
-        return Err(EngineError::Corrupt {
+        return Err(EngineError::Newer {
             path: path.to_owned(),
-            offset: 8,
-            expected: format!("format version {VERSION}"),
-            found: format!(
-                "version {}, which a newer Barograph has written (start that one)",
-                number(8)
-            ),
+            format: number(8),
         });
     }
     Ok(Some(u64::from(number(16)) | u64::from(number(20)) << 32))
@@ -89,12 +84,7 @@ mod tests {
         header[8] = 2;
         let crc = checksum(&header);
         header[12..16].copy_from_slice(&crc.to_le_bytes());
-        let error = decode(&MAGIC, &header, Path::new("wal/1"))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("version 1") && error.contains("version 2"),
-            "{error}"
-        );
+        let error = decode(&MAGIC, &header, Path::new("wal/1")).unwrap_err();
+        assert!(matches!(error, EngineError::Newer { format: 2, .. }), "{error}");
     }
 }

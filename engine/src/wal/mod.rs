@@ -20,6 +20,7 @@
 
 pub(crate) mod frame;
 pub(crate) mod header;
+mod lanes;
 mod reader;
 mod record;
 mod recovery;
@@ -31,7 +32,10 @@ mod writer;
 
 pub use frame::Frame;
 pub use reader::Damage;
-pub use record::{KIND_SAMPLES, KIND_SERIES, Record, RecordError};
+pub(crate) use reader::{LogFile, MAGIC as FILE_MAGIC, file_number, file_path};
+pub use record::{
+    KIND_EXEMPLARS, KIND_HISTOGRAMS, KIND_METADATA, KIND_SAMPLES, KIND_SERIES, Record, RecordError,
+};
 pub use recovery::{Recovery, ReplayReport};
 pub use samples::{RECORD_SAMPLES_MAX, SampleRecord};
 pub use writer::Wal;

@@ -10,7 +10,7 @@ use crate::vfs::Vfs;
 use crate::{EngineError, Result};
 
 /// The first bytes of every file of the log.
-pub(super) const MAGIC: [u8; 8] = *b"BAROWAL\n";
+pub(crate) const MAGIC: [u8; 8] = *b"BAROWAL\n";
 
 /// Bytes of the log that could not be read. What they held is lost; the rest was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,31 +27,31 @@ pub struct Damage {
 
 /// What a file of the log was found to hold.
 #[derive(Debug)]
-pub(super) struct LogFile {
-    pub(super) path: String,
+pub(crate) struct LogFile {
+    pub(crate) path: String,
     /// From the header, or else from the first frame; `None` when neither is whole.
-    pub(super) first_seq: Option<u64>,
+    pub(crate) first_seq: Option<u64>,
     /// One past the last frame; the header's number where there is none.
-    pub(super) end_seq: Option<u64>,
+    pub(crate) end_seq: Option<u64>,
     /// One past the last whole frame, in bytes; the header's end where there is none.
-    pub(super) valid_bytes: u64,
-    pub(super) file_bytes: u64,
-    pub(super) holes: Vec<Damage>,
+    pub(crate) valid_bytes: u64,
+    pub(crate) file_bytes: u64,
+    pub(crate) holes: Vec<Damage>,
     /// What the last mark says, in a file that was synced at intervals.
     synced_seq: Option<u64>,
     /// Where each of `holes` between frames begins, and the number of the frame that should be there.
     hole_starts: Vec<(u64, u64)>,
     /// Bytes behind the last whole frame that are not zeros.
-    pub(super) tail: Option<Damage>,
+    pub(crate) tail: Option<Damage>,
 }
 
 /// `wal/00000001.wal`
-pub(super) fn file_path(dir: &str, number: u64) -> String {
+pub(crate) fn file_path(dir: &str, number: u64) -> String {
     format!("{dir}/{number:08}.wal")
 }
 
 /// The number of a file of the log, from its name.
-pub(super) fn file_number(name: &str) -> Option<u64> {
+pub(crate) fn file_number(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".wal").filter(|digits| digits.len() >= 8)?;
     if digits.bytes().all(|b| b.is_ascii_digit()) {
         digits.parse().ok()
@@ -62,7 +62,7 @@ pub(super) fn file_number(name: &str) -> Option<u64> {
 
 impl LogFile {
     /// Walks over a whole file.
-    pub(super) fn scan(vfs: &Arc<dyn Vfs>, dir: &str, number: u64) -> Result<Self> {
+    pub(crate) fn scan(vfs: &Arc<dyn Vfs>, dir: &str, number: u64) -> Result<Self> {
         let path = file_path(dir, number);
         let full = vfs.root().join(&path);
         let bytes = vfs.read(&path).map_err(EngineError::io("read", &full))?;
@@ -137,7 +137,7 @@ impl LogFile {
     }
 
     /// Gives every whole frame to `each`, with the file as it is called in messages.
-    pub(super) fn frames(
+    pub(crate) fn frames(
         &self,
         vfs: &Arc<dyn Vfs>,
         each: &mut dyn FnMut(&Path, FrameRef<'_>) -> Result<()>,

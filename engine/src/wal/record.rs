@@ -1,17 +1,23 @@
 //! Records: what the frames of the write-ahead log say.
 
-use barograph_model::Labels;
+use barograph_model::{Exemplar, Histogram, Labels, Metadata};
 use thiserror::Error;
 
 use super::frame::Frame;
 use super::samples::{self, RECORD_SAMPLES_MAX, SampleRecord};
-use super::series;
+use super::{lanes, series};
 use crate::{EngineError, Result, SeriesRef};
 
 /// The kind of a frame that defines series.
 pub const KIND_SERIES: u8 = 1;
 /// The kind of a frame that holds samples.
 pub const KIND_SAMPLES: u8 = 2;
+/// The kind of a frame that holds native histograms. (3 and 4 are the journal's.)
+pub const KIND_HISTOGRAMS: u8 = 8;
+/// The kind of a frame that holds exemplars.
+pub const KIND_EXEMPLARS: u8 = 9;
+/// The kind of a frame that holds metadata of metric families.
+pub const KIND_METADATA: u8 = 10;
 
 /// A payload that does not hold what its kind promises: what was expected of it.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -25,6 +31,12 @@ pub enum Record {
     Series(Vec<(SeriesRef, Labels)>),
     /// Samples of series that were defined before.
     Samples(SampleRecord),
+    /// Native histograms of series that were defined before: whose, when, what.
+    Histograms(Vec<(SeriesRef, i64, Histogram)>),
+    /// Exemplars of series that were defined before.
+    Exemplars(Vec<(SeriesRef, i64, Exemplar)>),
+    /// What is said about metric families, in place of what was said before.
+    Metadata(Vec<(String, Metadata)>),
 }
 
 impl Record {
@@ -37,7 +49,12 @@ impl Record {
         match kind {
             KIND_SERIES => series::decode(payload).map(Self::Series),
             KIND_SAMPLES => samples::decode(payload).map(Self::Samples),
-            _ => Err(RecordError("a record of kind 1 (series) or 2 (samples)")),
+            KIND_HISTOGRAMS => lanes::decode_histograms(payload).map(Self::Histograms),
+            KIND_EXEMPLARS => lanes::decode_exemplars(payload).map(Self::Exemplars),
+            KIND_METADATA => lanes::decode_metadata(payload).map(Self::Metadata),
+            _ => Err(RecordError(
+                "a record of kind 1 (series), 2 (samples), or 8 to 10",
+            )),
         }
     }
 }
@@ -61,6 +78,32 @@ impl Frame {
             return Err(EngineError::Unwritable { reason });
         }
         Self::new(KIND_SAMPLES, samples::encode(series, ts, values))
+    }
+}
+
+impl Frame {
+    /// A frame of native histograms.
+    ///
+    /// # Errors
+    /// [`EngineError::Unwritable`] for more than 512 MiB of them.
+    pub fn histograms(rows: &[(SeriesRef, i64, Histogram)]) -> Result<Self> {
+        Self::new(KIND_HISTOGRAMS, lanes::encode_histograms(rows))
+    }
+
+    /// A frame of exemplars; the instant of each is its own.
+    ///
+    /// # Errors
+    /// [`EngineError::Unwritable`] for more than 512 MiB of them.
+    pub fn exemplars(rows: &[(SeriesRef, i64, Exemplar)]) -> Result<Self> {
+        Self::new(KIND_EXEMPLARS, lanes::encode_exemplars(rows))
+    }
+
+    /// A frame of metadata.
+    ///
+    /// # Errors
+    /// [`EngineError::Unwritable`] for more than 512 MiB of it.
+    pub fn metadata(families: &[(String, Metadata)]) -> Result<Self> {
+        Self::new(KIND_METADATA, lanes::encode_metadata(families))
     }
 }
 

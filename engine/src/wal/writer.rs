@@ -7,11 +7,9 @@ use std::sync::Arc;
 use super::frame::Frame;
 use super::header;
 use super::reader::{LogFile, MAGIC, file_path};
+use crate::quarantine::set_aside;
 use crate::vfs::{Vfs, VfsFile};
 use crate::{EngineError, Result};
-
-/// Where damaged files go instead of being removed.
-const QUARANTINE: &str = "quarantine";
 
 /// Memory for frames that is kept from one commit to the next.
 const BUFFER_BYTES_KEPT: usize = 8 << 20;
@@ -247,7 +245,7 @@ impl Wal {
             }
             let full = self.vfs.root().join(&oldest.path);
             if oldest.is_damaged {
-                self.quarantine(&oldest.path)
+                set_aside(self.vfs.as_ref(), &oldest.path)
                     .map_err(EngineError::io("move to quarantine", full))?;
             } else {
                 match self.vfs.remove(&oldest.path) {
@@ -267,14 +265,6 @@ impl Wal {
                 .map_err(EngineError::io("sync", full))?;
         }
         Ok(())
-    }
-
-    fn quarantine(&self, path: &str) -> io::Result<()> {
-        self.vfs.create_dir_all(QUARANTINE)?;
-        // Two logs of one store have files of the same name.
-        self.vfs
-            .rename(path, &format!("{QUARANTINE}/{}", path.replace('/', "-")))?;
-        self.vfs.sync_dir(QUARANTINE)
     }
 
     /// Ends the current file where the buffer would make it too long.

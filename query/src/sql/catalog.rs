@@ -5,18 +5,20 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use barograph_engine::Snapshot;
+use barograph_engine::{LaneKind, Snapshot};
 use barograph_model::TimeRange;
 use datafusion::catalog::{
-    CatalogProvider, CatalogProviderList, MemTable, MemoryCatalogProviderList, SchemaProvider, TableProvider,
+    CatalogProvider, CatalogProviderList, MemoryCatalogProviderList, SchemaProvider, TableProvider,
 };
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::Result;
 use datafusion::logical_expr::TableType;
 
 use super::anomalies::AnomaliesTable;
+use super::lane_table::LaneTable;
+use super::metadata_table::metadata_table;
 use super::samples::SamplesTable;
 use super::series_table::SeriesTable;
-use super::system_schema::{SYSTEM, SystemSchema, own_name, provider};
+use super::system_schema::{SYSTEM, SystemSchema, provider};
 use super::system_table::SystemTable;
 
 /// The catalog's name.
@@ -60,6 +62,7 @@ impl Catalog {
     /// Every table's bare name: the fixed ones, then the metrics.
     pub(crate) fn table_names(&self) -> Vec<String> {
         let mut names = self.public.table_names();
+        names.extend(self.system.table_names());
         names.extend(self.metrics.table_names());
         names
     }
@@ -67,14 +70,18 @@ impl Catalog {
 
 impl CatalogProvider for Catalog {
     fn schema_names(&self) -> Vec<String> {
-        vec![METRICS.to_owned(), PUBLIC.to_owned(), SYSTEM.to_owned()]
+        let mut names = vec![METRICS.to_owned(), PUBLIC.to_owned()];
+        if !self.system.is_empty() {
+            names.push(SYSTEM.to_owned());
+        }
+        names
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         match name {
             PUBLIC => Some(Arc::clone(&self.public) as _),
             METRICS => Some(Arc::clone(&self.metrics) as _),
-            SYSTEM => Some(Arc::clone(&self.system) as _),
+            SYSTEM if !self.system.is_empty() => Some(Arc::clone(&self.system) as _),
             _ => None,
         }
     }
@@ -135,11 +142,14 @@ struct PublicSchema {
 impl PublicSchema {
     fn fixed(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let snapshot = || self.metrics.snapshot.clone();
-        let mut public = self.system.iter().filter(|table| own_name(table).is_none());
-        if let Some(table) = public.find(|table| table.name == name) {
+        let mut own = self.system.iter().filter(|table| table.name_in(SYSTEM).is_none());
+        if let Some(table) = own.find(|table| table.name == name) {
             return provider(table).map(Some);
         }
         Ok(match name {
+            "histograms" => Some(Arc::new(LaneTable::new(snapshot(), LaneKind::Histograms))),
+            "exemplars" => Some(Arc::new(LaneTable::new(snapshot(), LaneKind::Exemplars))),
+            "metadata" => Some(Arc::new(metadata_table(snapshot().metadata())?)),
             "anomalies" => Some(Arc::new(AnomaliesTable::new(snapshot()))),
             "samples" => Some(Arc::new(SamplesTable::of_all(snapshot()))),
             "series" => Some(Arc::new(SeriesTable::new(snapshot()))),
@@ -151,9 +161,17 @@ impl PublicSchema {
 #[async_trait]
 impl SchemaProvider for PublicSchema {
     fn table_names(&self) -> Vec<String> {
-        let public = self.system.iter().filter(|table| own_name(table).is_none());
-        let names = public.map(|table| (table.name.clone(), ()));
-        let own = ["anomalies", "samples", "series"].map(|name| (name.to_owned(), ()));
+        let here = self.system.iter().filter(|table| table.name_in(SYSTEM).is_none());
+        let names = here.map(|table| (table.name.clone(), ()));
+        let own = [
+            "anomalies",
+            "exemplars",
+            "histograms",
+            "metadata",
+            "samples",
+            "series",
+        ]
+        .map(|name| (name.to_owned(), ()));
         names.chain(own).collect::<BTreeMap<_, _>>().into_keys().collect()
     }
 

@@ -15,13 +15,16 @@ mod error;
 mod format;
 mod limits;
 mod stream;
+mod system_schema;
 mod system_table;
 
 mod anomalies;
 mod catalog;
 mod gate;
 mod labels_column;
+mod lane_table;
 mod memory;
+mod metadata_table;
 mod samples;
 mod scan_exec;
 mod series_table;

@@ -1,5 +1,6 @@
-//! Schema `system`: what the program says about itself.
+//! Schema `system`: what the program knows of itself, in tables that the server computes.
 
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,11 +9,10 @@ use datafusion::common::{DataFusionError, Result};
 
 use super::system_table::SystemTable;
 
-/// The schema's name, and with a dot what the names of its tables begin with.
+/// The schema's name.
 pub(crate) const SYSTEM: &str = "system";
 
-/// Those of the server's tables whose names begin with `system.`.
-#[derive(Debug)]
+/// The tables whose names begin with `system.`, without that.
 pub(crate) struct SystemSchema {
     tables: Arc<[SystemTable]>,
 }
@@ -22,43 +22,49 @@ impl SystemSchema {
         Self { tables }
     }
 
-    fn own(&self) -> impl Iterator<Item = (&str, &SystemTable)> {
-        self.tables
-            .iter()
-            .filter_map(|table| Some((own_name(table)?, table)))
+    /// Whether there is any such table.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.named().next().is_none()
+    }
+
+    /// Each such table with its name inside the schema.
+    fn named(&self) -> impl Iterator<Item = (&str, &SystemTable)> {
+        let tables = self.tables.iter();
+        tables.filter_map(|table| Some((table.name_in(SYSTEM)?, table)))
     }
 }
 
-/// The bare name of a table of this schema; `None` for one of schema `public`.
-pub(crate) fn own_name(table: &SystemTable) -> Option<&str> {
-    table.name.strip_prefix(SYSTEM)?.strip_prefix('.')
+impl fmt::Debug for SystemSchema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SystemSchema")
+    }
 }
 
-/// The rows of a table as they are now.
+#[async_trait]
+impl SchemaProvider for SystemSchema {
+    fn table_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.named().map(|(name, _)| name.to_owned()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let found = self.named().find(|(known, _)| *known == name);
+        found.map(|(_, table)| provider(table)).transpose()
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.named().any(|(known, _)| known == name)
+    }
+}
+
+/// The rows of a table at this moment.
 pub(crate) fn provider(table: &SystemTable) -> Result<Arc<dyn TableProvider>> {
     let batch = (table.rows)();
     if batch.schema() != table.schema {
         let message = format!("the rows of table {} are not of its schema", table.name);
         return Err(DataFusionError::Internal(message));
     }
-    let rows = MemTable::try_new(Arc::clone(&table.schema), vec![vec![batch]])?;
-    Ok(Arc::new(rows))
-}
-
-#[async_trait]
-impl SchemaProvider for SystemSchema {
-    fn table_names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.own().map(|(name, _)| name.to_owned()).collect();
-        names.sort_unstable();
-        names
-    }
-
-    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let found = self.own().find(|(own, _)| *own == name);
-        found.map(|(_, table)| provider(table)).transpose()
-    }
-
-    fn table_exist(&self, name: &str) -> bool {
-        self.own().any(|(own, _)| own == name)
-    }
+    let table = MemTable::try_new(Arc::clone(&table.schema), vec![vec![batch]])?;
+    Ok(Arc::new(table))
 }

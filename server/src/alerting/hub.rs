@@ -7,15 +7,20 @@
 //! - a caller that goes away in the middle of a commit changes nothing about the commit.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use barograph_alerts::{AlertStore, Options, StoreError, Transaction};
 use barograph_engine::EngineError;
-use barograph_engine::journal::Journal;
+use barograph_engine::backup::SnapshotFolder;
+use barograph_engine::journal::{Journal, JournalContents};
 use barograph_engine::vfs::Vfs;
 use barograph_engine::wal::Damage;
 use thiserror::Error;
 use tokio::sync::watch;
+
+/// The folder of alert state in the data directory.
+pub const ALERTS_DIR: &str = "alerts";
 
 /// A checkpoint begins with this and the log's identity, little endian; the store's own bytes follow.
 const CHECKPOINT_MAGIC: &[u8; 8] = b"BAROHUB\x01";
@@ -31,14 +36,12 @@ pub enum HubError {
     #[error("alert journal: {0}")]
     Journal(#[from] EngineError),
     /// What the journal holds does not make a state, or a planned change does not fit it.
-    #[error("alert journal {dir}: {source}{damage}")]
+    #[error("alert journal {dir}: {source}")]
     Store {
         /// The journal's folder.
         dir: String,
         /// What does not fit.
         source: StoreError,
-        /// Damaged places that the journal found, each on a line; empty where it found none.
-        damage: String,
     },
     /// The checkpoint is whole but not of this program.
     #[error(
@@ -55,6 +58,28 @@ pub enum HubError {
     Stopping,
 }
 
+/// Damage of the journal, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundDamage {
+    /// The file, or the folder, relative to the data directory.
+    pub path: String,
+    /// What is wrong, and what it costs.
+    pub what: String,
+}
+
+impl FoundDamage {
+    fn of(damage: &Damage, root: &Path) -> Self {
+        let path = damage.path.strip_prefix(root).unwrap_or(&damage.path);
+        Self {
+            path: path.display().to_string(),
+            what: format!(
+                "{} ({} bytes at byte {})",
+                damage.what, damage.bytes, damage.offset
+            ),
+        }
+    }
+}
+
 /// Alert state, its journal, and who wants to know of changes. Shared by everything that evaluates, delivers,
 /// answers and streams.
 #[derive(Debug)]
@@ -66,33 +91,63 @@ pub struct AlertHub {
     log_id: u64,
     /// Held from planning to applying. Holds the journal's length at which the next checkpoint is due.
     writer: Mutex<u64>,
+    damage: Vec<FoundDamage>,
     last_seq: watch::Sender<u64>,
 }
 
 impl AlertHub {
     /// Opens the journal in a folder of the data directory and brings back the state. Blocks.
     ///
+    /// Where the journal is damaged, the state is the last one that can still be read, perhaps an empty one, and the
+    /// log gets another identity, since the numbers of the events that are lost will be given out again. What was
+    /// damaged is copied to quarantine first, and [`AlertHub::damage`] tells of it.
+    ///
     /// # Errors
-    /// [`HubError`] when the journal cannot be read, or does not make a state.
+    /// [`HubError`] when the disk says no, or when the journal is whole and does not make a state: it was written by
+    /// another version then.
     pub fn open(vfs: Arc<dyn Vfs>, dir: &str, options: Options) -> Result<Arc<Self>, HubError> {
+        let root = vfs.root();
         let (journal, contents) = Journal::open(vfs, dir)?;
-        let found: Vec<String> = contents.damage.iter().map(describe).collect();
-        for damage in &found {
-            tracing::error!(dir, damage = damage.trim(), "the alert journal is damaged");
-        }
+        let mut damage: Vec<FoundDamage> = contents
+            .damage
+            .iter()
+            .map(|d| FoundDamage::of(d, &root))
+            .collect();
         let checkpoint = contents
             .checkpoint
             .as_deref()
             .map(|bytes| decode(dir, bytes))
             .transpose()?;
-        let store = AlertStore::recover(checkpoint.map(|(_, state)| state), &contents.records, options);
-        let store = store.map_err(|source| HubError::Store {
+        let state = checkpoint.map(|(_, state)| state);
+        let wrong = |source| HubError::Store {
             dir: dir.to_owned(),
             source,
-            damage: found.concat(),
-        })?;
-        let is_new = checkpoint.is_none();
-        let log_id = checkpoint.map_or_else(draw_log_id, |(log_id, _)| log_id);
+        };
+        let (store, broken) = AlertStore::recover_prefix(state, &contents.records, options).map_err(wrong)?;
+        if let Some(error) = broken {
+            if damage.is_empty() {
+                return Err(wrong(error));
+            }
+            damage.push(FoundDamage {
+                path: dir.to_owned(),
+                what: format!("{error}; alert state is what it was before that"),
+            });
+        }
+        if contents.is_checkpoint_lost {
+            damage.push(FoundDamage {
+                path: dir.to_owned(),
+                what:
+                    "alert state is lost: which alerts fire, their events and deliveries; rules find out anew"
+                        .to_owned(),
+            });
+        }
+        // Damage that has cost nothing, such as that of one of two copies, is told and that is all.
+        let is_lost = damage.iter().any(|d| d.path == dir);
+        let is_new = checkpoint.is_none() || is_lost;
+        let log_id = match checkpoint {
+            Some((log_id, _)) if !is_lost => log_id,
+            _ => draw_log_id(),
+        };
         let hub = Self {
             last_seq: watch::Sender::new(store.last_seq()),
             store: RwLock::new(store),
@@ -100,12 +155,22 @@ impl AlertHub {
             dir: dir.to_owned(),
             log_id,
             writer: Mutex::new(CHECKPOINT_BYTES_MIN),
+            damage,
         };
+        if is_lost {
+            hub.journal.copy_to_quarantine()?;
+        }
         if is_new {
             // Before the first cursor is given out, the log's identity must be on disk.
             hub.checkpoint(&mut hub.write_lock())?;
         }
         Ok(Arc::new(hub))
+    }
+
+    /// What was found damaged when the journal was opened.
+    #[must_use]
+    pub fn damage(&self) -> &[FoundDamage] {
+        &self.damage
     }
 
     /// Looks at the state. The closure holds up writers, so it copies what it needs and does nothing slow.
@@ -158,7 +223,6 @@ impl AlertHub {
             store.apply(&transaction).map_err(|source| HubError::Store {
                 dir: self.dir.clone(),
                 source,
-                damage: String::new(),
             })?;
             store.last_seq()
         };
@@ -202,20 +266,30 @@ impl AlertHub {
         if self.journal.bytes_since_checkpoint() == 0 {
             return Ok(());
         }
-        self.checkpoint(&mut writer)
+        Ok(self.checkpoint(&mut writer)?)
+    }
+
+    /// Adds the state to a snapshot of the store, as it is now: a journal of one checkpoint. Blocks; changes wait.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the checkpoint or its link could not be written; nothing is lost.
+    pub fn snapshot_into(&self, folder: &mut SnapshotFolder<'_>) -> Result<(), EngineError> {
+        let mut writer = self.write_lock();
+        self.checkpoint(&mut writer)?;
+        self.journal.link_checkpoint(folder)
     }
 
     /// Writes the state as the journal's new beginning, and decides when to do so again: after as many bytes
     /// as the state has twice, so that the cost of checkpoints stays a fraction of the cost of records. After
     /// a failure likewise, so that a full disk is not asked at every commit.
-    fn checkpoint(&self, next_at_bytes: &mut u64) -> Result<(), HubError> {
+    fn checkpoint(&self, next_at_bytes: &mut u64) -> Result<(), EngineError> {
         let mut bytes = Vec::from(CHECKPOINT_MAGIC);
         bytes.extend_from_slice(&self.log_id.to_le_bytes());
         bytes.extend_from_slice(&self.read(AlertStore::to_checkpoint));
         let step_bytes = CHECKPOINT_BYTES_MIN.max(bytes.len() as u64 * 2);
         let result = self.journal.checkpoint(&bytes);
         *next_at_bytes = self.journal.bytes_since_checkpoint() + step_bytes;
-        Ok(result?)
+        result
     }
 
     /// A writer that panicked left the state as it was: applying is all or nothing.
@@ -229,14 +303,22 @@ fn draw_log_id() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-fn describe(damage: &Damage) -> String {
-    format!(
-        "\n  {}: byte {}, {} bytes: {}",
-        damage.path.display(),
-        damage.offset,
-        damage.bytes,
-        damage.what
-    )
+/// Whether what a journal holds makes a state of alerts; changes nothing.
+///
+/// # Errors
+/// [`HubError`] says why not.
+pub fn check_contents(dir: &str, contents: &JournalContents) -> Result<(), HubError> {
+    let checkpoint = contents
+        .checkpoint
+        .as_deref()
+        .map(|bytes| decode(dir, bytes))
+        .transpose()?;
+    let state = checkpoint.map(|(_, state)| state);
+    let store = AlertStore::recover(state, &contents.records, Options::default());
+    store.map(drop).map_err(|source| HubError::Store {
+        dir: dir.to_owned(),
+        source,
+    })
 }
 
 fn decode<'a>(dir: &str, bytes: &'a [u8]) -> Result<(u64, &'a [u8]), HubError> {

@@ -13,6 +13,6 @@ pub(crate) mod test_hub;
 
 pub use delivery::{DeliveryOptions, deliver};
 pub use evaluator::Evaluator;
-pub use hub::{AlertHub, HubError};
+pub use hub::{ALERTS_DIR, AlertHub, FoundDamage, HubError, check_contents};
 pub use rules::{LoadError, load_rules};
 pub use tables::alert_tables;

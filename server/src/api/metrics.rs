@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use barograph_engine::{CompactionStats, Engine};
+use barograph_engine::{CompactionStats, DamageKind, Engine};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeCounterValue, EncodeMetric};
@@ -159,10 +159,14 @@ impl MetricsSource {
             "Bytes of segments' indexes on disk",
             stats.index_bytes as i64,
         )?;
-        out.gauge(
-            "store_damages",
-            "Damaged places found since the start",
-            stats.damages.len() as i64,
+        let damages = DamageKind::ALL
+            .iter()
+            .map(|kind| (kind.as_str().to_owned(), stats.damage_totals.of(*kind)));
+        out.counters(
+            "damage",
+            "Damaged places found in the files of the store since the start, by kind",
+            "kind",
+            damages,
         )?;
         let poisoned = i64::from(stats.poisoned.is_some());
         out.gauge(
@@ -197,6 +201,46 @@ impl MetricsSource {
             "ingest_samples",
             "Samples acknowledged to senders",
             stats.samples.load(Relaxed),
+        )?;
+        out.counter(
+            "ingest_histograms",
+            "Native histograms acknowledged to senders",
+            stats.histograms.load(Relaxed),
+        )?;
+        out.counter(
+            "ingest_exemplars",
+            "Exemplars acknowledged to senders",
+            stats.exemplars.load(Relaxed),
+        )?;
+        out.counter(
+            "ingest_created_zeros",
+            "Zeros stored at the created timestamps of counters",
+            stats.created_zeros.load(Relaxed),
+        )?;
+        out.counter(
+            "ingest_metadata",
+            "Metadata entries taken",
+            stats.metadata.load(Relaxed),
+        )?;
+        out.counter(
+            "ingest_series_defined",
+            "Times that the labels of a series were read because their bytes were new",
+            stats.series_defined.load(Relaxed),
+        )?;
+        out.counter(
+            "ingest_compressed_bytes",
+            "Bytes of request bodies as they came",
+            stats.compressed_bytes.load(Relaxed),
+        )?;
+        out.counter(
+            "ingest_decompressed_bytes",
+            "Bytes of request bodies once decompressed",
+            stats.decompressed_bytes.load(Relaxed),
+        )?;
+        out.gauge(
+            "ingest_metadata_families",
+            "Metric families of which metadata is known",
+            self.ingest.metadata().len() as i64,
         )?;
         out.gauge(
             "ingest_in_flight_bytes",

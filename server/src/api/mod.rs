@@ -1,11 +1,14 @@
-//! What is asked over HTTP, besides ingest: SQL, health, metrics.
+//! What is asked over HTTP, besides ingest: SQL, health, metrics, administration.
 
+mod admin;
 mod health;
 mod limit_metrics;
 mod metrics;
 mod reload;
 mod sql;
 
+pub(crate) use admin::snapshot_name;
+pub use admin::{Administration, SNAPSHOT_DIR_HEADER, admin_routes};
 pub use health::{Readiness, health_routes};
 pub use metrics::{MetricsSource, metrics_routes};
 pub use reload::reload_routes;

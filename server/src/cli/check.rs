@@ -1,4 +1,7 @@
-//! `barograph check`: finds what is wrong with a configuration or with rule files, without running anything.
+//! `barograph check`: finds what is wrong with a configuration, with rule files or with a store, without running
+//! anything.
+
+pub mod store;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,6 +32,8 @@ pub enum What {
     },
     /// Check rule files
     Rules(RulesArgs),
+    /// Check every byte of a data directory that no server has open
+    Store(store::StoreArgs),
 }
 
 /// Arguments of `barograph check rules`.
@@ -72,6 +77,9 @@ pub enum CheckFailure {
     /// The SQL of the rules could not be planned at all.
     #[error(transparent)]
     Sql(#[from] SqlFailure),
+    /// The store could not be checked, or is damaged.
+    #[error(transparent)]
+    Store(#[from] store::StoreFailure),
 }
 
 fn lines(problems: &[RuleError]) -> String {
@@ -99,6 +107,10 @@ pub fn run(args: &CheckArgs) -> Result<Checked, CheckFailure> {
     match &args.what {
         What::Config { file } => check_config(file),
         What::Rules(args) => check_rules(args),
+        What::Store(args) => {
+            store::run(args)?;
+            Ok(Checked::default())
+        }
     }
 }
 

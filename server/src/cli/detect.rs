@@ -6,7 +6,7 @@
 mod csv_input;
 mod error;
 mod input;
-mod instant;
+pub(in crate::cli) mod instant;
 mod output;
 mod parquet_input;
 #[cfg(test)]

@@ -5,21 +5,29 @@
 //! cannot be understood.
 
 pub mod alerts_watch;
+pub mod backup;
 pub mod check;
 pub mod detect;
+pub mod import;
+pub mod inspect;
 mod repl;
 pub mod serve;
 pub mod sql;
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
 use alerts_watch::WatchArgs;
+use backup::{BackupArgs, RestoreArgs};
 use check::CheckArgs;
 use detect::DetectArgs;
+use import::ImportArgs;
+use inspect::InspectArgs;
 use serve::{DemoArgs, ServeArgs};
 use sql::SqlArgs;
 
@@ -55,9 +63,17 @@ pub enum Command {
     /// Follow alerts
     #[command(subcommand_required = true, arg_required_else_help = true)]
     Alerts(AlertsArgs),
-    /// Check a configuration or rule files without running anything
+    /// Copy a store into a folder or a bucket, or look after such copies
+    Backup(BackupArgs),
+    /// Make a data directory of a backup
+    Restore(RestoreArgs),
+    /// Take in what Prometheus has kept, or an OpenMetrics text
+    Import(ImportArgs),
+    /// Check a configuration, rule files or a store without running anything
     #[command(subcommand_required = true, arg_required_else_help = true)]
     Check(CheckArgs),
+    /// Show what is inside a file of a store
+    Inspect(InspectArgs),
 }
 
 /// Arguments of `barograph alerts`.
@@ -97,6 +113,21 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, E
             Err(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Writes a file that appears under its name, or replaces what has it, when it is complete and durable.
+///
+/// # Errors
+/// What the system says; what had the name is then still there.
+pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".next");
+    let mut file = File::create(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Prints an answer on stdout. A reader that has gone misses it.
@@ -168,8 +199,21 @@ mod tests {
             "detect --input a.csv --output b.csv",
             "detect --input a --output b --detector auto --mode offline --train-rows 5 --param a=1 --param b=2 --columns x,y",
             "alerts watch --cursor c --filter a=1 --format json --url http://a",
+            "backup --data-dir d target",
+            "backup --url http://a s3://bucket/prefix --jobs 8",
+            "backup list target",
+            "backup verify s3://bucket --backup n",
+            "restore target --data-dir d --backup n --force",
+            "import --openmetrics - --data-dir d --skip-bad",
+            "import --tsdb-dump f --url http://a --state s --allow-more",
+            "import --block-dir d --promtool /usr/bin/promtool",
+            "import --remote-read http://p --from 2026-01-01 --to 2026-01-02T00:00:00Z --selector up --window 1h",
             "check config f",
             "check rules f g",
+            "check store --data-dir d",
+            "check store --data-dir d --repair",
+            "check store --data-dir d --format json --shared --jobs 2",
+            "inspect f --format json --top 5",
         ] {
             assert!(parsed(line).is_ok(), "{line}: {:?}", parsed(line));
         }
@@ -206,6 +250,16 @@ mod tests {
                 "detect --input a --output b --mode both",
                 "[possible values: causal, offline]",
             ),
+            ("backup target", "--data-dir <DIR>"),
+            ("backup --data-dir d", "<TARGET>"),
+            ("backup --data-dir d --url u target", "cannot be used with"),
+            ("backup --data-dir d target --jobs 0", "a number from 1 to 64"),
+            ("restore target", "--data-dir <DIR>"),
+            ("import", "--openmetrics <FILE>"),
+            ("import --openmetrics a --tsdb-dump b", "cannot be used with"),
+            ("import --remote-read u", "--from <TIME>"),
+            ("import --openmetrics a --from 1", "--remote-read <URL>"),
+            ("import --remote-read u --from x --to 1", "is not a time"),
             ("serv", "similar subcommand exists: 'serve'"),
             ("promql up", "unrecognized subcommand"),
         ] {

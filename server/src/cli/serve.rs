@@ -30,6 +30,9 @@ pub struct ServeArgs {
     /// Memory that the whole program may hold [default: half of the machine's, or of the container's]
     #[arg(long, value_name = "SIZE", value_parser = parse_memory_budget_bytes)]
     pub memory_budget: Option<u64>,
+    /// Let snapshots be taken and series be deleted over HTTP, below /api/v1/admin/
+    #[arg(long)]
+    pub enable_admin_api: bool,
 }
 
 /// How long samples are kept; `None` is for ever.
@@ -58,6 +61,7 @@ impl ServeArgs {
         if let Some(bytes) = self.memory_budget {
             config.storage.memory_budget_bytes = Some(bytes);
         }
+        config.http.admin_api |= self.enable_admin_api;
         Ok(config)
     }
 }

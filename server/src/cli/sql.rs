@@ -20,7 +20,7 @@ use tokio::runtime::{Builder, Runtime};
 
 pub use error::SqlFailure;
 pub(super) use render::Rendered;
-pub(super) use source::Source;
+pub(in crate::cli) use source::Source;
 
 use super::repl;
 use super::repl::statement;

@@ -34,7 +34,7 @@ pub use listen::Listen;
 pub use problem::{ConfigError, Problem};
 pub use retention::RetentionConfig;
 pub use rule_files::RuleFilesError;
-pub use sections::{IngestConfig, ServerConfig, SqlConfig, StorageConfig, parse_retention_ms};
+pub use sections::{HttpConfig, IngestConfig, ServerConfig, SqlConfig, StorageConfig, parse_retention_ms};
 pub use size::{SizeError, format_size_bytes, parse_size_bytes};
 
 use problem::Problems;
@@ -48,6 +48,8 @@ use crate::tenants::LimitsConfig;
 pub struct Config {
     /// `[server]`
     pub server: ServerConfig,
+    /// `[http]`
+    pub http: HttpConfig,
     /// `[storage]`
     pub storage: StorageConfig,
     /// `[[retention]]`, in the order of the file.
@@ -71,8 +73,9 @@ pub struct Config {
 }
 
 /// The sections, and whether each may stand several times.
-const SECTIONS: [(&str, bool); 11] = [
+const SECTIONS: [(&str, bool); 12] = [
     ("server", false),
+    ("http", false),
     ("storage", false),
     ("retention", true),
     ("ingest", false),
@@ -157,6 +160,9 @@ impl Config {
         let once = |name| tables(document, name, problems).next();
         if let Some(section) = once("server") {
             self.server = ServerConfig::read(section);
+        }
+        if let Some(section) = once("http") {
+            self.http = HttpConfig::read(section);
         }
         if let Some(section) = once("storage") {
             self.storage = StorageConfig::read(section);

@@ -181,6 +181,18 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// `true` or `false`.
+    pub(super) fn boolean(&self, key: &'static str, default: bool) -> bool {
+        let Some(value) = self.value(key) else {
+            return default;
+        };
+        let truth = value.get_ref().as_bool();
+        if truth.is_none() {
+            self.wrong_type(key, "true or false", value);
+        }
+        truth.unwrap_or(default)
+    }
+
     /// A list of texts.
     pub(super) fn texts(&self, key: &'static str, example: &str) -> Vec<String> {
         let Some(value) = self.value(key) else {

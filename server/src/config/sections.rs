@@ -1,4 +1,4 @@
-//! The sections that stand once: `[server]`, `[storage]`, `[ingest]`, `[sql]`, `[alerts]`.
+//! The sections that stand once: `[server]`, `[http]`, `[storage]`, `[ingest]`, `[sql]`, `[alerts]`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,6 +91,23 @@ pub(super) fn parse_http_url(text: &str) -> Result<String, String> {
         _ => Err(format!(
             "{text:?} is not an http:// or https:// address (try \"https://example.com/hook\")"
         )),
+    }
+}
+
+/// `[http]`: what may be asked over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HttpConfig {
+    /// `admin_api`: whether snapshots may be taken and series be deleted over HTTP. Default `false`.
+    pub admin_api: bool,
+}
+
+impl HttpConfig {
+    pub(super) fn read(section: Section<'_>) -> Self {
+        let config = Self {
+            admin_api: section.boolean("admin_api", false),
+        };
+        section.finish();
+        config
     }
 }
 

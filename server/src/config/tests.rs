@@ -201,8 +201,7 @@ fn unknown_names_give_the_nearest() {
     check(
         "retention = \"15d\"",
         &[
-            "config.toml:1: \"retention\" stands before any section; sections are [server], [storage], [[retention]], \
-         [ingest], [sql], [limits], [alerts], [[tenant]], [[detector]], [[channel]], [[route]]",
+            "config.toml:1: write [[retention]] with double brackets: there can be several, and this is a text",
         ],
     );
     check(

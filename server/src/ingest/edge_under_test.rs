@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::Response;
 use barograph_engine::vfs::SimVfs;
 use barograph_engine::{Engine, Options, SampleBlock};
-use barograph_model::{Clock, ManualClock, TimeRange, TimestampMs};
+use barograph_model::{Clock, Exemplar, Histogram, ManualClock, TimeRange, TimestampMs};
 use tower::ServiceExt;
 
 use super::prompb::{TimeSeries, encode};
@@ -74,6 +74,19 @@ impl Edge {
         self.post(&encode(all)).await
     }
 
+    /// Posts a message of remote write 2.0 that is not compressed yet.
+    pub(super) async fn post_v2(&self, message: &[u8]) -> Answer {
+        let headers = [
+            (
+                "content-type",
+                "application/x-protobuf;proto=io.prometheus.write.v2.Request",
+            ),
+            ("content-encoding", "snappy"),
+        ];
+        let block = snap::raw::Encoder::new().compress_vec(message).unwrap();
+        self.post_with(&headers, block).await
+    }
+
     /// Posts a body as it is.
     pub(super) async fn post_block(&self, block: impl Into<Body>) -> Answer {
         let headers = [
@@ -115,6 +128,37 @@ impl Edge {
     }
 }
 
+impl Edge {
+    /// All native histograms that the store gives back: series, ms, histogram.
+    pub(super) fn stored_histograms(&self) -> Vec<(String, i64, Histogram)> {
+        let snapshot = self.engine.snapshot();
+        let set = snapshot.select(&[], TimeRange::ALL).unwrap();
+        let mut scan = snapshot.histograms(&set, TimeRange::ALL);
+        let (mut rows, mut stored) = (Vec::new(), Vec::new());
+        while let Some(position) = scan.next_series(&mut rows).unwrap() {
+            let series = set.labels(position).unwrap().to_string();
+            stored.extend(
+                rows.drain(..)
+                    .map(|(ts, histogram)| (series.clone(), ts, histogram)),
+            );
+        }
+        stored
+    }
+
+    /// All exemplars that the store gives back, with their series.
+    pub(super) fn stored_exemplars(&self) -> Vec<(String, Exemplar)> {
+        let snapshot = self.engine.snapshot();
+        let set = snapshot.select(&[], TimeRange::ALL).unwrap();
+        let mut scan = snapshot.exemplars(&set, TimeRange::ALL);
+        let (mut rows, mut stored) = (Vec::new(), Vec::new());
+        while let Some(position) = scan.next_series(&mut rows).unwrap() {
+            let series = set.labels(position).unwrap().to_string();
+            stored.extend(rows.drain(..).map(|(_, exemplar)| (series.clone(), exemplar)));
+        }
+        stored
+    }
+}
+
 impl Answer {
     async fn of(response: Response) -> Self {
         let (parts, body) = response.into_parts();
@@ -141,6 +185,17 @@ impl Answer {
             self.text
         );
         self
+    }
+
+    /// What the answer says was written: samples, histograms, exemplars; `None` where it says nothing.
+    pub(super) fn written(&self) -> Option<[u64; 3]> {
+        let count = |what: &str| {
+            let value = self
+                .headers
+                .get(format!("x-prometheus-remote-write-{what}-written"))?;
+            value.to_str().unwrap().parse().ok()
+        };
+        Some([count("samples")?, count("histograms")?, count("exemplars")?])
     }
 
     pub(super) fn retry_after(&self) -> Option<&str> {

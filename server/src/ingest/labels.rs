@@ -1,6 +1,7 @@
-//! The labels of one series on the wire: `TimeSeries.labels`, checked and sorted.
+//! The labels of one series on the wire, checked and sorted: `TimeSeries.labels` of remote write 1.0, and
+//! `TimeSeries.labels_refs` of 2.0, which name symbols; likewise those of exemplars.
 //!
-//! This is the path of a series that the store has not seen; one it has is found by a hash of these bytes.
+//! For series this is the path of a series that the store has not seen; one it has is found by a hash of these bytes.
 
 use std::fmt::Write;
 use std::ops::Range;
@@ -10,6 +11,7 @@ use thiserror::Error;
 
 use super::limits::LabelLimits;
 use super::protobuf::{Reader, WireError, WireType};
+use super::symbols::{References, Symbols};
 
 /// Bytes of a series that a message to a person shows, and of one name or value in it.
 const SHOWN_BYTES_MAX: usize = 400;
@@ -67,6 +69,17 @@ pub enum LabelFault {
         /// The cap.
         max: usize,
     },
+    /// An odd number of references into the symbols table.
+    #[error("it has a label name without a value (an odd number of symbol references)")]
+    OddReferences,
+    /// A reference behind the end of the symbols table.
+    #[error("it refers to symbol {index} of {symbols}")]
+    UnknownSymbol {
+        /// The index, from 0.
+        index: u64,
+        /// How many symbols the request has.
+        symbols: usize,
+    },
     /// Names and values that are together too long.
     #[error("its labels have more than {max} bytes together")]
     TotalTooLong {
@@ -89,15 +102,110 @@ pub(super) enum LabelsError {
 /// A name and a value.
 type RawLabel<'a> = (&'a [u8], &'a [u8]);
 
-/// The next label of a TimeSeries message as raw bytes, passing over its other fields.
-fn next_label<'a>(series: &mut Reader<'a>) -> Result<Option<RawLabel<'a>>, WireError> {
-    while let Some(tag) = series.tag()? {
+/// Where the labels of a request's messages are.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum LabelSource<'a> {
+    /// In the messages themselves, in this body of remote write 1.0.
+    Inline(&'a [u8]),
+    /// In the symbols table of remote write 2.0, by index.
+    Symbols(Symbols<'a>),
+}
+
+impl<'a> LabelSource<'a> {
+    /// Reads the labels of the TimeSeries message at `series`: any order, empty values dropped.
+    ///
+    /// # Errors
+    /// [`LabelsError::Wire`] where the message is malformed, and the whole request with it;
+    /// [`LabelsError::Fault`] where only this series is not acceptable.
+    pub(super) fn read(&self, series: Range<usize>, limits: &LabelLimits) -> Result<Labels, LabelsError> {
+        let labels = collect(self.pairs(series, "TimeSeries.labels"), limits)?;
+        if labels.metric().is_empty() {
+            return Err(LabelFault::NoMetricName.into());
+        }
+        Ok(labels)
+    }
+
+    /// Reads the labels of the Exemplar message at `exemplar`; there may be none.
+    ///
+    /// # Errors
+    /// As [`LabelSource::read`].
+    pub(super) fn read_exemplar(
+        &self,
+        exemplar: Range<usize>,
+        limits: &LabelLimits,
+    ) -> Result<Labels, LabelsError> {
+        collect(self.pairs(exemplar, "Exemplar.labels"), limits)
+    }
+
+    /// The labels of a series as a selector, for a message to a person: whatever is wrong with them, in the order
+    /// they came, cut short where there are many.
+    pub(super) fn show(&self, series: Range<usize>) -> String {
+        let mut pairs = self.pairs(series, "TimeSeries.labels");
+        let (mut metric, mut others) = (String::new(), String::new());
+        while let Ok(Some((name, value))) = pairs.next() {
+            if name == METRIC_NAME.as_bytes() && metric.is_empty() {
+                metric = shown(value).escape_debug().to_string();
+                continue;
+            }
+            let comma = if others.is_empty() { "" } else { ", " };
+            // Writing to a String does not fail.
+            let _ = write!(others, "{comma}{}={:?}", shown(name).escape_debug(), shown(value));
+            if others.len() > SHOWN_BYTES_MAX {
+                others.truncate(others.floor_char_boundary(SHOWN_BYTES_MAX));
+                others.push_str("...");
+                break;
+            }
+        }
+        format!("{metric}{{{others}}}")
+    }
+
+    fn pairs(&self, message: Range<usize>, field: &'static str) -> Pairs<'a> {
+        match *self {
+            Self::Inline(body) => Pairs::Inline(Reader::within(body, message.start, message.end), field),
+            Self::Symbols(symbols) => {
+                let message = Reader::within(symbols.body, message.start, message.end);
+                Pairs::References(References::of(message), symbols)
+            }
+        }
+    }
+}
+
+/// The labels of one message as raw bytes.
+enum Pairs<'a> {
+    Inline(Reader<'a>, &'static str),
+    References(References<'a>, Symbols<'a>),
+}
+
+impl<'a> Pairs<'a> {
+    fn next(&mut self) -> Result<Option<RawLabel<'a>>, LabelsError> {
+        match self {
+            Self::Inline(message, field) => Ok(next_label(message, field)?),
+            Self::References(references, symbols) => {
+                let Some(name) = references.next()? else {
+                    return Ok(None);
+                };
+                let value = references.next()?.ok_or(LabelFault::OddReferences)?;
+                let resolve = |index| {
+                    symbols.get(index).ok_or(LabelFault::UnknownSymbol {
+                        index,
+                        symbols: symbols.places.len(),
+                    })
+                };
+                Ok(Some((resolve(name)?, resolve(value)?)))
+            }
+        }
+    }
+}
+
+/// The next label of a message of remote write 1.0, passing over its other fields.
+fn next_label<'a>(message: &mut Reader<'a>, field: &'static str) -> Result<Option<RawLabel<'a>>, WireError> {
+    while let Some(tag) = message.tag()? {
         if tag.field != 1 {
-            series.skip(tag)?;
+            message.skip(tag)?;
             continue;
         }
-        tag.expect(WireType::Length, "TimeSeries.labels")?;
-        let mut label = series.message()?;
+        tag.expect(WireType::Length, field)?;
+        let mut label = message.message()?;
         let (mut name, mut value): (&[u8], &[u8]) = (&[], &[]);
         while let Some(tag) = label.tag()? {
             match tag.field {
@@ -117,21 +225,11 @@ fn next_label<'a>(series: &mut Reader<'a>) -> Result<Option<RawLabel<'a>>, WireE
     Ok(None)
 }
 
-/// Reads the labels of the TimeSeries message at `series` of `body`: any order, empty values dropped.
-///
-/// # Errors
-/// [`LabelsError::Wire`] where the message is malformed, and the whole request with it;
-/// [`LabelsError::Fault`] where only this series is not acceptable.
-pub(super) fn read_labels(
-    body: &[u8],
-    series: Range<usize>,
-    limits: &LabelLimits,
-) -> Result<Labels, LabelsError> {
-    let mut reader = Reader::within(body, series.start, series.end);
+/// Checks pair after pair, so that a set over a cap is given up at the pair that breaks it.
+fn collect(mut raw: Pairs<'_>, limits: &LabelLimits) -> Result<Labels, LabelsError> {
     let mut pairs: Vec<(&str, &str)> = Vec::with_capacity(16);
     let mut total = 0;
-    let mut has_name = false;
-    while let Some((name, value)) = next_label(&mut reader)? {
+    while let Some((name, value)) = raw.next()? {
         if pairs.len() == limits.count_max {
             return Err(LabelFault::TooMany {
                 max: limits.count_max,
@@ -146,11 +244,7 @@ pub(super) fn read_labels(
             }
             .into());
         }
-        has_name |= name == METRIC_NAME && !value.is_empty();
         pairs.push((name, value));
-    }
-    if !has_name {
-        return Err(LabelFault::NoMetricName.into());
     }
     Labels::from_pairs(pairs).map_err(|error| {
         LabelsError::Fault(match error {
@@ -195,28 +289,6 @@ fn check_label<'a>(
         name: name.to_owned(),
     })?;
     Ok((name, value))
-}
-
-/// The labels of a series as a selector, for a message to a person: whatever is wrong with them, in the order
-/// they came, cut short where there are many.
-pub(super) fn show_labels(body: &[u8], series: Range<usize>) -> String {
-    let mut reader = Reader::within(body, series.start, series.end);
-    let (mut metric, mut others) = (String::new(), String::new());
-    while let Ok(Some((name, value))) = next_label(&mut reader) {
-        if name == METRIC_NAME.as_bytes() && metric.is_empty() {
-            metric = shown(value).escape_debug().to_string();
-            continue;
-        }
-        let comma = if others.is_empty() { "" } else { ", " };
-        // Writing to a String does not fail.
-        let _ = write!(others, "{comma}{}={:?}", shown(name).escape_debug(), shown(value));
-        if others.len() > SHOWN_BYTES_MAX {
-            others.truncate(others.floor_char_boundary(SHOWN_BYTES_MAX));
-            others.push_str("...");
-            break;
-        }
-    }
-    format!("{metric}{{{others}}}")
 }
 
 fn shown(bytes: &[u8]) -> String {

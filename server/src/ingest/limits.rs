@@ -10,7 +10,7 @@ pub struct IngestLimits {
     pub body_bytes_max: usize,
     /// Bytes of a request's body once decompressed (413 above).
     pub decompressed_bytes_max: usize,
-    /// Samples, and likewise series and metadata entries, in one request (413 above). A sample may take two bytes
+    /// Samples, and likewise series, histogram buckets, exemplars, symbols and metadata entries, in one request (413 above). A sample may take two bytes
     /// on the wire and twenty in memory, so the caps on bytes do not bound it.
     pub samples_max: usize,
     /// Bytes of all requests that are being read or decoded, as sent and decompressed together (503 above). What
@@ -22,6 +22,8 @@ pub struct IngestLimits {
     pub workers: usize,
     /// What a series' labels may be (400, the offending series named).
     pub labels: LabelLimits,
+    /// What an exemplar's own labels may be (400, its series named).
+    pub exemplar_labels: LabelLimits,
     /// How much metadata is kept.
     pub metadata: MetadataLimits,
 }
@@ -36,6 +38,12 @@ impl Default for IngestLimits {
             body_timeout: Duration::from_secs(30),
             workers: std::thread::available_parallelism().map_or(2, usize::from),
             labels: LabelLimits::default(),
+            exemplar_labels: LabelLimits {
+                count_max: 16,
+                name_bytes_max: 512,
+                value_bytes_max: 1024,
+                total_bytes_max: 2048,
+            },
             metadata: MetadataLimits::default(),
         }
     }
@@ -52,16 +60,16 @@ impl IngestLimits {
     }
 }
 
-/// Caps on one series' labels.
+/// Caps on the labels of one series, or of one exemplar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LabelLimits {
-    /// Labels of a series, the metric's name included.
+    /// Labels, the metric's name included.
     pub count_max: usize,
     /// Bytes of a label's name.
     pub name_bytes_max: usize,
     /// Bytes of a label's value, the metric's name included.
     pub value_bytes_max: usize,
-    /// Bytes of all names and values of a series together.
+    /// Bytes of all names and values together.
     pub total_bytes_max: usize,
 }
 

@@ -1,77 +1,14 @@
-//! What senders say about metric families: type, help, unit. Kept in memory; senders repeat it every minute.
+//! What senders say about metric families: type, help, unit.
 
 use std::collections::HashMap;
-use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use barograph_engine::MetadataTable;
+use barograph_model::{Metadata, MetricType};
 use thiserror::Error;
 
 use super::limits::MetadataLimits;
 use super::protobuf::{Reader, WireError, WireType};
-
-/// The type of a metric family, as `MetricMetadata.MetricType` numbers them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum MetricType {
-    /// Not said.
-    #[default]
-    Unknown,
-    /// Only ever rises, but for resets.
-    Counter,
-    /// Rises and falls.
-    Gauge,
-    /// Cumulative buckets, a sum and a count.
-    Histogram,
-    /// A histogram whose buckets may fall.
-    GaugeHistogram,
-    /// Quantiles, a sum and a count.
-    Summary,
-    /// Facts as labels; the value is 1.
-    Info,
-    /// One series a state; the value is 0 or 1.
-    StateSet,
-}
-
-impl MetricType {
-    /// The type's name as Prometheus' API writes it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Counter => "counter",
-            Self::Gauge => "gauge",
-            Self::Histogram => "histogram",
-            Self::GaugeHistogram => "gaugehistogram",
-            Self::Summary => "summary",
-            Self::Info => "info",
-            Self::StateSet => "stateset",
-        }
-    }
-
-    /// A number of the enumeration; one that is not defined is unknown, as protobuf's open enums want it.
-    fn from_wire(number: u64) -> Self {
-        match number {
-            1 => Self::Counter,
-            2 => Self::Gauge,
-            3 => Self::Histogram,
-            4 => Self::GaugeHistogram,
-            5 => Self::Summary,
-            6 => Self::Info,
-            7 => Self::StateSet,
-            _ => Self::Unknown,
-        }
-    }
-}
-
-/// What is known of a metric family.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Metadata {
-    /// Counter, gauge, ...
-    pub metric_type: MetricType,
-    /// A sentence for people; may be empty.
-    pub help: String,
-    /// The unit of the values, such as `seconds`; may be empty.
-    pub unit: String,
-}
+use super::rejects::Rejects;
 
 /// Why an entry was not kept.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -100,6 +37,18 @@ pub enum MetadataFault {
         /// The cap.
         max: usize,
     },
+    /// A reference behind the end of the symbols table.
+    #[error("metadata of {metric:?}: the {part} refers to symbol {index} of {symbols}")]
+    UnknownSymbol {
+        /// Of which family; shown with a mark for what cannot be read.
+        metric: String,
+        /// Which text.
+        part: &'static str,
+        /// The index, from 0.
+        index: u64,
+        /// How many symbols the request has.
+        symbols: usize,
+    },
     /// The registry holds as many families as it may.
     #[error(
         "metadata of {metric:?}: {max} metric families are known already, which is the most that are kept"
@@ -121,152 +70,147 @@ pub(super) struct MetadataEntry<'a> {
     unit: &'a str,
 }
 
-/// Reads the MetricMetadata message at `range` of `body`. The outer result is the message's, the inner one the
-/// entry's: a fault leaves the rest of the request good.
+/// Reads a MetricMetadata message. The outer result is the message's, the inner one the entry's: a fault leaves the
+/// rest of the request good.
 ///
 /// # Errors
 /// [`WireError`] where the message is malformed.
 pub(super) fn read_metadata<'a>(
-    body: &'a [u8],
-    range: Range<usize>,
+    mut message: Reader<'a>,
     limits: &MetadataLimits,
 ) -> Result<Result<MetadataEntry<'a>, MetadataFault>, WireError> {
-    let mut reader = Reader::within(body, range.start, range.end);
-    let mut metric_type = MetricType::Unknown;
-    let (mut name, mut help, mut unit): (&[u8], &[u8], &[u8]) = (&[], &[], &[]);
-    while let Some(tag) = reader.tag()? {
+    let mut raw = RawMetadata::default();
+    while let Some(tag) = message.tag()? {
         match tag.field {
             1 => {
                 tag.expect(WireType::Varint, "MetricMetadata.type")?;
-                metric_type = MetricType::from_wire(reader.varint()?);
+                raw.metric_type = MetricType::from_number(message.varint()?);
             }
             2 => {
                 tag.expect(WireType::Length, "MetricMetadata.metric_family_name")?;
-                name = reader.bytes()?;
+                raw.name = message.bytes()?;
             }
             4 => {
                 tag.expect(WireType::Length, "MetricMetadata.help")?;
-                help = reader.bytes()?;
+                raw.help = message.bytes()?;
             }
             5 => {
                 tag.expect(WireType::Length, "MetricMetadata.unit")?;
-                unit = reader.bytes()?;
+                raw.unit = message.bytes()?;
             }
-            _ => reader.skip(tag)?,
+            _ => message.skip(tag)?,
         }
     }
-    if name.is_empty() {
-        return Ok(Err(MetadataFault::NoName));
-    }
-    let text = |part: &'static str, bytes: &'a [u8], max: usize| {
-        let metric = || String::from_utf8_lossy(&name[..name.len().min(100)]).into_owned();
-        if bytes.len() > max {
-            return Err(MetadataFault::TooLong {
+    Ok(raw.check(limits))
+}
+
+/// An entry whose texts are not checked yet.
+#[derive(Debug, Default)]
+pub(super) struct RawMetadata<'a> {
+    pub(super) name: &'a [u8],
+    pub(super) metric_type: MetricType,
+    pub(super) help: &'a [u8],
+    pub(super) unit: &'a [u8],
+}
+
+impl<'a> RawMetadata<'a> {
+    /// Checks that there is a name, and the texts against the caps.
+    pub(super) fn check(self, limits: &MetadataLimits) -> Result<MetadataEntry<'a>, MetadataFault> {
+        if self.name.is_empty() {
+            return Err(MetadataFault::NoName);
+        }
+        let metric = || String::from_utf8_lossy(&self.name[..self.name.len().min(100)]).into_owned();
+        let text = |part: &'static str, bytes: &'a [u8], max: usize| {
+            if bytes.len() > max {
+                return Err(MetadataFault::TooLong {
+                    metric: metric(),
+                    part,
+                    bytes: bytes.len(),
+                    max,
+                });
+            }
+            str::from_utf8(bytes).map_err(|_| MetadataFault::NotUtf8 {
                 metric: metric(),
                 part,
-                bytes: bytes.len(),
-                max,
-            });
-        }
-        str::from_utf8(bytes).map_err(|_| MetadataFault::NotUtf8 {
-            metric: metric(),
-            part,
-        })
-    };
-    let entry = || {
-        Ok(MetadataEntry {
-            name: text("name", name, limits.name_bytes_max)?,
-            metric_type,
-            help: text("help", help, limits.text_bytes_max)?,
-            unit: text("unit", unit, limits.text_bytes_max)?,
-        })
-    };
-    Ok(entry())
-}
-
-/// The metadata of all metric families, the latest word of each. Bounded; shared between threads.
-#[derive(Debug)]
-pub struct MetadataRegistry {
-    limits: MetadataLimits,
-    families: Mutex<HashMap<String, Metadata>>,
-}
-
-impl MetadataRegistry {
-    /// An empty registry.
-    #[must_use]
-    pub fn new(limits: MetadataLimits) -> Self {
-        Self {
-            limits,
-            families: Mutex::default(),
-        }
-    }
-
-    /// What is known of one family.
-    #[must_use]
-    pub fn get(&self, family: &str) -> Option<Metadata> {
-        self.lock().get(family).cloned()
-    }
-
-    /// Everything, sorted by family. O(n log n), a copy.
-    #[must_use]
-    pub fn all(&self) -> Vec<(String, Metadata)> {
-        let mut all: Vec<_> = self
-            .lock()
-            .iter()
-            .map(|(name, entry)| (name.clone(), entry.clone()))
-            .collect();
-        all.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        all
-    }
-
-    /// The number of families known.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.lock().len()
-    }
-
-    /// Whether none is known.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.lock().is_empty()
-    }
-
-    /// Keeps an entry in place of what was known of its family.
-    ///
-    /// # Errors
-    /// [`MetadataFault::Full`] for a new family where there is no room.
-    pub(super) fn set(&self, entry: &MetadataEntry<'_>) -> Result<(), MetadataFault> {
-        let mut families = self.lock();
-        let metadata = || Metadata {
-            metric_type: entry.metric_type,
-            help: entry.help.to_owned(),
-            unit: entry.unit.to_owned(),
+            })
         };
-        if let Some(known) = families.get_mut(entry.name) {
-            if known.metric_type != entry.metric_type || known.help != entry.help || known.unit != entry.unit
-            {
-                *known = metadata();
-            }
-            return Ok(());
-        }
-        if families.len() >= self.limits.metrics_max {
-            return Err(MetadataFault::Full {
-                metric: entry.name.to_owned(),
-                max: self.limits.metrics_max,
-            });
-        }
-        families.insert(entry.name.to_owned(), metadata());
-        Ok(())
+        Ok(MetadataEntry {
+            name: text("name", self.name, limits.name_bytes_max)?,
+            metric_type: self.metric_type,
+            help: text("help", self.help, limits.text_bytes_max)?,
+            unit: text("unit", self.unit, limits.text_bytes_max)?,
+        })
     }
+}
 
-    /// The map stays whole whatever a thread did while it held it, so a poisoned lock is taken all the same.
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Metadata>> {
-        self.families.lock().unwrap_or_else(PoisonError::into_inner)
+/// What a request says of metric families that is not known yet.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// In place of what is known.
+    pub(super) families: Vec<(String, Metadata)>,
+    /// Entries that were acceptable, known or not.
+    pub(super) taken: u64,
+}
+
+impl News {
+    /// Looks at each entry: senders repeat them every minute, or with every series, and only what differs is worth a place
+    /// in the log. New families beyond `families_max` are refused.
+    pub(super) fn of(
+        known: &MetadataTable,
+        entries: &[MetadataEntry<'_>],
+        families_max: usize,
+        rejects: &mut Rejects,
+    ) -> Self {
+        let mut news = Self::default();
+        // Of a family that is said twice, the later word.
+        let mut said: HashMap<&str, usize> = HashMap::new();
+        let mut fresh = 0;
+        for entry in entries {
+            let before = match said.get(entry.name) {
+                Some(&place) => Some(&news.families[place].1),
+                None => known.get(entry.name),
+            };
+            if before.is_some_and(|metadata| entry.says(metadata)) {
+                news.taken += 1;
+                continue;
+            }
+            if before.is_none() {
+                if known.len() + fresh >= families_max {
+                    rejects.add_metadata(MetadataFault::Full {
+                        metric: entry.name.to_owned(),
+                        max: families_max,
+                    });
+                    continue;
+                }
+                fresh += 1;
+            }
+            news.taken += 1;
+            let metadata = Metadata {
+                metric_type: entry.metric_type,
+                help: entry.help.to_owned(),
+                unit: entry.unit.to_owned(),
+            };
+            match said.get(entry.name) {
+                Some(&place) => news.families[place].1 = metadata,
+                None => {
+                    said.insert(entry.name, news.families.len());
+                    news.families.push((entry.name.to_owned(), metadata));
+                }
+            }
+        }
+        news
+    }
+}
+
+impl MetadataEntry<'_> {
+    fn says(&self, metadata: &Metadata) -> bool {
+        metadata.metric_type == self.metric_type && metadata.help == self.help && metadata.unit == self.unit
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::rejects::RejectKind;
     use super::*;
 
     fn read(body: &[u8]) -> Result<Result<MetadataEntry<'_>, MetadataFault>, WireError> {
@@ -275,7 +219,7 @@ mod tests {
             name_bytes_max: 8,
             text_bytes_max: 5,
         };
-        read_metadata(body, 0..body.len(), &limits)
+        read_metadata(Reader::new(body), &limits)
     }
 
     fn entry<'a>(name: &'a str, help: &'a str) -> MetadataEntry<'a> {
@@ -319,26 +263,23 @@ mod tests {
     }
 
     #[test]
-    fn keeps_the_latest_word_and_no_more_than_its_bound() {
-        let registry = MetadataRegistry::new(MetadataLimits {
-            metrics_max: 2,
-            ..MetadataLimits::default()
-        });
-        registry.set(&entry("b", "old")).unwrap();
-        registry.set(&entry("b", "new")).unwrap();
-        registry.set(&entry("a", "")).unwrap();
-        let full = registry.set(&entry("c", "")).unwrap_err();
-        assert_eq!(
-            full,
-            MetadataFault::Full {
-                metric: "c".into(),
-                max: 2
-            }
-        );
-        registry.set(&entry("a", "again")).unwrap();
-        assert_eq!(registry.get("a").unwrap().help, "again");
-        assert_eq!(registry.get("c"), None);
-        let names: Vec<String> = registry.all().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["a", "b"]);
+    fn only_what_differs_is_news_and_no_more_than_its_bound() {
+        let mut rejects = Rejects::default();
+        let known = MetadataTable::default();
+        let entries = [
+            entry("b", "old"),
+            entry("b", "old"),
+            entry("b", "new"),
+            entry("a", ""),
+            entry("c", ""),
+        ];
+        let news = News::of(&known, &entries, 2, &mut rejects);
+        let families: Vec<_> = news
+            .families
+            .iter()
+            .map(|(family, m)| (family.as_str(), m.help.as_str()))
+            .collect();
+        assert_eq!((families, news.taken), (vec![("b", "new"), ("a", "")], 4));
+        assert_eq!(rejects.count(RejectKind::Metadata), 1);
     }
 }

@@ -94,13 +94,13 @@ pub enum WireError {
         found: WireType,
     },
     /// A field that belongs to another message, so that this body is not what its headers say.
-    #[error("byte {offset}: field {field} of {message} is not part of remote write 1.0 ({hint})")]
+    #[error("byte {offset}: field {field} is not part of {message} ({hint})")]
     ForeignField {
         /// Where the tag begins.
         offset: usize,
         /// The number.
         field: u32,
-        /// In which message.
+        /// The message that the headers announce.
         message: &'static str,
         /// What it probably is and what to do.
         hint: &'static str,

@@ -6,25 +6,29 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::iter::repeat_n;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
-use barograph_engine::{Engine, EngineError, Head, SampleColumns};
+use barograph_engine::{Engine, EngineError, Head, MetadataTable, SampleColumns};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
+use super::batch::{Batch, DecodeError, DecodeRules, SeriesEntry};
+use super::created::Beginnings;
 use super::in_flight::{Charge, InFlight};
-use super::labels::{LabelsError, read_labels};
+use super::labels::{LabelSource, LabelsError};
+use super::lanes::Lanes;
 use super::limits::IngestLimits;
-use super::metadata::{MetadataEntry, MetadataRegistry, read_metadata};
-use super::protobuf::WireError;
+use super::metadata::News;
+use super::protocol::Protocol;
 use super::rejects::{Reason, Rejects};
-use super::snappy::{Decompressor, SnappyError, checked_len};
+use super::snappy::{Decompressor, checked_len};
 use super::stats::IngestStats;
-use super::write_request::{DecodeError, DecodeRules, WriteRequest};
+use super::symbols::{Symbol, Symbols};
+use super::written::Written;
+use super::{refusals, request_v2, write_request};
 use crate::http::Refusal;
 use crate::tenants::{Account, Admission, Tenants};
 
@@ -71,7 +75,7 @@ pub struct IngestSink {
     in_flight: Arc<InFlight>,
     // Shared by itself with what waits for the disk, which must not keep the store alive.
     stats: Arc<IngestStats>,
-    metadata: MetadataRegistry,
+    beginnings: Arc<Beginnings>,
     tenants: Arc<Tenants>,
 }
 
@@ -79,16 +83,41 @@ pub struct IngestSink {
 #[derive(Default)]
 struct Scratch {
     decompressor: Decompressor,
-    request: WriteRequest,
+    batch: Batch,
+    symbols: Vec<Symbol>,
+    request_v2: request_v2::Scratch,
 }
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
+/// What became of a request.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    /// What of it is on disk.
+    pub(super) written: Written,
+    /// What the sender is told besides; `None` is all good.
+    pub(super) refusal: Option<Refusal>,
+}
+
+impl From<Refusal> for Outcome {
+    /// Nothing is stored, or nobody knows.
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            written: Written::default(),
+            refusal: Some(refusal),
+        }
+    }
+}
+
 /// A decoded request.
 struct Prepared {
     columns: SampleColumns,
+    /// What of the columns the sender sent.
+    written: Written,
+    /// Counters that began, whose zeros are in the columns: (fingerprint, instant).
+    beginnings: Vec<(u128, i64)>,
     /// What the sender is told once the columns are on disk; `None` is all good.
     refused: Option<Refusal>,
     account: Arc<Account>,
@@ -127,8 +156,8 @@ impl IngestSink {
             pool,
             in_flight: InFlight::new(limits.in_flight_bytes_max, engine.memory()),
             stats: Arc::default(),
+            beginnings: Arc::default(),
             tenants,
-            metadata: MetadataRegistry::new(limits.metadata),
             engine,
             limits,
         }))
@@ -142,8 +171,8 @@ impl IngestSink {
 
     /// What is known of metric families.
     #[must_use]
-    pub fn metadata(&self) -> &MetadataRegistry {
-        &self.metadata
+    pub fn metadata(&self) -> MetadataTable {
+        self.engine.metadata()
     }
 
     /// The caps in force.
@@ -169,168 +198,186 @@ impl IngestSink {
         Charge::new(&self.in_flight)
     }
 
-    /// Stores a snappy block that holds a `prometheus.WriteRequest`; returns when its samples are on disk. `charge`
-    /// has the block's own bytes in it.
+    /// Stores a snappy block that holds a message of `protocol`; returns when its samples are on disk. `charge` has the
+    /// block's own bytes in it.
     ///
-    /// # Errors
-    /// [`Refusal`]: with a status of 400 that begins with "refused", all but what it counts is stored; with any
+    /// Where the refusal is a status of 400 that begins with "refused", all but what it counts is stored; with any
     /// other, nothing is, or nobody knows: sending again is safe, since a sample that is sent twice is kept once.
     pub(super) async fn store(
         self: &Arc<Self>,
+        protocol: Protocol,
         block: Bytes,
         mut charge: Charge,
         admission: Admission,
-    ) -> Result<(), Refusal> {
-        let declared = checked_len(&block, self.limits.decompressed_bytes_max).map_err(refuse_snappy)?;
+    ) -> Outcome {
+        let declared = match checked_len(&block, self.limits.decompressed_bytes_max) {
+            Ok(declared) => declared,
+            Err(error) => return refusals::snappy(error).into(),
+        };
         // The body, and as much again for the columns that are made of it.
         if !charge.grow(2 * declared.max(REQUEST_BYTES_MIN)) {
-            return Err(refuse_overload());
+            return refusals::overload().into();
         }
         let (reply, answer) = oneshot::channel();
         let sink = Arc::clone(self);
         self.pool.spawn(move || {
-            let prepared = sink.prepare(&block, admission);
+            let prepared = sink.prepare(protocol, &block, admission);
             // Before the answer, after which the sender may count on the budget; the columns are in the store's.
             drop((block, charge));
             sink.append(prepared, reply);
         });
-        answer.await.unwrap_or_else(|_| {
-            let message =
-                "the request was given up inside the server, it may be stored or not; send it again";
-            Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message))
-        })
+        answer.await.unwrap_or_else(|_| refusals::given_up().into())
     }
 
     /// Hands a decoded request to the store, and the store's answer to the sender.
-    fn append(&self, prepared: Result<Prepared, Refusal>, reply: oneshot::Sender<Result<(), Refusal>>) {
+    fn append(&self, prepared: Result<Prepared, Refusal>, reply: oneshot::Sender<Outcome>) {
         // A send fails where the client has gone away, and then nobody asks.
         let Prepared {
             columns,
+            written,
+            beginnings,
             refused,
             account,
         } = match prepared {
             Ok(prepared) => prepared,
-            Err(refusal) => return drop(reply.send(Err(refusal))),
+            Err(refusal) => return drop(reply.send(refusal.into())),
         };
-        let answer = match refused {
-            None => Ok(()),
-            Some(refusal) => Err(refusal),
+        let outcome = Outcome {
+            written,
+            refusal: refused,
         };
-        let samples = columns.len() as u64;
-        if samples == 0 {
-            return drop(reply.send(answer));
+        if columns.is_empty() {
+            return drop(reply.send(outcome));
         }
         let stats = Arc::clone(&self.stats);
+        let remembered = Arc::clone(&self.beginnings);
         let done = move |result: Result<(), EngineError>| {
-            let answer = match result {
+            let outcome = match result {
                 Ok(()) => {
-                    stats.samples.fetch_add(samples, Relaxed);
-                    account.add_samples(samples);
-                    answer
+                    stats.add_written(written, beginnings.len() as u64);
+                    account.add_samples(written.samples + written.histograms);
+                    remembered.remember(beginnings);
+                    outcome
                 }
-                Err(error) => Err(refuse_engine(&error)),
+                Err(error) => refusals::engine(&error).into(),
             };
-            drop(reply.send(answer));
+            drop(reply.send(outcome));
         };
         self.engine.append(columns, Box::new(done));
     }
 
     /// Decodes a block, on a decoding thread.
-    fn prepare(&self, block: &[u8], admission: Admission) -> Result<Prepared, Refusal> {
-        SCRATCH.with_borrow_mut(
-            |Scratch {
-                 decompressor,
-                 request,
-             }| {
-                let body = decompressor
-                    .decompress(block, self.limits.decompressed_bytes_max)
-                    .map_err(refuse_snappy)?;
-                self.stats.compressed_bytes.fetch_add(block.len() as u64, Relaxed);
-                self.stats
-                    .decompressed_bytes
-                    .fetch_add(body.len() as u64, Relaxed);
-                let prepared = self.decode(body, request, admission);
-                decompressor.shrink_to(KEPT_BYTES);
-                request.shrink_to(KEPT_ENTRIES);
-                prepared
-            },
-        )
+    fn prepare(
+        &self,
+        protocol: Protocol,
+        block: &[u8],
+        admission: Admission,
+    ) -> Result<Prepared, Refusal> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let Scratch {
+                decompressor,
+                batch,
+                symbols,
+                request_v2,
+            } = scratch;
+            let body = decompressor
+                .decompress(block, self.limits.decompressed_bytes_max)
+                .map_err(refusals::snappy)?;
+            self.stats.compressed_bytes.fetch_add(block.len() as u64, Relaxed);
+            self.stats
+                .decompressed_bytes
+                .fetch_add(body.len() as u64, Relaxed);
+            let prepared =
+                self.decode(protocol, body, batch, symbols, request_v2, admission)
+                    .map_err(|error| match error {
+                        Failure::Decode(error) => refusals::decode(protocol, error),
+                        Failure::Refusal(refusal) => refusal,
+                    });
+            decompressor.shrink_to(KEPT_BYTES);
+            batch.shrink_to(KEPT_ENTRIES);
+            symbols.clear();
+            symbols.shrink_to(KEPT_ENTRIES);
+            prepared
+        })
     }
 
     fn decode(
         &self,
+        protocol: Protocol,
         body: &[u8],
-        request: &mut WriteRequest,
+        batch: &mut Batch,
+        symbols: &mut Vec<Symbol>,
+        scratch: &mut request_v2::Scratch,
         mut admission: Admission,
-    ) -> Result<Prepared, Refusal> {
+    ) -> Result<Prepared, Failure> {
+        let account = Arc::clone(admission.account());
         let mut rejects = Rejects::default();
         let head = self.engine.head();
         let rules = DecodeRules {
             accepts: self.engine.accepts(),
             samples_max: self.limits.samples_max,
-            labels: &*Arc::clone(admission.account()).labels(),
+            label_bytes_max: self.limits.decompressed_bytes_max,
+            labels: account.labels(),
+            exemplar_labels: &self.limits.exemplar_labels,
+            metadata: &self.limits.metadata,
         };
-        request
-            .decode(body, &rules, |raw| head.fingerprint(raw), &mut rejects)
-            .map_err(refuse_decode)?;
-        let metadata = self
-            .read_metadata(body, request, &mut rejects)
-            .map_err(refuse_wire)?;
-        admission
-            .samples(request.ts.len())
-            .map_err(|limit| limit.to_refusal())?;
-        let columns = self.resolve(&head, body, request, &mut admission, &mut rejects)?;
-        // From here on the request is known to be whole, so what it says may have effects.
-        for entry in &metadata {
-            match self.metadata.set(entry) {
-                Ok(()) => drop(self.stats.metadata.fetch_add(1, Relaxed)),
-                Err(fault) => rejects.add_metadata(fault),
+        let fingerprint = |raw: &[u8]| head.fingerprint(raw);
+        let (source, metadata) = match protocol {
+            Protocol::V1 => {
+                let metadata = write_request::decode(body, batch, &rules, &fingerprint, &mut rejects)?;
+                (LabelSource::Inline(body), metadata)
             }
-        }
+            Protocol::V2 => {
+                request_v2::read_symbols(body, &rules, symbols)?;
+                let symbols = Symbols {
+                    body,
+                    places: symbols,
+                };
+                let metadata =
+                    request_v2::decode(symbols, batch, scratch, &rules, &fingerprint, &mut rejects)?;
+                (LabelSource::Symbols(symbols), metadata)
+            }
+        };
+        admission
+            .samples(batch.ts.len() + batch.histograms.len())
+            .map_err(|limit| limit.to_refusal())?;
+        let (mut columns, written, beginnings) =
+            self.resolve(&head, source, batch, &mut admission, &mut rejects)?;
+        let known = self.engine.metadata();
+        let news = News::of(&known, &metadata, self.limits.metadata.metrics_max, &mut rejects);
+        self.stats.metadata.fetch_add(news.taken, Relaxed);
+        news.families
+            .into_iter()
+            .for_each(|(family, entry)| columns.push_metadata(family, entry));
         if !rejects.is_empty() {
             self.stats.add_rejects(&rejects);
         }
-        let refused = rejects.message(body, columns.len()).map(|message| {
+        let refused = rejects.message(source, written).map(|message| {
             for (reason, count) in rejects.by_reason() {
                 admission.refused(reason, count, &message);
             }
-            refuse_part(message, rejects.retry_after_s())
+            refusals::part(message, rejects.retry_after_s())
         });
         Ok(Prepared {
             columns,
+            written,
+            beginnings,
             refused,
-            account: Arc::clone(admission.account()),
+            account,
         })
-    }
-
-    fn read_metadata<'a>(
-        &self,
-        body: &'a [u8],
-        request: &WriteRequest,
-        rejects: &mut Rejects,
-    ) -> Result<Vec<MetadataEntry<'a>>, WireError> {
-        let mut entries = Vec::new();
-        for range in &request.metadata {
-            match read_metadata(body, range.clone(), &self.limits.metadata)? {
-                Ok(entry) => entries.push(entry),
-                Err(fault) => rejects.add_metadata(fault),
-            }
-        }
-        Ok(entries)
     }
 
     /// Finds or registers each series and gives the columns of those that are acceptable.
     fn resolve(
         &self,
         head: &Head,
-        body: &[u8],
-        request: &mut WriteRequest,
+        source: LabelSource<'_>,
+        batch: &mut Batch,
         admission: &mut Admission,
         rejects: &mut Rejects,
-    ) -> Result<SampleColumns, Refusal> {
-        let entries = &request.series;
+    ) -> Result<(SampleColumns, Written, Vec<(u128, i64)>), Failure> {
         let account = Arc::clone(admission.account());
-        let read = |i: usize| read_labels(body, entries[i].message(), account.labels());
+        let read = |entry: &SeriesEntry| source.read(entry.message(), account.labels());
         let (known, room) = (head.len(), self.engine.series_room());
         let mut over_limit = BTreeMap::new();
         let mut malformed = None;
@@ -339,7 +386,7 @@ impl IngestSink {
             if malformed.is_some() {
                 return None;
             }
-            match read(i) {
+            match read(&batch.series[i]) {
                 Ok(labels) => {
                     if !head.contains(&labels)
                         && let Err(limit) = admission.new_series(i, known, room)
@@ -358,103 +405,65 @@ impl IngestSink {
                 Err(LabelsError::Fault(_)) => None,
             }
         };
-        let refs = head.resolve(&request.fingerprints, &mut define);
+        let refs = head.resolve(&batch.fingerprints, &mut define);
         admission.entered(&refs, head, &self.engine.head());
         self.stats.series_defined.fetch_add(defined, Relaxed);
         if let Some(error) = malformed {
-            return Err(refuse_wire(error));
+            return Err(DecodeError::Wire(error).into());
         }
-        let (ts, values) = (&mut request.ts, &mut request.values);
-        let mut series = Vec::with_capacity(ts.len());
-        let mut rows = 0..0;
-        for (i, found) in refs.into_iter().enumerate() {
-            rows = rows.end..entries[i].rows_end();
-            if let Some(found) = found {
-                // Rows move only where some before them were left out.
-                if rows.start != series.len() {
-                    ts.copy_within(rows.clone(), series.len());
-                    values.copy_within(rows.clone(), series.len());
+        let mut lanes = Lanes::new(head, batch);
+        for (i, found) in refs.iter().enumerate() {
+            if let Some(series) = *found {
+                lanes.keep(i, series);
+                continue;
+            }
+            let entry = lanes.skip(i);
+            if let Some(limit) = over_limit.remove(&i) {
+                rejects.add_series(entry.0.message(), entry.1, Reason::SeriesLimit(limit));
+                continue;
+            }
+            let fault = match read(&entry.0) {
+                Err(LabelsError::Fault(fault)) => fault,
+                Err(LabelsError::Wire(error)) => return Err(DecodeError::Wire(error).into()),
+                Ok(labels) => {
+                    let message =
+                        format!("the store did not take series {labels}; this is a bug in barograph");
+                    return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message).into());
                 }
-                series.extend(repeat_n(found, rows.len()));
-            } else {
-                let reason = match read(i) {
-                    Ok(_) if over_limit.contains_key(&i) => match over_limit.remove(&i) {
-                        Some(limit) => Reason::SeriesLimit(limit),
-                        None => continue,
-                    },
-                    Err(LabelsError::Fault(fault)) => Reason::Labels(fault),
-                    Err(LabelsError::Wire(error)) => return Err(refuse_wire(error)),
-                    Ok(labels) => {
-                        let message =
-                            format!("the store did not take series {labels}; this is a bug in barograph");
-                        return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message));
-                    }
-                };
-                rejects.add(entries[i].message(), rows.len() as u64, reason);
+            };
+            rejects.add_series(entry.0.message(), entry.1, Reason::Labels(fault));
+        }
+        let (columns, written) = lanes.finish();
+        let mut created = std::mem::take(&mut batch.created);
+        self.beginnings.retain_new(&mut created, &batch.fingerprints);
+        let mut beginnings = Vec::with_capacity(created.len());
+        let mut columns = columns;
+        for beginning in created.drain(..) {
+            let entry = beginning.entry as usize;
+            if let Some(series) = refs[entry] {
+                columns.push(series, beginning.ts, 0.0);
+                beginnings.push((batch.fingerprints[entry], beginning.ts));
             }
         }
-        ts.truncate(series.len());
-        values.truncate(series.len());
-        let (ts, values) = request.take_columns();
-        Ok(SampleColumns::from_parts(head, series, ts, values))
+        batch.created = created;
+        Ok((columns, written, beginnings))
     }
 }
 
-/// The answer where too much is being worked on already.
-pub(super) fn refuse_overload() -> Refusal {
-    Refusal::retry_later(
-        "too many requests are in flight; nothing of this one was stored, send it again later",
-        1,
-    )
+/// Why a request is not stored at all.
+enum Failure {
+    Decode(DecodeError),
+    Refusal(Refusal),
 }
 
-/// The reason of a refusal whose parts have been counted already, each by its own.
-pub(super) const PARTLY: &str = "partly";
-
-/// The answer where all is stored but what `message` counts. A part that was only too early makes it a 429, so that
-/// senders which heed it send the request again; what is stored already is then stored once.
-fn refuse_part(message: String, retry_after_s: Option<u32>) -> Refusal {
-    let status = match retry_after_s {
-        Some(_) => StatusCode::TOO_MANY_REQUESTS,
-        None => StatusCode::BAD_REQUEST,
-    };
-    Refusal {
-        retry_after_s,
-        ..Refusal::new(status, message).because(PARTLY)
+impl From<DecodeError> for Failure {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
     }
 }
 
-fn refuse_snappy(error: SnappyError) -> Refusal {
-    let status = match error {
-        SnappyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        _ => StatusCode::BAD_REQUEST,
-    };
-    Refusal::new(status, format_args!("nothing was stored: {error}"))
-}
-
-fn refuse_wire(error: WireError) -> Refusal {
-    let message = format_args!("nothing was stored: the body is not a prometheus.WriteRequest: {error}");
-    Refusal::new(StatusCode::BAD_REQUEST, message)
-}
-
-fn refuse_decode(error: DecodeError) -> Refusal {
-    match error {
-        DecodeError::Wire(error) => refuse_wire(error),
-        DecodeError::TooMany { .. } => Refusal::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format_args!("nothing was stored: {error}"),
-        ),
-    }
-}
-
-/// Says whether and when the store may take the same request.
-fn refuse_engine(error: &EngineError) -> Refusal {
-    match error {
-        EngineError::Overloaded { .. } => Refusal::retry_later(error, 1),
-        EngineError::Unwritable { .. } => Refusal::retry_later(error, 10).because("disk"),
-        EngineError::DiskLow { .. } => Refusal::retry_later(error, 30).because("disk_low"),
-        EngineError::Closing => Refusal::retry_later(error, 5).because("closing"),
-        EngineError::Poisoned { .. } => Refusal::retry_later(error, 60).because("poisoned"),
-        _ => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error),
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refusal(refusal)
     }
 }

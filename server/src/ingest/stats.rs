@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::http::StatusCode;
 
 use super::rejects::{RejectKind, Rejects};
+use super::written::Written;
 
 /// The statuses that are counted; any other is counted as the last.
 const CODES: [StatusCode; 8] = [
@@ -56,6 +57,12 @@ pub struct IngestStats {
     pub replies: ReplyCounts,
     /// Samples that are on disk and acknowledged.
     pub samples: AtomicU64,
+    /// Native histograms that are on disk and acknowledged.
+    pub histograms: AtomicU64,
+    /// Exemplars that are on disk and acknowledged.
+    pub exemplars: AtomicU64,
+    /// Zeros stored at the created timestamps of counters.
+    pub created_zeros: AtomicU64,
     /// Times that a series' labels were read because the store had not seen their bytes: new series, and known
     /// ones in another spelling.
     pub series_defined: AtomicU64,
@@ -74,6 +81,13 @@ impl IngestStats {
     #[must_use]
     pub fn rejected(&self, kind: RejectKind) -> u64 {
         self.rejected[kind as usize].load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add_written(&self, written: Written, created_zeros: u64) {
+        self.samples.fetch_add(written.samples, Ordering::Relaxed);
+        self.histograms.fetch_add(written.histograms, Ordering::Relaxed);
+        self.exemplars.fetch_add(written.exemplars, Ordering::Relaxed);
+        self.created_zeros.fetch_add(created_zeros, Ordering::Relaxed);
     }
 
     pub(super) fn add_rejects(&self, rejects: &Rejects) {

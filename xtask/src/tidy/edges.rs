@@ -25,7 +25,7 @@ const PROTO: &str = "barograph-proto";
 const DATASETS: &str = "barograph-datasets";
 const SERVER: &str = "barograph";
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 11] = [
     Rule {
         package: MODEL,
         may: &[],
@@ -116,6 +116,11 @@ const RULES: [Rule; 10] = [
     Rule {
         package: "barograph-benches",
         may: &[MODEL, ENGINE, DETECTORS, ALERTS, QUERY, PROTO, DATASETS, SERVER],
+        never: &[],
+    },
+    Rule {
+        package: "barograph-fuzz",
+        may: &[MODEL, ENGINE, ALERTS, QUERY, SERVER],
         never: &[],
     },
     Rule {

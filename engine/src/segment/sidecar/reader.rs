@@ -89,6 +89,45 @@ impl Sidecar {
         Ok(sidecar)
     }
 
+    /// The segment that a sidecar says it belongs to, as far as it says.
+    ///
+    /// # Errors
+    /// [`EngineError::Corrupt`] for a damaged header.
+    pub(in crate::segment) fn described(path: &str, bytes: &[u8]) -> Result<SegmentMeta> {
+        let header = Header::decode(bytes).map_err(|(expected, found)| EngineError::Corrupt {
+            path: PathBuf::from(path),
+            offset: 0,
+            expected,
+            found,
+        })?;
+        Ok(SegmentMeta {
+            name: path.strip_suffix(".index").unwrap_or(path).to_owned(),
+            series: header.series,
+            rows: header.rows,
+            samples_bytes: header.samples_bytes,
+            samples_crc32c: header.samples_crc32c,
+            series_bytes: header.series_bytes,
+            series_crc32c: header.series_crc32c,
+            sidecar_bytes: bytes.len() as u64,
+            ..SegmentMeta::default()
+        })
+    }
+
+    /// Series, rows, groups, and pairs of a label and a value.
+    pub(in crate::segment) fn counts(&self) -> (u64, u64, u64, u64) {
+        let (groups, labels) = (self.groups.len() as u64, self.labels.len() as u64);
+        (self.header.series, self.header.rows, groups, labels)
+    }
+
+    /// The sections by their names, with their bytes.
+    pub(in crate::segment) fn sections(&self) -> Vec<(&'static str, u64)> {
+        let names = ["ids", "rows", "groups", "starts", "labels", "postings", "blocks"];
+        names
+            .into_iter()
+            .zip(self.header.sections.map(|s| s.length))
+            .collect()
+    }
+
     fn check_lengths(&self) -> std::result::Result<(), &'static str> {
         let series = self.header.series as usize;
         let blocks = |bytes: u64| bytes.div_ceil(BLOCK_BYTES as u64) as usize;

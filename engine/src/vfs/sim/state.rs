@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
+use super::names::{NameChange, Names, parent};
 use super::random::Random;
 
 /// A change of a file's bytes that no sync has covered.
@@ -16,17 +17,6 @@ pub(super) enum Change {
     Truncate { len: u64 },
 }
 
-/// A change of names that no sync has covered.
-#[derive(Debug, Clone)]
-pub(super) enum NameChange {
-    /// A new name.
-    Link { path: String, inode: u64 },
-    /// A name that is gone.
-    Unlink { path: String },
-    /// Both at once: a rename is seen as a whole or not at all.
-    Rename { from: String, to: String, inode: u64 },
-}
-
 /// A file's bytes, as read and as they would be after a power cut.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Inode {
@@ -38,8 +28,8 @@ pub(super) struct Inode {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) inodes: BTreeMap<u64, Inode>,
-    pub(super) names: BTreeMap<String, u64>,
-    pub(super) durable_names: BTreeMap<String, u64>,
+    pub(super) names: Names,
+    pub(super) durable_names: Names,
     /// Each with the folders whose sync it still waits for.
     pub(super) pending_names: Vec<(BTreeSet<String>, NameChange)>,
     pub(super) random: Random,
@@ -47,10 +37,11 @@ pub(super) struct State {
     pub(super) operations: u64,
     pub(super) crash_at: Option<u64>,
     pub(super) is_crashed: bool,
-    pub(super) is_locked: bool,
+    /// the data directories that are taken; `""` is the disk's own
+    pub(super) locked: BTreeSet<String>,
+    pub(super) refuses_links: bool,
     pub(super) capacity: Option<u64>,
     pub(super) sync_fails_in: Option<u64>,
-    dirs: BTreeSet<String>,
     inodes_made: u64,
 }
 
@@ -58,99 +49,132 @@ impl State {
     pub(super) fn new(seed: u64) -> Self {
         Self {
             inodes: BTreeMap::new(),
-            names: BTreeMap::new(),
-            durable_names: BTreeMap::new(),
+            names: Names::new(),
+            durable_names: Names::new(),
             pending_names: Vec::new(),
             random: Random::new(seed),
             epoch: 0,
             operations: 0,
             crash_at: None,
             is_crashed: false,
-            is_locked: false,
+            locked: BTreeSet::new(),
+            refuses_links: false,
             capacity: None,
             sync_fails_in: None,
-            dirs: BTreeSet::from([String::new()]),
             inodes_made: 0,
         }
     }
 
     pub(super) fn create(&mut self, path: &str) -> io::Result<u64> {
         self.step()?;
-        let dir = parent(path);
-        if !self.dirs.contains(dir) {
-            return Err(not_found(dir));
-        }
-        if let Some(&inode) = self.names.get(path) {
+        let dir = self.existing_parent(path)?.to_owned();
+        if let Some(&inode) = self.names.files.get(path) {
             self.change(inode, Change::Truncate { len: 0 });
             return Ok(inode);
         }
         self.inodes_made += 1;
         let inode = self.inodes_made;
         self.inodes.insert(inode, Inode::default());
-        self.names.insert(path.to_owned(), inode);
+        self.link_inode(path, inode, dir);
+        Ok(inode)
+    }
+
+    pub(super) fn link(&mut self, from: &str, to: &str) -> io::Result<()> {
+        self.step()?;
+        let dir = self.existing_parent(to)?.to_owned();
+        let inode = *self.names.files.get(from).ok_or_else(|| not_found(from))?;
+        if self.names.files.contains_key(to) {
+            return Err(taken(to));
+        }
+        self.link_inode(to, inode, dir);
+        Ok(())
+    }
+
+    fn link_inode(&mut self, path: &str, inode: u64, dir: String) {
         let link = NameChange::Link {
             path: path.to_owned(),
             inode,
         };
-        self.pending_names.push((BTreeSet::from([dir.to_owned()]), link));
-        Ok(inode)
+        link.apply(&mut self.names);
+        self.pending_names.push((BTreeSet::from([dir]), link));
+    }
+
+    fn existing_parent<'a>(&self, path: &'a str) -> io::Result<&'a str> {
+        let dir = parent(path);
+        match self.names.dirs.contains(dir) {
+            true => Ok(dir),
+            false => Err(not_found(dir)),
+        }
     }
 
     pub(super) fn read(&self, path: &str) -> io::Result<(u64, &[u8])> {
         self.check_power()?;
-        let inode = *self.names.get(path).ok_or_else(|| not_found(path))?;
+        let inode = *self.names.files.get(path).ok_or_else(|| not_found(path))?;
         Ok((inode, self.inodes.get(&inode).map_or(&[][..], |file| &file.data)))
     }
 
     pub(super) fn list(&self, dir: &str) -> io::Result<Vec<String>> {
         self.check_power()?;
-        let inside = |path: &String| {
-            let rest = if dir.is_empty() {
-                path
-            } else {
-                path.strip_prefix(dir)?.strip_prefix('/')?
-            };
-            rest.split('/')
-                .next()
-                .filter(|name| !name.is_empty())
-                .map(str::to_owned)
-        };
-        let names: BTreeSet<String> = self.names.keys().chain(&self.dirs).filter_map(inside).collect();
-        Ok(names.into_iter().collect())
+        Ok(self.names.list(dir))
     }
 
     pub(super) fn create_dir_all(&mut self, dir: &str) -> io::Result<()> {
         self.step()?;
-        for (at, _) in dir.match_indices('/') {
-            self.dirs.insert(dir[..at].to_owned());
-        }
-        self.dirs.insert(dir.to_owned());
+        self.names.create_dir_all(dir);
+        self.durable_names.create_dir_all(dir);
         Ok(())
     }
 
     pub(super) fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
         self.step()?;
-        if !self.dirs.contains(parent(to)) {
-            return Err(not_found(parent(to)));
-        }
-        let inode = self.names.remove(from).ok_or_else(|| not_found(from))?;
-        self.names.insert(to.to_owned(), inode);
-        let dirs = BTreeSet::from([parent(from).to_owned(), parent(to).to_owned()]);
-        let rename = NameChange::Rename {
-            from: from.to_owned(),
-            to: to.to_owned(),
-            inode,
+        self.existing_parent(to)?;
+        let rename = if self.names.dirs.contains(from) {
+            if self.names.dirs.contains(to) || self.names.files.contains_key(to) {
+                return Err(taken(to));
+            }
+            if self.pending_names.iter().any(|(_, change)| change.is_below(from)) {
+                let message = format!("simulation: {from:?} is renamed before the names in it are durable");
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+            }
+            NameChange::RenameDir {
+                from: from.to_owned(),
+                to: to.to_owned(),
+            }
+        } else {
+            NameChange::Rename {
+                from: from.to_owned(),
+                to: to.to_owned(),
+                inode: *self.names.files.get(from).ok_or_else(|| not_found(from))?,
+            }
         };
+        rename.apply(&mut self.names);
+        let dirs = BTreeSet::from([parent(from).to_owned(), parent(to).to_owned()]);
         self.pending_names.push((dirs, rename));
+        Ok(())
+    }
+
+    pub(super) fn remove_dir_all(&mut self, dir: &str) -> io::Result<()> {
+        self.step()?;
+        if !self.names.dirs.contains(dir) {
+            return Ok(());
+        }
+        let remove = NameChange::RemoveDir { dir: dir.to_owned() };
+        remove.apply(&mut self.names);
+        self.pending_names.retain(|(_, change)| !change.is_below(dir));
+        self.pending_names
+            .push((BTreeSet::from([parent(dir).to_owned()]), remove));
         Ok(())
     }
 
     pub(super) fn remove(&mut self, path: &str) -> io::Result<()> {
         self.step()?;
-        self.names.remove(path).ok_or_else(|| not_found(path))?;
+        if !self.names.files.contains_key(path) {
+            return Err(not_found(path));
+        }
         let unlink = NameChange::Unlink {
             path: path.to_owned(),
         };
+        unlink.apply(&mut self.names);
         self.pending_names
             .push((BTreeSet::from([parent(path).to_owned()]), unlink));
         Ok(())
@@ -176,15 +200,14 @@ impl State {
         }
     }
 
-    pub(super) fn take_lock(&mut self) -> io::Result<()> {
+    pub(super) fn take_lock(&mut self, dir: &str) -> io::Result<()> {
         self.check_power()?;
-        if self.is_locked {
+        if !self.locked.insert(dir.to_owned()) {
             return Err(io::Error::new(
                 io::ErrorKind::WouldBlock,
                 "this simulation has locked it",
             ));
         }
-        self.is_locked = true;
         Ok(())
     }
 
@@ -236,7 +259,12 @@ impl State {
     }
 
     pub(super) fn flip_bit(&mut self, path: &str, bit: u64) {
-        let Some(file) = self.names.get(path).and_then(|inode| self.inodes.get_mut(inode)) else {
+        let Some(file) = self
+            .names
+            .files
+            .get(path)
+            .and_then(|inode| self.inodes.get_mut(inode))
+        else {
             return;
         };
         let bits = file.data.len() as u64 * 8;
@@ -257,13 +285,21 @@ impl State {
                 .map_or(0, |file: &Inode| file.data.len() as u64)
         };
         self.names
+            .files
             .iter()
             .map(|(path, inode)| (path.clone(), len(inode)))
             .collect()
     }
 
     pub(super) fn used_bytes(&self) -> u64 {
-        self.files().iter().map(|(_, len)| len).sum()
+        // A file with two names takes its space once.
+        let named: BTreeSet<u64> = self.names.files.values().copied().collect();
+        let len = |inode| {
+            self.inodes
+                .get(&inode)
+                .map_or(0, |file: &Inode| file.data.len() as u64)
+        };
+        named.into_iter().map(len).sum()
     }
 
     /// The longest that a file may become.
@@ -329,31 +365,18 @@ impl Change {
     }
 }
 
-impl NameChange {
-    pub(super) fn apply(&self, names: &mut BTreeMap<String, u64>) {
-        match self {
-            Self::Link { path, inode } => _ = names.insert(path.clone(), *inode),
-            Self::Unlink { path } => _ = names.remove(path),
-            Self::Rename { from, to, inode } => {
-                names.remove(from);
-                names.insert(to.clone(), *inode);
-            }
-        }
-    }
-}
-
 /// Puts bytes at an offset; a gap before it reads as zeros.
 pub(super) fn overwrite(data: &mut Vec<u8>, at: usize, bytes: &[u8]) {
     data.resize(data.len().max(at + bytes.len()), 0);
     data[at..at + bytes.len()].copy_from_slice(bytes);
 }
 
-fn parent(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(dir, _)| dir)
-}
-
 fn not_found(path: &str) -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, format!("{path:?} does not exist"))
+}
+
+fn taken(path: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::AlreadyExists, format!("{path:?} exists already"))
 }
 
 fn full() -> io::Error {

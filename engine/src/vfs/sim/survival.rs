@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::names::NameChange;
 use super::random::Random;
 use super::state::{Change, Inode, State, overwrite};
 
@@ -38,10 +39,17 @@ impl State {
             };
             if survives {
                 change.apply(&mut self.durable_names);
+            } else if let (Mood::Mixed, NameChange::RemoveDir { dir }) = (mood, &change) {
+                // A folder is emptied file by file.
+                for path in self.durable_names.files_below(dir) {
+                    if self.random.flip() {
+                        self.durable_names.files.remove(&path);
+                    }
+                }
             }
         }
         self.names = self.durable_names.clone();
-        let named: BTreeSet<u64> = self.names.values().copied().collect();
+        let named: BTreeSet<u64> = self.names.files.values().copied().collect();
         self.inodes.retain(|inode, _| named.contains(inode));
         self.begin_life();
     }
@@ -54,7 +62,7 @@ impl State {
     fn begin_life(&mut self) {
         self.epoch += 1;
         self.is_crashed = false;
-        self.is_locked = false;
+        self.locked.clear();
         self.crash_at = None;
         self.sync_fails_in = None;
     }

@@ -45,7 +45,7 @@ impl Store {
         let engine = Engine::open(Arc::new(SimVfs::new(0)), Arc::clone(&clock) as _, options).unwrap();
         let sql = SqlEngine::new(
             Arc::new(Arc::clone(&engine)),
-            vec![alerts()],
+            vec![alerts("alerts"), alerts("system.rules")],
             limits,
             Arc::clone(&clock) as _,
         )
@@ -170,7 +170,7 @@ fn lines(batches: &[RecordBatch]) -> Vec<String> {
 }
 
 /// A table such as the server gives.
-fn alerts() -> SystemTable {
+fn alerts(name: &str) -> SystemTable {
     let schema = Arc::new(Schema::new(vec![
         Field::new("rule", DataType::Utf8, false),
         Field::new("seq", DataType::Int64, false),
@@ -182,7 +182,7 @@ fn alerts() -> SystemTable {
         RecordBatch::try_new(Arc::clone(&of_rows), columns).unwrap()
     };
     SystemTable {
-        name: "alerts".to_owned(),
+        name: name.to_owned(),
         schema,
         rows: Arc::new(rows),
     }

@@ -1,6 +1,7 @@
 //! Queries against a small store: scripts of SQL with their answers, properties, limits.
 
 mod fixture;
+mod lanes;
 mod limits;
 mod pushdown;
 mod script;

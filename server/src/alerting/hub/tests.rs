@@ -90,6 +90,73 @@ fn a_checkpoint_of_another_kind_is_refused() {
     assert!(error.to_string().contains("newer Barograph"), "{error}");
 }
 
+#[test]
+fn a_damaged_checkpoint_costs_nothing_and_two_cost_the_state_but_not_the_start() {
+    let first = TestHub::new(Options::default());
+    first.grow_to(5);
+    first.hub.close().unwrap();
+    let (vfs, log_id, before) = (first.vfs.clone(), first.hub.log_id(), events(&first.hub));
+    drop(first);
+    vfs.flip_bit("alerts/checkpoint", 400);
+    let second = TestHub::open(vfs.clone(), Options::default()).unwrap();
+    assert_eq!((second.hub.log_id(), events(&second.hub)), (log_id, before));
+    assert_eq!(second.hub.damage().len(), 1, "{:?}", second.hub.damage());
+    drop(second);
+    for path in ["alerts/checkpoint", "alerts/checkpoint.copy"] {
+        vfs.flip_bit(path, 400);
+    }
+    let third = TestHub::open(vfs.clone(), Options::default()).unwrap();
+    assert_eq!(events(&third.hub), []);
+    assert_ne!(third.hub.log_id(), log_id, "its numbers are given out again");
+    let told = format!("{:?}", third.hub.damage());
+    assert!(told.contains("alert state is lost"), "{told}");
+    third.grow_to(3);
+    let (log_id, after) = (third.hub.log_id(), events(&third.hub));
+    drop(third);
+    let fourth = TestHub::open(vfs, Options::default()).unwrap();
+    assert_eq!((fourth.hub.log_id(), events(&fourth.hub)), (log_id, after));
+    assert_eq!(fourth.hub.damage(), []);
+}
+
+/// A flipped bit in a record costs it and those behind it, which mean nothing without it; nothing is made up.
+#[test]
+fn sim_a_damaged_record_leaves_a_state_that_was_there_once() {
+    for_each_seed(40, |seed| {
+        let first = TestHub::open(SimVfs::new(seed), Options::default()).unwrap();
+        first.grow_to(12);
+        let (vfs, log_id, before) = (first.vfs.clone(), first.hub.log_id(), events(&first.hub));
+        drop(first);
+        let log = vfs
+            .files()
+            .into_iter()
+            .rfind(|(path, _)| path.ends_with(".wal"))
+            .unwrap();
+        // Before the reserved part, which is empty.
+        let used = vfs
+            .read(&log.0)
+            .unwrap()
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .unwrap() as u64;
+        vfs.flip_bit(&log.0, ChaCha8Rng::seed_from_u64(seed).random_range(0..used * 8));
+        let second = TestHub::open(vfs.clone(), Options::default()).unwrap();
+        let found = events(&second.hub);
+        assert!(before.starts_with(&found), "{} of {}", found.len(), before.len());
+        let is_told = second.hub.damage().iter().any(|d| d.path == DIR);
+        assert_eq!(is_told, second.hub.log_id() != log_id);
+        // The last record cannot be told from one that was never finished.
+        assert!(
+            found == before || is_told || found.len() >= before.len() - 2,
+            "{found:?}"
+        );
+        second.grow_to(found.len() as u64 + 2);
+        let after = events(&second.hub);
+        drop(second);
+        let third = TestHub::open(vfs, Options::default()).unwrap();
+        assert_eq!(events(&third.hub), after);
+    });
+}
+
 #[tokio::test]
 async fn a_caller_that_goes_away_leaves_a_whole_commit() {
     let test = TestHub::new(Options::default());

@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime};
 ///
 /// # Errors
 /// What is expected, to follow the text that was found.
-pub(super) fn parse_instant_ms(text: &str) -> Result<i64, &'static str> {
+pub(in crate::cli) fn parse_instant_ms(text: &str) -> Result<i64, &'static str> {
     if let Ok(ms) = text.parse::<i64>() {
         return Ok(ms);
     }

@@ -12,6 +12,7 @@ use barograph_model::{Clock, SystemClock};
 use barograph_query::sql::{SqlEngine, SqlLimits};
 
 use super::SqlFailure;
+use crate::damage_table::damage_table;
 
 /// An opened data directory.
 pub(in crate::cli) struct Local {
@@ -36,7 +37,8 @@ impl Local {
             ..Options::default()
         };
         let engine = Engine::open(Arc::new(vfs), Arc::clone(&clock), options)?;
-        let sql = SqlEngine::new(Arc::new(engine), Vec::new(), SqlLimits::default(), clock)?;
+        let tables = vec![damage_table(&engine)];
+        let sql = SqlEngine::new(Arc::new(engine), tables, SqlLimits::default(), clock)?;
         Ok(Self { sql })
     }
 }

@@ -12,7 +12,7 @@ const LIMITS: LabelLimits = LabelLimits {
 
 fn read(series: &TimeSeries) -> Result<Labels, LabelsError> {
     let body = series.encode_to_vec();
-    read_labels(&body, 0..body.len(), &LIMITS)
+    LabelSource::Inline(&body).read(0..body.len(), &LIMITS)
 }
 
 fn fault(labels: &[(&[u8], &[u8])]) -> LabelFault {
@@ -119,12 +119,14 @@ fn other_fields_are_passed_over_and_malformed_ones_are_not() {
     let mut body = series(&[("__name__", "up")], &[(1, 2.0)]).encode_to_vec();
     body.extend([0x9a, 0x06, 0x02, 0xff, 0xff]); // field 99, two bytes
     body.extend(series(&[("a", "b")], &[]).encode_to_vec());
-    let labels = read_labels(&body, 0..body.len(), &LIMITS).unwrap();
+    let labels = LabelSource::Inline(&body).read(0..body.len(), &LIMITS).unwrap();
     assert_eq!(labels.to_string(), "up{a=\"b\"}");
 
     let at = body.len();
     body.extend([0x0a, 0x02, 0x08, 0x01]); // Label.name as a varint
-    let wrong = read_labels(&body, 0..body.len(), &LIMITS).unwrap_err();
+    let wrong = LabelSource::Inline(&body)
+        .read(0..body.len(), &LIMITS)
+        .unwrap_err();
     let expected = format!(
         "byte {}: Label.name has wire type 0 (varint), expected 2 (length-delimited)",
         at + 2
@@ -136,7 +138,7 @@ fn other_fields_are_passed_over_and_malformed_ones_are_not() {
 fn what_is_shown_is_bounded_and_readable() {
     let show = |series: &TimeSeries| {
         let body = series.encode_to_vec();
-        show_labels(&body, 0..body.len())
+        LabelSource::Inline(&body).show(0..body.len())
     };
     assert_eq!(
         show(&series(&[("job", "a\"b"), ("__name__", "up")], &[])),

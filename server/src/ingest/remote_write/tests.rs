@@ -3,14 +3,14 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use barograph_model::stale_nan;
+use barograph_model::{MetricType, stale_nan};
 use futures::stream;
 use prost::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::super::edge_under_test::{Edge, NOW_MS, Stored, stored_as};
-use super::super::prompb::{self, Exemplar, Histogram, MetricMetadata, TimeSeries, encode, label, series};
-use super::super::{IngestLimits, MetricType, RejectKind};
+use super::super::prompb::{self, MetricMetadata, TimeSeries, encode, exemplar, label, series};
+use super::super::{IngestLimits, RejectKind};
 use super::*;
 
 const UP: &[(&str, &str)] = &[("__name__", "up"), ("job", "node")];
@@ -262,23 +262,49 @@ async fn a_million_labels_are_refused_and_the_rest_is_stored() {
 }
 
 #[tokio::test]
-async fn exemplars_and_native_histograms_are_refused_by_name() {
+async fn exemplars_and_native_histograms_are_stored_beside_samples() {
     let edge = Edge::new();
     let mut with_exemplar = series(UP, &[(NOW_MS, 1.0)]);
-    with_exemplar.exemplars.push(Exemplar { value: 1.0 });
+    with_exemplar.exemplars = vec![exemplar("t", NOW_MS, 0.5), exemplar("u", NOW_MS, 0.25)];
     let mut histogram = series(&[("__name__", "h")], &[]);
-    histogram.histograms = vec![Histogram { count: 1 }; 3];
+    histogram.histograms = (0..3)
+        .map(|i| prompb::histogram(NOW_MS + i, &[1, i as u64]))
+        .collect();
+    histogram.histograms[1].sum = barograph_model::stale_nan();
+    histogram.histograms[2].positive_spans[0].length = 3;
     let answer = edge.post_series(vec![histogram, with_exemplar]).await;
     answer.expect(
         400,
-        "refused 1 exemplars, 3 native histograms, in 2 series; the other 1 samples of the request are stored; \
-         first refused: h{}: native histograms are not stored yet",
+        "refused 1 native histograms, in 1 series; the other 1 samples, 2 native histograms, 2 exemplars of the request \
+         are stored; first refused: h{}: a native histogram is not sound: the positive spans hold 3 buckets and there \
+         are 2 counts",
     );
+    assert_eq!(answer.written(), Some([1, 2, 2]));
     assert_eq!(
         edge.stored(),
         Stored::from([stored_as("up{job=\"node\"}", &[(NOW_MS, 1.0)])])
     );
-    assert_eq!(edge.sink.stats().rejected(RejectKind::NativeHistogram), 3);
+    let stored = edge.stored_histograms();
+    let shown: Vec<_> = stored
+        .iter()
+        .map(|(series, ts, h)| (series.as_str(), ts - NOW_MS, h.is_stale()))
+        .collect();
+    assert_eq!(shown, [("h", 0, false), ("h", 1, true)]);
+    let exemplars = edge.stored_exemplars();
+    let shown: Vec<_> = exemplars
+        .iter()
+        .map(|(series, e)| (series.as_str(), e.labels.get("trace_id"), e.value))
+        .collect();
+    assert_eq!(
+        shown,
+        [("up{job=\"node\"}", "t", 0.5), ("up{job=\"node\"}", "u", 0.25)]
+    );
+    let stats = edge.sink.stats();
+    assert_eq!(stats.rejected(RejectKind::NativeHistogram), 1);
+    assert_eq!(
+        (stats.histograms.load(Relaxed), stats.exemplars.load(Relaxed)),
+        (2, 2)
+    );
 }
 
 #[tokio::test]
@@ -303,7 +329,8 @@ async fn metadata_is_kept_and_an_empty_request_is_fine() {
     edge.post(&request.encode_to_vec())
         .await
         .expect(400, "refused 1 metadata entries, in 0 series; ");
-    let known = edge.sink.metadata().get("a_total").unwrap();
+    let table = edge.sink.metadata();
+    let known = table.get("a_total").unwrap();
     assert_eq!(
         (known.metric_type, known.help.as_str(), known.unit.as_str()),
         (MetricType::Counter, "new", "s")
@@ -329,9 +356,10 @@ async fn other_content_is_a_415() {
             "Content-Type \"text/plain\" is not accepted",
         ),
         (
-            "application/x-protobuf;proto=io.prometheus.write.v2.Request",
+            "application/x-protobuf;proto=io.prometheus.write.v3.Request",
             "snappy",
-            "Content-Type asks for \"io.pro",
+            "Content-Type asks for \"io.prometheus.write.v3.Request\"; prometheus.WriteRequest and \
+             io.prometheus.write.v2.Request are accepted",
         ),
         (
             "application/x-protobuf",
@@ -345,7 +373,9 @@ async fn other_content_is_a_415() {
         ),
     ] {
         let headers = [("content-type", content_type), ("content-encoding", encoding)];
-        edge.post_with(&headers, block.clone()).await.expect(415, begins);
+        let answer = edge.post_with(&headers, block.clone()).await;
+        answer.expect(415, begins);
+        assert_eq!(answer.written(), None, "nothing was negotiated");
     }
     assert_eq!(edge.stored(), Stored::new());
     assert_eq!(

@@ -1,9 +1,22 @@
+use barograph_model::{TimeRange, TimestampMs};
 use proptest::prelude::*;
 use prost::Message;
 
-use super::super::prompb::{self, Exemplar, Histogram, MetricMetadata, TimeSeries, encode, series};
+use super::super::labels::LabelsError;
+use super::super::limits::{LabelLimits, MetadataLimits};
+use super::super::prompb::{
+    self, BucketSpan, MetricMetadata, TimeSeries, encode, exemplar, histogram, series,
+};
 use super::super::rejects::RejectKind;
+use super::super::written::Written;
 use super::*;
+
+const LABELS: LabelLimits = LabelLimits {
+    count_max: 64,
+    name_bytes_max: 512,
+    value_bytes_max: 4096,
+    total_bytes_max: 16_384,
+};
 
 const RULES: DecodeRules<'static> = DecodeRules {
     accepts: TimeRange {
@@ -11,11 +24,13 @@ const RULES: DecodeRules<'static> = DecodeRules {
         end: TimestampMs(1_000_000),
     },
     samples_max: 10_000,
-    labels: &LabelLimits {
-        count_max: 64,
+    label_bytes_max: 1 << 20,
+    labels: &LABELS,
+    exemplar_labels: &LABELS,
+    metadata: &MetadataLimits {
+        metrics_max: 100,
         name_bytes_max: 512,
-        value_bytes_max: 4096,
-        total_bytes_max: 16_384,
+        text_bytes_max: 4096,
     },
 };
 
@@ -26,15 +41,30 @@ fn fingerprint(raw: &[u8]) -> u128 {
     })
 }
 
-fn decode(body: &[u8]) -> Result<(WriteRequest, Rejects), DecodeError> {
-    let mut request = WriteRequest::default();
-    let mut rejects = Rejects::default();
-    request.decode(body, &RULES, fingerprint, &mut rejects)?;
-    Ok((request, rejects))
+fn decode_into(batch: &mut Batch, body: &[u8], rejects: &mut Rejects) -> Result<usize, DecodeError> {
+    super::decode(body, batch, &RULES, &fingerprint, rejects).map(|metadata| metadata.len())
+}
+
+fn decode(body: &[u8]) -> Result<(Batch, Rejects), DecodeError> {
+    let (mut batch, mut rejects) = (Batch::default(), Rejects::default());
+    decode_into(&mut batch, body, &mut rejects)?;
+    Ok((batch, rejects))
+}
+
+fn read_labels(body: &[u8], place: std::ops::Range<usize>) -> Result<barograph_model::Labels, LabelsError> {
+    LabelSource::Inline(body).read(place, &LABELS)
+}
+
+fn message(rejects: &Rejects, body: &[u8], samples: u64) -> Option<String> {
+    let stored = Written {
+        samples,
+        ..Written::default()
+    };
+    rejects.message(LabelSource::Inline(body), stored)
 }
 
 /// Series as (labels as shown, samples as bits), out of the columns.
-fn rows(body: &[u8], request: &WriteRequest) -> Vec<(String, Vec<(i64, u64)>)> {
+fn rows(body: &[u8], request: &Batch) -> Vec<(String, Vec<(i64, u64)>)> {
     let mut start = 0;
     let mut rows = Vec::new();
     for entry in &request.series {
@@ -43,12 +73,7 @@ fn rows(body: &[u8], request: &WriteRequest) -> Vec<(String, Vec<(i64, u64)>)> {
         let samples = of_series
             .map(|row| (request.ts[row], request.values[row].to_bits()))
             .collect();
-        rows.push((
-            read_labels(body, entry.message(), RULES.labels)
-                .unwrap()
-                .to_string(),
-            samples,
-        ));
+        rows.push((read_labels(body, entry.message()).unwrap().to_string(), samples));
     }
     assert_eq!(start, request.ts.len());
     assert_eq!(request.series.len(), request.fingerprints.len());
@@ -105,7 +130,7 @@ fn instants_outside_are_counted_and_never_in_the_columns() {
         expected.map(|(labels, samples)| (labels.to_owned(), samples))
     );
     assert_eq!(
-        rejects.message(&body, 2).unwrap(),
+        message(&rejects, &body, 2).unwrap(),
         "refused 4 samples out of bounds, in 2 series; the other 2 samples of the request are stored; first \
          refused: a{}: timestamp 0000-01-01T00:00:00.000Z is outside what is accepted now, \
          1970-01-01T00:00:00.000Z to 1970-01-01T00:16:40.000Z"
@@ -113,20 +138,75 @@ fn instants_outside_are_counted_and_never_in_the_columns() {
 }
 
 #[test]
-fn exemplars_and_histograms_are_counted() {
+fn exemplars_and_histograms_are_decoded_beside_samples() {
     let mut with_exemplars = series(&[("__name__", "a")], &[(1, 1.0)]);
-    with_exemplars.exemplars = vec![Exemplar { value: 1.0 }; 2];
-    let mut histogram = series(&[("__name__", "b")], &[]);
-    histogram.histograms = vec![Histogram { count: 3 }];
-    let body = encode(vec![with_exemplars, histogram]);
-    let (request, rejects) = decode(&body).unwrap();
-    assert_eq!(request.series.len(), 1);
+    with_exemplars.exemplars = vec![
+        exemplar("t1", 5, 0.5),
+        exemplar("t2", 1_000_001, 1.0),
+        exemplar("t3", 6, -0.0),
+    ];
+    let mut only_histograms = series(&[("__name__", "b")], &[]);
+    only_histograms.histograms = vec![histogram(2, &[1, 2]), histogram(-1, &[1])];
+    let mut only_exemplars = series(&[("__name__", "c")], &[]);
+    only_exemplars.exemplars = vec![exemplar("", 7, 1.0)];
+    let body = encode(vec![with_exemplars, only_histograms, only_exemplars]);
+    let (batch, rejects) = decode(&body).unwrap();
+    let ends = batch
+        .series
+        .iter()
+        .map(|s| (s.rows_end(), s.histograms_end(), s.exemplars_end()));
+    assert_eq!(ends.collect::<Vec<_>>(), [(1, 0, 2), (1, 1, 2), (1, 1, 3)]);
+    let exemplars: Vec<_> = batch
+        .exemplars
+        .iter()
+        .map(|e| (e.labels.to_string(), e.value, e.ts.0))
+        .collect();
+    assert_eq!(
+        exemplars,
+        [
+            ("{trace_id=\"t1\"}".to_owned(), 0.5, 5),
+            ("{trace_id=\"t3\"}".to_owned(), 0.0, 6),
+            ("{}".to_owned(), 1.0, 7)
+        ]
+    );
+    assert_eq!(batch.histograms[0].0, 2);
+    assert_eq!(batch.histograms[0].1.parts().positive_spans[0].length, 2);
+    assert_eq!(
+        message(&rejects, &body, 1).unwrap(),
+        "refused 1 native histograms out of bounds, 1 exemplars out of bounds, in 2 series; the other 1 samples of the \
+         request are stored; first refused: a{}: timestamp 1970-01-01T00:16:40.001Z is outside what is accepted now, \
+         1970-01-01T00:00:00.000Z to 1970-01-01T00:16:40.000Z"
+    );
+}
+
+#[test]
+fn what_is_not_sound_is_refused_and_the_rest_is_not() {
+    let mut bad = series(&[("__name__", "a")], &[(1, 1.0)]);
+    let mut garbled = exemplar("", 3, 1.0);
+    garbled.labels.push(prompb::label(b"a", b"\xff"));
+    bad.exemplars = vec![garbled, exemplar("t", 3, 1.0)];
+    bad.histograms = vec![histogram(4, &[1]), histogram(5, &[1])];
+    bad.histograms[0].positive_spans.push(BucketSpan {
+        offset: -1,
+        length: 1,
+    });
+    let body = encode(vec![bad]);
+    let (batch, rejects) = decode(&body).unwrap();
+    assert_eq!(
+        (batch.ts.len(), batch.exemplars.len(), batch.histograms.len()),
+        (1, 1, 1)
+    );
     assert_eq!(
         (
             rejects.count(RejectKind::Exemplar),
             rejects.count(RejectKind::NativeHistogram)
         ),
-        (2, 1)
+        (1, 1)
+    );
+    let text = message(&rejects, &body, 1).unwrap();
+    assert!(
+        text.ends_with("a{}: the labels of an exemplar: the value of label \"a\" is not valid UTF-8"),
+        "{text}"
     );
 }
 
@@ -137,7 +217,7 @@ fn a_series_without_samples_is_checked_all_the_same() {
     assert!(request.series.is_empty() && rejects.is_empty());
     let body = encode(vec![series(&[("__name__", "")], &[])]);
     assert_eq!(
-        decode(&body).unwrap().1.message(&body, 0).unwrap(),
+        message(&decode(&body).unwrap().1, &body, 0).unwrap(),
         "refused 1 series with unacceptable labels (0 samples), in 1 series; the other 0 samples of the request \
          are stored; first refused: {}: it has no metric name (label __name__ is missing or empty)"
     );
@@ -252,7 +332,9 @@ fn remote_write_2_is_not_taken_for_an_empty_request() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.starts_with("byte 0: field 4 of WriteRequest is not part of remote write 1.0"),
+        error.starts_with(
+            "byte 0: field 4 is not part of prometheus.WriteRequest (it looks like remote write 2.0"
+        ),
         "{error}"
     );
 }
@@ -288,28 +370,20 @@ fn counts_are_capped_before_memory_is_taken() {
 
 #[test]
 fn buffers_are_reused_without_traces_of_the_request_before() {
-    let mut request = WriteRequest::default();
+    let mut request = Batch::default();
     let mut rejects = Rejects::default();
     let first = encode(vec![series(&[("__name__", "a")], &[(1, 1.0), (2, 2.0)])]);
-    request.decode(&first, &RULES, fingerprint, &mut rejects).unwrap();
-    assert!(
-        request
-            .decode(b"\x0a\x05", &RULES, fingerprint, &mut rejects)
-            .is_err()
-    );
+    decode_into(&mut request, &first, &mut rejects).unwrap();
+    assert!(decode_into(&mut request, b"\x0a\x05", &mut rejects).is_err());
     let second = encode(vec![series(&[("__name__", "b")], &[(3, 3.0)])]);
-    request
-        .decode(&second, &RULES, fingerprint, &mut rejects)
-        .unwrap();
+    decode_into(&mut request, &second, &mut rejects).unwrap();
     assert_eq!(
         rows(&second, &request),
         [("b".to_owned(), vec![(3, 3.0f64.to_bits())])]
     );
     request.take_columns();
     request.shrink_to(0);
-    request
-        .decode(&second, &RULES, fingerprint, &mut rejects)
-        .unwrap();
+    decode_into(&mut request, &second, &mut rejects).unwrap();
     assert_eq!(request.ts, [3]);
 }
 
@@ -386,13 +460,10 @@ fn check_never_panics(body: &[u8]) {
     };
     let mut malformed = false;
     for entry in &request.series {
-        malformed |= matches!(
-            read_labels(body, entry.message(), RULES.labels),
-            Err(LabelsError::Wire(_))
-        );
+        malformed |= matches!(read_labels(body, entry.message()), Err(LabelsError::Wire(_)));
     }
-    let _ = rejects.message(body, 0);
-    if malformed || !rejects.is_empty() || !request.metadata.is_empty() {
+    let _ = message(&rejects, body, 0);
+    if malformed || !rejects.is_empty() {
         return;
     }
     let Ok(theirs) = prompb::WriteRequest::decode(body) else {

@@ -1,0 +1,260 @@
+//! Where fuzzing begins: small bytes of each kind, made by the program itself, committed in `corpus/`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::sync::Arc;
+
+use barograph_alerts::{AlertStore, Finding, Options, Outcome, RuleSet};
+use barograph_engine::journal::Journal;
+use barograph_engine::vfs::{SimVfs, Vfs};
+use barograph_engine::{Engine, SampleColumns};
+use barograph_model::{Labels, ManualClock, TimestampMs, stale_nan};
+
+use crate::edge::NOW_MS;
+use crate::target::{TARGETS, Target, corpus};
+
+/// The committed seeds of a target, in the order of their names.
+///
+/// # Errors
+/// What the system says.
+pub fn read(target: &Target) -> io::Result<Vec<Vec<u8>>> {
+    let mut seeds = BTreeMap::new();
+    for entry in fs::read_dir(corpus(target))? {
+        let path = entry?.path();
+        let bytes = fs::read(&path)?;
+        seeds.insert(path, bytes);
+    }
+    Ok(seeds.into_values().collect())
+}
+
+/// Makes the seeds anew that encoders make; those that were added by hand stay.
+///
+/// # Errors
+/// What the system says.
+pub fn write_all() -> io::Result<()> {
+    for (name, seeds) in made()? {
+        let Some(target) = TARGETS.iter().find(|target| target.name == name) else {
+            return Err(io::Error::other(format!("there is no target {name}")));
+        };
+        fs::create_dir_all(corpus(target))?;
+        for (i, seed) in seeds.iter().enumerate() {
+            fs::write(corpus(target).join(format!("made-{i:02}")), seed)?;
+        }
+    }
+    Ok(())
+}
+
+type Made = Vec<(&'static str, Vec<Vec<u8>>)>;
+
+fn made() -> io::Result<Made> {
+    let disk = store()?;
+    let files = |ending: &str| -> io::Result<Vec<Vec<u8>>> {
+        let files = disk.files();
+        let named = files.iter().filter(|(path, _)| path.ends_with(ending));
+        named
+            .map(|(path, _)| Ok(cut_zeros(disk.read(path)?.to_vec())))
+            .collect()
+    };
+    let logs = files(".wal")?;
+    let mut segments = files(".samples.parquet")?;
+    segments.extend(files(".series.parquet")?);
+    segments.extend(files(".index")?);
+    let manifests = files("MANIFEST")?;
+    let fields = manifests.iter().map(|bytes| {
+        let start = bytes.iter().position(|b| *b == b'\n').map_or(0, |at| at + 1);
+        bytes[start..].to_vec()
+    });
+    let message = remote_write_1();
+    Ok(vec![
+        ("log-record", logs.iter().flat_map(|log| records(log)).collect()),
+        ("log-file", logs),
+        ("checkpoint", files("/checkpoint")?),
+        ("manifest-fields", fields.collect()),
+        ("manifest", manifests),
+        ("segment", segments),
+        (
+            "snappy",
+            vec![
+                snap::raw::Encoder::new()
+                    .compress_vec(&message)
+                    .map_err(io::Error::other)?,
+            ],
+        ),
+        ("remote-write-1", vec![message]),
+        ("remote-write-2", vec![remote_write_2()]),
+        ("alert-transaction", transactions()?),
+        (
+            "selector",
+            vec![
+                br#"up{job=~"a|b",instance!="",x!~".+"}"#.to_vec(),
+                b"{\"a.b\"}".to_vec(),
+            ],
+        ),
+    ])
+}
+
+/// A store with a segment, a log and a journal.
+fn store() -> io::Result<SimVfs> {
+    let disk = SimVfs::new(7);
+    let options = barograph_engine::Options {
+        wal_file_bytes: 1 << 16,
+        row_group_rows: 64,
+        background: false,
+        ..barograph_engine::Options::default()
+    };
+    let clock = Arc::new(ManualClock::new(TimestampMs(NOW_MS)));
+    let vfs: Arc<dyn Vfs> = Arc::new(disk.clone());
+    let engine = Engine::open(Arc::clone(&vfs), clock, options).map_err(io::Error::other)?;
+    for round in 0..2 {
+        let mut columns = SampleColumns::new(&engine.head());
+        for series in 0..4 {
+            let instance = format!("host-{series}");
+            let labels = Labels::from_pairs([
+                ("__name__", "up"),
+                ("instance", instance.as_str()),
+                ("job", "node"),
+            ]);
+            let series = engine.head().series(&labels.map_err(io::Error::other)?);
+            for i in 0..40 {
+                let value = match i % 5 {
+                    0 => stale_nan(),
+                    1 => 1.0 / 3.0,
+                    _ => f64::from(i) / 4.0,
+                };
+                columns.push(series, NOW_MS - 1_000_000 + i64::from(i) * 15_000 + round, value);
+            }
+        }
+        engine.append_blocking(columns).map_err(io::Error::other)?;
+        if round == 0 {
+            engine.flush().map_err(io::Error::other)?;
+        }
+    }
+    drop(engine);
+    let (journal, _) = Journal::open(vfs, "alerts").map_err(io::Error::other)?;
+    journal
+        .append(b"{\"number\":1,\"changes\":[]}")
+        .map_err(io::Error::other)?;
+    journal.checkpoint(b"the state").map_err(io::Error::other)?;
+    journal
+        .append(b"{\"number\":2,\"changes\":[]}")
+        .map_err(io::Error::other)?;
+    Ok(disk)
+}
+
+/// Without what is reserved at the end of a log file.
+fn cut_zeros(mut bytes: Vec<u8>) -> Vec<u8> {
+    let used = bytes
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |last| last + 1);
+    bytes.truncate(used);
+    bytes
+}
+
+/// Kind and payload of each frame of a log file without damage.
+fn records(log: &[u8]) -> Vec<Vec<u8>> {
+    let mut records = Vec::new();
+    let mut rest = log.get(24..).unwrap_or_default();
+    while let Some((header, behind)) = rest.split_first_chunk::<24>() {
+        let length = u32::from_le_bytes([header[4], header[5], header[6], header[7]]) as usize;
+        let Some((payload, behind)) = behind.split_at_checked(length) else {
+            break;
+        };
+        records.push([&header[12..13], payload].concat());
+        rest = behind;
+    }
+    records
+}
+
+/// A field of a message that is itself bytes.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2, bytes.len() as u8], bytes].concat()
+}
+
+/// A field that is a whole number.
+fn whole(number: u8, value: u64) -> Vec<u8> {
+    let mut bytes = vec![number << 3];
+    let mut left = value;
+    while left >= 0x80 {
+        bytes.push(left as u8 | 0x80);
+        left >>= 7;
+    }
+    bytes.push(left as u8);
+    bytes
+}
+
+/// A sample: value and instant.
+fn sample(ts: i64, value: f64) -> Vec<u8> {
+    [&[9][..], &value.to_le_bytes(), &whole(2, ts as u64)].concat()
+}
+
+/// A `prometheus.WriteRequest` with two series, written by hand: field numbers and wire types as the protocol says.
+fn remote_write_1() -> Vec<u8> {
+    let label = |name: &str, value: &str| {
+        field(
+            1,
+            &[field(1, name.as_bytes()), field(2, value.as_bytes())].concat(),
+        )
+    };
+    let series = |instance: &str, value: f64| {
+        let parts = [
+            label("__name__", "up"),
+            label("instance", instance),
+            field(2, &sample(NOW_MS - 1000, value)),
+            field(2, &sample(NOW_MS, f64::NAN)),
+        ];
+        field(1, &parts.concat())
+    };
+    [series("a", 1.5), series("b", -0.0)].concat()
+}
+
+/// An `io.prometheus.write.v2.Request` with two series.
+fn remote_write_2() -> Vec<u8> {
+    let symbols = ["", "__name__", "up", "instance", "a", "b", "Whether it is up."];
+    let symbols: Vec<u8> = symbols
+        .iter()
+        .flat_map(|symbol| field(4, symbol.as_bytes()))
+        .collect();
+    let series = |instance: u8, value: f64| {
+        let metadata = [whole(1, 2), whole(3, 6)].concat();
+        let parts = [
+            field(1, &[1, 2, 3, instance]),
+            field(2, &sample(NOW_MS - 1000, value)),
+            field(2, &sample(NOW_MS, f64::NAN)),
+            field(5, &metadata),
+        ];
+        field(5, &parts.concat())
+    };
+    [symbols, series(4, 1.5), series(5, -0.0)].concat()
+}
+
+/// Transactions of a rule that fires and resolves.
+fn transactions() -> io::Result<Vec<Vec<u8>>> {
+    let yaml =
+        "groups:\n- name: g\n  rules:\n  - alert: Down\n    sql: SELECT 1\n    labels:\n      severity: P1\n";
+    let rules = RuleSet::parse("seed.yml", yaml).map_err(io::Error::other)?;
+    let rule = rules
+        .rule("g", "Down")
+        .ok_or_else(|| io::Error::other("the rule is there"))?;
+    let mut store = AlertStore::new(Options::default());
+    let mut records = Vec::new();
+    for (second, hosts) in [(15, &["a", "b"][..]), (30, &["a"]), (45, &[])] {
+        let finding = |host: &&str| {
+            Ok(Finding {
+                labels: Labels::from_pairs([("host", *host)]).map_err(io::Error::other)?,
+                value: 1.0,
+                evidence: format!("{host} does not answer"),
+            })
+        };
+        let findings = hosts.iter().map(finding).collect::<io::Result<_>>()?;
+        let transaction = store.plan(
+            TimestampMs(NOW_MS + second * 1000),
+            rule,
+            &Outcome::Findings(findings),
+        );
+        store.apply(&transaction).map_err(io::Error::other)?;
+        records.push(transaction.to_record());
+    }
+    Ok(records)
+}

@@ -1,0 +1,133 @@
+//! The targets by their names.
+
+use std::path::Path;
+
+use barograph_alerts::Transaction;
+use barograph_engine::inspect::{Inspection, inspect_bytes};
+use barograph_engine::wal::Record;
+use bytes::Bytes;
+
+use crate::{edge, seal};
+
+/// One decoder.
+pub struct Target {
+    /// What it is called on the command line; its seeds lie in the folder of that name.
+    pub name: &'static str,
+    /// What it decodes.
+    pub about: &'static str,
+    /// Feeds it. Returns for any bytes, or has found a bug.
+    pub run: fn(&[u8]),
+}
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    Target {
+        name: "remote-write-1",
+        about: "a message of remote write 1.0, through the whole edge into a store",
+        run: |bytes| edge::post(edge::Protocol::One, bytes),
+    },
+    Target {
+        name: "remote-write-2",
+        about: "a message of remote write 2.0, through the whole edge into a store",
+        run: |bytes| edge::post(edge::Protocol::Two, bytes),
+    },
+    Target {
+        name: "snappy",
+        about: "the compressed body of a remote write",
+        run: edge::post_compressed,
+    },
+    Target {
+        name: "log-file",
+        about: "a file of the write-ahead log or of a journal",
+        run: |bytes| look(bytes.to_vec()),
+    },
+    Target {
+        name: "log-record",
+        about: "a record of the write-ahead log, behind its checksum: the kind, then the payload",
+        run: |bytes| {
+            if let Some((kind, payload)) = bytes.split_first() {
+                // The same twice: decoding neither remembers nor guesses. Not equal, since a NaN is not itself.
+                let again = Record::decode(*kind, payload).is_ok();
+                assert_eq!(Record::decode(*kind, payload).is_ok(), again);
+            }
+            look(seal::log(bytes));
+        },
+    },
+    Target {
+        name: "checkpoint",
+        about: "a journal's checkpoint",
+        run: |bytes| look(bytes.to_vec()),
+    },
+    Target {
+        name: "manifest",
+        about: "a manifest",
+        run: |bytes| look(bytes.to_vec()),
+    },
+    Target {
+        name: "manifest-fields",
+        about: "the fields of a manifest, behind its checksum",
+        run: |bytes| look(seal::manifest(bytes)),
+    },
+    Target {
+        name: "segment",
+        about: "a file of a segment: samples, series or index",
+        run: |bytes| look(bytes.to_vec()),
+    },
+    Target {
+        name: "alert-transaction",
+        about: "a record of the alert journal",
+        run: |bytes| drop(Transaction::from_record(bytes)),
+    },
+    Target {
+        name: "selector",
+        about: "a PromQL selector",
+        run: |bytes| {
+            if let Ok(text) = std::str::from_utf8(bytes) {
+                drop(barograph_query::parse_selector(text));
+            }
+        },
+    },
+];
+
+/// A target by its name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.name == name)
+}
+
+/// The way of `barograph inspect`, which trusts nothing and reads everything.
+fn look(bytes: Vec<u8>) {
+    let len = bytes.len() as u64;
+    match inspect_bytes("fuzzed", Bytes::from(bytes), None) {
+        Ok(Inspection::Log(log)) => {
+            let frames: u64 = log.kinds.iter().map(|kind| kind.bytes).sum();
+            assert!(frames <= len, "frames do not overlap");
+        }
+        Ok(_) => {}
+        Err(error) => assert!(
+            error.to_string().contains("fuzzed"),
+            "an error names its file: {error}"
+        ),
+    }
+}
+
+/// The folder of a target's seeds.
+pub(crate) fn corpus(target: &Target) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("corpus")
+        .join(target.name)
+}
+
+/// What a panic has said.
+#[must_use]
+pub fn message(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no reason given")
+}

@@ -1,0 +1,42 @@
+"""Reads the segments of a stopped store with PyArrow alone and prints every sample: labels, instant, bits of the value.
+
+The steps are those of docs/format/reading.md.
+"""
+
+import json
+import pathlib
+import struct
+import sys
+
+import pyarrow.parquet
+
+POWERS = [float(f"1e{i}") for i in range(23)]
+
+
+def main():
+    samples = {}
+    for path in pathlib.Path(sys.argv[1]).glob("*.samples.parquet"):
+        file = pyarrow.parquet.ParquetFile(path)
+        sequence = int(file.metadata.metadata[b"barograph.sequence"])
+        series = pyarrow.parquet.read_table(str(path).replace(".samples.", ".series."))
+        labels = {
+            series_id: json.dumps(dict(pairs), sort_keys=True)
+            for series_id, pairs in zip(series["series_id"].to_pylist(), series["labels"].to_pylist())
+        }
+        table = file.read()
+        columns = (table[name] for name in ("series_id", "ts", "vm", "ve", "vf"))
+        ids, ts, vm, ve, vf = (
+            (column.cast("int64") if column.type == pyarrow.timestamp("ms", "UTC") else column).to_pylist()
+            for column in columns
+        )
+        for i in range(len(ids)):
+            value = vf[i] if vf[i] is not None else vm[i] / POWERS[ve[i]]
+            key = (labels[ids[i]], ts[i])
+            if key not in samples or samples[key][0] < sequence:
+                samples[key] = (sequence, value)
+    for (labels, ms), (_, value) in samples.items():
+        bits = struct.unpack("<Q", struct.pack("<d", value))[0]
+        print(labels, ms, f"{bits:016x}", sep="\t")
+
+
+main()
