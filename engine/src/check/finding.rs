@@ -129,6 +129,12 @@ impl FileFindings {
         }
     }
 
+    /// Whether anything is damaged so far.
+    #[cfg(test)]
+    fn is_damaged(&self) -> bool {
+        self.worst_of_more == Severity::Damage || self.found.iter().any(|f| f.severity == Severity::Damage)
+    }
+
     fn add(&mut self, severity: Severity, offset: Option<u64>, what: String, remedy: &str) {
         if self.found.len() >= FINDINGS_OF_FILE_MAX {
             self.more += 1;
