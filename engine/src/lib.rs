@@ -66,6 +66,8 @@ pub use snapshot::Snapshot;
 pub use stats::{CompactionStats, EngineStats};
 
 #[cfg(test)]
+mod format_tests;
+#[cfg(test)]
 mod sim_tests;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,8 @@
 //!
 //! The log of one generation (from one memtable freeze to the next) says of every number that its samples use which
 //! series it stands for, so that it can be replayed with nothing else at hand: not with older logs, which are cut, nor
-//! with segments, which retention may have dropped. All samples of a generation are of one head.
+//! with segments, which retention may have dropped. All samples of a generation are of one head. Its first record says
+//! that it begins: where definitions are damaged, a number must not be taken for what it meant before.
 
 use crate::index::Head;
 use crate::wal::{Frame, Wal};
@@ -20,6 +21,16 @@ pub(crate) struct Log {
     defined: Vec<u32>,
     /// series defined by frames that are not synced yet
     defining: Vec<SeriesRef>,
+    beginning: Beginning,
+}
+
+/// Whether the log says that the generation has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    Missing,
+    /// in a frame that is not synced yet
+    Pushed,
+    Synced,
 }
 
 impl Log {
@@ -29,11 +40,16 @@ impl Log {
             generation: 1,
             defined: Vec::new(),
             defining: Vec::new(),
+            beginning: Beginning::Missing,
         }
     }
 
     /// Buffers a batch, definitions first. On an error nothing of this batch is buffered.
     pub(crate) fn push(&mut self, columns: &SampleColumns, frames: &[Frame]) -> Result<()> {
+        let begin = match self.beginning {
+            Beginning::Missing => Some(Frame::generation()?),
+            _ => None,
+        };
         let before = self.defining.len();
         for series in columns.series().iter().copied().chain(columns.lanes().series()) {
             let i = series.0 as usize;
@@ -47,6 +63,10 @@ impl Log {
         }
         match self.definitions(before, columns.head()) {
             Ok(definitions) => {
+                if let Some(begin) = begin {
+                    self.wal.push(&begin);
+                    self.beginning = Beginning::Pushed;
+                }
                 for definition in definitions {
                     self.wal.push(&definition);
                 }
@@ -89,6 +109,12 @@ impl Log {
         if result.is_err() {
             self.forget(0);
         }
+        if self.beginning == Beginning::Pushed {
+            self.beginning = match result {
+                Ok(()) => Beginning::Synced,
+                Err(_) => Beginning::Missing,
+            };
+        }
         self.defining.clear();
         result
     }
@@ -112,6 +138,7 @@ impl Log {
     pub(crate) fn next_generation(&mut self) -> Result<u64> {
         self.wal.rotate()?;
         self.generation += 1;
+        self.beginning = Beginning::Missing;
         Ok(self.wal.next_seq())
     }
 

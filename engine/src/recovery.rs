@@ -49,8 +49,15 @@ pub(crate) fn recover(
         }
     };
     remove_orphans(&vfs, &version)?;
+    let named = version.segments.len();
     let (segments, damaged_segments) = open_segments(&vfs, &mut version);
     damaged.extend(damaged_segments);
+    if version.segments.len() < named
+        && let Err(error) = store.save(&version)
+    {
+        // The next start finds them missing and says so again.
+        tracing::warn!(%error, "the manifest still names segments that were set aside");
+    }
     let (mut wal, recovery) = Wal::open(Arc::clone(&vfs), WAL, options.wal_file_bytes)?;
     wal.skip_to(version.wal_floor);
     if options.fsync != Fsync::Always {
@@ -155,7 +162,8 @@ fn replay(shared: &Shared, mut recovery: Recovery) -> Result<()> {
     // Definitions count from wherever the log begins, since samples behind the floor may use them.
     let report = recovery.replay(floor, &mut |seq, record| {
         match record {
-            // A later generation may give a number to another series.
+            // It gives numbers to other series, and a definition that is damaged must not leave the one before.
+            Record::Generation => known.clear(),
             Record::Series(series) => {
                 known.extend(
                     series

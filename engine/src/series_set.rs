@@ -12,7 +12,7 @@ use crate::segment::Segment;
 use crate::{EngineError, Result, SeriesRef};
 
 /// Series whose labels are read together where one is asked for.
-const LABELS_PER_READ: usize = 1024;
+const LABELS_PER_READ: usize = 4096;
 
 /// Series in storage order (metric, job, instance, id), each once. Cheap to clone.
 ///
@@ -128,6 +128,13 @@ impl SeriesSet {
             }
         };
         Ok(Arc::clone(&labels[position % LABELS_PER_READ]))
+    }
+
+    /// What a label of the series at a position is, `""` where it is absent; `None` where that cannot be said without
+    /// reading its labels. It can of `__name__`, `job` and `instance`.
+    #[must_use]
+    pub fn known_label(&self, position: usize, name: &str) -> Option<&str> {
+        self.0.groups[self.0.entries[position].group as usize].label(name)
     }
 
     /// The series at some positions, which ascend.

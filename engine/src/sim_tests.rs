@@ -516,6 +516,40 @@ fn a_flipped_bit_is_served_by_nobody_and_reported() {
     });
 }
 
+/// Each life gives the numbers of the log to other series, so that a damaged definition leaves those of the life before.
+#[test]
+fn a_damaged_definition_gives_no_sample_to_another_series() {
+    for_each_seed(60, |seed| {
+        let mut sim = Simulation::new(seed);
+        let in_log = Options {
+            flush_rows: 100_000,
+            ..options()
+        };
+        for _ in 0..3 {
+            let engine = sim.open_with(in_log.clone()).unwrap();
+            for _ in 0..4 {
+                sim.append(&engine).unwrap();
+            }
+            drop(engine);
+            sim.vfs.restart_process();
+        }
+        let mut files = sim.vfs.files();
+        files.retain(|(path, _)| path.starts_with("wal/"));
+        let (path, _) = &files[sim.rng.random_range(0..files.len())];
+        // Near the start of a file, where definitions are, and not in what is reserved.
+        sim.vfs.flip_bit(path, sim.rng.random_range(0..600 * 8));
+        let engine = sim.open_with(in_log).unwrap();
+        for (key, bits) in &read(&engine) {
+            let is_its_own = sim
+                .model
+                .cells
+                .get(key)
+                .is_some_and(|cell| cell.history.contains(bits));
+            assert!(is_its_own, "{key:?} was never {bits:x}");
+        }
+    });
+}
+
 #[test]
 fn a_flush_in_the_middle_of_a_replay_keeps_the_definitions_of_the_rest() {
     let sim = Simulation::new(1);

@@ -65,7 +65,10 @@ async fn senders_that_overload_are_told_to_wait_and_memory_stays_within_the_budg
                     let body = body(&flood(writer, number, start));
                     loop {
                         match barograph.write(body.clone()).await {
-                            Some((204, _)) => break taken.fetch_add(1, Ordering::Relaxed),
+                            Some((204, _)) => {
+                                taken.fetch_add(1, Ordering::Relaxed);
+                                break;
+                            }
                             Some((503, text)) => {
                                 assert!(text.contains("send"), "{text}");
                                 refused.fetch_add(1, Ordering::Relaxed);
@@ -73,7 +76,8 @@ async fn senders_that_overload_are_told_to_wait_and_memory_stays_within_the_budg
                             }
                             other => {
                                 println!("{other:?}");
-                                break failed.fetch_add(1, Ordering::Relaxed);
+                                failed.fetch_add(1, Ordering::Relaxed);
+                                break;
                             }
                         }
                     }

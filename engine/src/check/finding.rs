@@ -88,6 +88,10 @@ impl FileFindings {
         }
     }
 
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     pub(super) fn damage(&mut self, what: impl Into<String>, remedy: &str) {
         self.add(Severity::Damage, None, what.into(), remedy);
     }
@@ -126,7 +130,8 @@ impl FileFindings {
     }
 
     /// Whether anything is damaged so far.
-    pub(super) fn is_damaged(&self) -> bool {
+    #[cfg(test)]
+    fn is_damaged(&self) -> bool {
         self.worst_of_more == Severity::Damage || self.found.iter().any(|f| f.severity == Severity::Damage)
     }
 

@@ -8,7 +8,7 @@ use super::finding::FileFindings;
 use super::store::{Part, Progress};
 use crate::vfs::Vfs;
 use crate::wal::frame::FrameRef;
-use crate::wal::{Damage, LogFile, Record, file_number};
+use crate::wal::{Damage, LogFile, Record, Starts, file_number};
 use crate::{EngineError, Result, SeriesRef};
 
 /// The folder of the log.
@@ -25,24 +25,21 @@ pub(super) fn check(vfs: &Arc<dyn Vfs>, floor: Option<u64>, progress: &Progress<
         floor,
         defined: HashSet::new(),
     };
-    let mut samples = 0;
-    let log = walk(
-        vfs,
-        WAL,
-        floor.unwrap_or(u64::MAX),
-        &mut part,
-        &mut |frame, findings| match Record::decode(frame.kind, frame.payload) {
+    let (mut samples, mut starts) = (0, Starts::default());
+    let needed_from = floor.unwrap_or(u64::MAX);
+    let log = walk(vfs, WAL, needed_from, &mut part, &mut |frame, findings| {
+        if starts.may_hide_a_generation(Path::new(findings.path()), frame.at) {
+            references.defined.clear();
+        }
+        match Record::decode(frame.kind, frame.payload) {
             Ok(record) => samples += references.see(frame, record, findings),
             Err(error) => {
                 let what = format!("record {} of kind {}: {error}", frame.seq, frame.kind);
-                findings.damage_at(
-                    frame.at as u64,
-                    what,
-                    "its checksum is right, so another version wrote it: start that one",
-                );
+                let remedy = "its checksum is right, so another version wrote it: start that one";
+                findings.damage_at(frame.at as u64, what, remedy);
             }
-        },
-    )?;
+        }
+    })?;
     progress.add(log.bytes);
     part.checked.bytes += log.bytes;
     part.checked.wal_files = log.files;
@@ -158,6 +155,10 @@ impl References {
         let series: Vec<SeriesRef> = match record {
             Record::Series(series) => {
                 self.defined.extend(series.iter().map(|(number, _)| *number));
+                return 0;
+            }
+            Record::Generation => {
+                self.defined.clear();
                 return 0;
             }
             Record::Metadata(_) => return 0,

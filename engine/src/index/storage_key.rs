@@ -1,6 +1,6 @@
 //! The order of series: by metric, job, instance, then id, so that what is asked together lies together.
 
-use barograph_model::Labels;
+use barograph_model::{Labels, METRIC_NAME};
 
 /// What series are sorted by before their ids: `metric \0 job \0 instance`. Series with equal keys form a group.
 ///
@@ -30,6 +30,20 @@ impl StorageKey {
         Self(bytes.into_boxed_slice())
     }
 
+    /// What a label has, where the key says so: it does of `__name__`, `job` and `instance`, unless one of them
+    /// holds NUL.
+    pub(crate) fn label(&self, name: &str) -> Option<&str> {
+        let mut parts = self.0.split(|byte| *byte == 0);
+        let values = [parts.next()?, parts.next()?, parts.next()?];
+        if parts.next().is_some() {
+            return None;
+        }
+        let place = [METRIC_NAME, "job", "instance"]
+            .iter()
+            .position(|known| *known == name)?;
+        std::str::from_utf8(values[place]).ok()
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -38,6 +52,18 @@ impl StorageKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_knows_three_labels() {
+        let key = StorageKey::from_parts("up", "", "a:1");
+        let known = |name: &str| key.label(name);
+        assert_eq!(
+            (known("__name__"), known("job"), known("instance")),
+            (Some("up"), Some(""), Some("a:1"))
+        );
+        assert_eq!(known("zone"), None);
+        assert_eq!(StorageKey::from_parts("u\0p", "", "").label("job"), None);
+    }
 
     #[test]
     fn keys_sort_as_the_three_values_do() {

@@ -11,7 +11,8 @@ use crate::journal::KIND_ENTRY;
 use crate::wal::frame::{Frames, Item};
 use crate::wal::header::{self, FILE_HEADER_BYTES};
 use crate::wal::{
-    FILE_MAGIC, KIND_EXEMPLARS, KIND_HISTOGRAMS, KIND_METADATA, KIND_SAMPLES, KIND_SERIES, Record,
+    FILE_MAGIC, KIND_EXEMPLARS, KIND_GENERATION, KIND_HISTOGRAMS, KIND_METADATA, KIND_SAMPLES, KIND_SERIES,
+    Record,
 };
 
 /// What the frames of a log file hold.
@@ -122,7 +123,7 @@ impl LogFigures {
             }
             Ok(Record::Histograms(rows)) => self.histograms += rows.len() as u64,
             Ok(Record::Exemplars(rows)) => self.exemplars += rows.len() as u64,
-            Ok(Record::Metadata(_)) => {}
+            Ok(Record::Metadata(_) | Record::Generation) => {}
             Err(_) => self.unreadable_frames += 1,
         }
     }
@@ -135,6 +136,7 @@ fn name_of(kind: u8) -> &'static str {
         KIND_HISTOGRAMS => "histograms",
         KIND_EXEMPLARS => "exemplars",
         KIND_METADATA => "metadata",
+        KIND_GENERATION => "generations",
         KIND_ENTRY => "journal records",
         _ => "unknown",
     }

@@ -124,7 +124,7 @@ fn logs_checkpoints_and_manifests_are_known_by_their_first_bytes() {
         panic!("not a log");
     };
     let kinds: Vec<_> = log.kinds.iter().map(|k| (k.name, k.frames)).collect();
-    assert_eq!(kinds, [("series", 1), ("samples", 1)]);
+    assert_eq!(kinds, [("series", 1), ("samples", 1), ("generations", 1)]);
     assert_eq!((log.samples, log.series, log.ts_range), (1, 1, Some((NOW, NOW))));
     assert_eq!((log.holes, log.torn_at, log.unreadable_frames), (vec![], None, 0));
     let Inspection::Index(index) = inspect(&vfs, &path_with(&sim, ".index")).unwrap() else {

@@ -18,6 +18,8 @@ const HOUR_MS: i64 = 3_600_000;
 fn open(disk: &SimVfs) -> Arc<Engine> {
     let options = Options {
         background: false,
+        // The simulated disk copies what is reserved.
+        wal_file_bytes: 1 << 16,
         retention_ms: Some(48 * HOUR_MS),
         ..Options::default()
     };
@@ -316,7 +318,7 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn the_newest_write_is_read_whatever_the_order(steps in proptest::collection::vec(any_step(), 1..60)) {

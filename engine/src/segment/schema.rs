@@ -22,6 +22,11 @@ const PAGE_ROWS: usize = 20_000;
 /// Series of a data page of the series file: who asks for one reads so many.
 const PAGE_SERIES: usize = 2_048;
 
+/// The column of the labels' values.
+fn label_values() -> ColumnPath {
+    ColumnPath::new(["labels", "key_value", "value"].map(str::to_owned).to_vec())
+}
+
 /// Bytes of ids in the dictionary of a row group. Beyond it ids would be stored once a row.
 const DICTIONARY_BYTES: usize = 16 << 20;
 
@@ -98,6 +103,11 @@ pub(crate) fn series_properties(meta: &SegmentMeta) -> WriterProperties {
             .set_column_dictionary_enabled(ColumnPath::from(delta), false)
             .set_column_encoding(ColumnPath::from(delta), Encoding::DELTA_BINARY_PACKED);
     }
+    // A page of plain values stands alone. A dictionary is smaller where many series share long values, but who asks
+    // for the labels of one series would decode all of it.
+    builder = builder
+        .set_column_dictionary_enabled(label_values(), false)
+        .set_column_encoding(label_values(), Encoding::PLAIN);
     // Ids are hashes: nothing makes them smaller.
     builder
         .set_column_dictionary_enabled(ColumnPath::from("series_id"), false)

@@ -34,8 +34,10 @@ pub use frame::Frame;
 pub use reader::Damage;
 pub(crate) use reader::{LogFile, MAGIC as FILE_MAGIC, file_number, file_path};
 pub use record::{
-    KIND_EXEMPLARS, KIND_HISTOGRAMS, KIND_METADATA, KIND_SAMPLES, KIND_SERIES, Record, RecordError,
+    KIND_EXEMPLARS, KIND_GENERATION, KIND_HISTOGRAMS, KIND_METADATA, KIND_SAMPLES, KIND_SERIES, Record,
+    RecordError,
 };
+pub(crate) use recovery::Starts;
 pub use recovery::{Recovery, ReplayReport};
 pub use samples::{RECORD_SAMPLES_MAX, SampleRecord};
 pub use writer::Wal;

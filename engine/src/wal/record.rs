@@ -19,6 +19,9 @@ pub const KIND_EXEMPLARS: u8 = 9;
 /// The kind of a frame that holds metadata of metric families.
 pub const KIND_METADATA: u8 = 10;
 
+/// The kind of a frame that begins a generation. It has no payload.
+pub const KIND_GENERATION: u8 = 11;
+
 /// A payload that does not hold what its kind promises: what was expected of it.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("expected {0}")]
@@ -37,6 +40,9 @@ pub enum Record {
     Exemplars(Vec<(SeriesRef, i64, Exemplar)>),
     /// What is said about metric families, in place of what was said before.
     Metadata(Vec<(String, Metadata)>),
+    /// From here on the numbers of series mean nothing until they are defined again: the first record of a generation,
+    /// at the start of a file.
+    Generation,
 }
 
 impl Record {
@@ -52,14 +58,24 @@ impl Record {
             KIND_HISTOGRAMS => lanes::decode_histograms(payload).map(Self::Histograms),
             KIND_EXEMPLARS => lanes::decode_exemplars(payload).map(Self::Exemplars),
             KIND_METADATA => lanes::decode_metadata(payload).map(Self::Metadata),
+            KIND_GENERATION if payload.is_empty() => Ok(Self::Generation),
+            KIND_GENERATION => Err(RecordError("nothing behind the beginning of a generation")),
             _ => Err(RecordError(
-                "a record of kind 1 (series), 2 (samples), or 8 to 10",
+                "a record of kind 1 (series), 2 (samples), or 8 to 11",
             )),
         }
     }
 }
 
 impl Frame {
+    /// A frame that begins a generation.
+    ///
+    /// # Errors
+    /// None: it is as short as a frame can be.
+    pub fn generation() -> Result<Self> {
+        Self::new(KIND_GENERATION, Vec::new())
+    }
+
     /// A frame that defines series.
     ///
     /// # Errors

@@ -1,10 +1,11 @@
 //! What the log still holds when the store is opened.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::frame::FrameRef;
+use super::header::FILE_HEADER_BYTES;
 use super::reader::{Damage, LogFile, file_number};
 use super::record::Record;
 use super::sync_mark::KIND_SYNCED;
@@ -120,7 +121,8 @@ impl Recovery {
 
     /// Gives every record that the log still has to `each`, oldest first, one at a time. May be called again.
     ///
-    /// Damage is stepped over and reported, as are records that are missing from number `needed_from` on.
+    /// Damage is stepped over and reported, as are records that are missing from number `needed_from` on. Where the
+    /// beginning of a generation may have been among them, [`Record::Generation`] is given in its place.
     /// Older ones are given as far as they are there, since they may define series.
     ///
     /// # Errors
@@ -132,7 +134,11 @@ impl Recovery {
         needed_from: u64,
         each: &mut dyn FnMut(u64, Record) -> Result<()>,
     ) -> Result<ReplayReport> {
+        let mut starts = Starts::default();
         self.replay_frames(needed_from, &mut |path, frame| {
+            if starts.may_hide_a_generation(path, frame.at) {
+                each(frame.seq, Record::Generation)?;
+            }
             // Marks are for the opening of the log alone.
             if frame.kind == KIND_SYNCED {
                 return Ok(());
@@ -176,6 +182,26 @@ impl Recovery {
             })?;
         }
         Ok(report)
+    }
+}
+
+/// The starts of files, where generations begin.
+#[derive(Debug, Default)]
+pub(crate) struct Starts {
+    file: Option<PathBuf>,
+}
+
+impl Starts {
+    /// Whether the record that begins a generation may be missing before a frame: the first frame of a file is not where
+    /// it should be, or no frame of the file before is left. To be asked of every frame, in their order.
+    pub(crate) fn may_hide_a_generation(&mut self, path: &Path, at: usize) -> bool {
+        if self.file.as_deref() == Some(path) {
+            return false;
+        }
+        let number = |path: &Path| path.file_name()?.to_str().and_then(file_number);
+        let before = self.file.replace(path.to_owned());
+        let follows = before.is_none_or(|before| number(&before).map(|n| n + 1) == number(path));
+        at > FILE_HEADER_BYTES || !follows
     }
 }
 

@@ -20,6 +20,7 @@ fn replay(recovery: &mut Recovery, from_seq: u64) -> (Vec<(u64, f64)>, ReplayRep
         match record {
             Record::Samples(record) => seen.push((seq, record.values[0])),
             Record::Series(series) => seen.push((seq, -(series.len() as f64))),
+            Record::Generation => {}
             other => panic!("{other:?}"),
         }
         Ok(())

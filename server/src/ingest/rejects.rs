@@ -205,7 +205,10 @@ impl Rejects {
         }
         if self.series_limits > 0 {
             let items = list(of(RejectKind::SeriesLimit), "").unwrap_or_else(|| "0 samples".to_owned());
-            parts.push(format!("{} new series over a limit ({items})", self.series_limits));
+            parts.push(format!(
+                "{} new series over a limit ({items})",
+                self.series_limits
+            ));
         }
         parts.extend(list(of(RejectKind::OutOfBounds), " out of bounds"));
         parts.extend(list(of(RejectKind::Exemplar), ""));

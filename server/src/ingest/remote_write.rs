@@ -82,12 +82,7 @@ fn refuse(sink: &IngestSink, account: &Account, refusal: Refusal) -> Response {
     refusal.into_response()
 }
 
-async fn receive(
-    sink: &Arc<IngestSink>,
-    protocol: Protocol,
-    body: Body,
-    admission: Admission,
-) -> Outcome {
+async fn receive(sink: &Arc<IngestSink>, protocol: Protocol, body: Body, admission: Admission) -> Outcome {
     if let Err(limit) = admission.check() {
         discard(body);
         return limit.to_refusal().into();

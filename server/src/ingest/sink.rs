@@ -267,12 +267,7 @@ impl IngestSink {
     }
 
     /// Decodes a block, on a decoding thread.
-    fn prepare(
-        &self,
-        protocol: Protocol,
-        block: &[u8],
-        admission: Admission,
-    ) -> Result<Prepared, Refusal> {
+    fn prepare(&self, protocol: Protocol, block: &[u8], admission: Admission) -> Result<Prepared, Refusal> {
         SCRATCH.with_borrow_mut(|scratch| {
             let Scratch {
                 decompressor,
@@ -287,12 +282,12 @@ impl IngestSink {
             self.stats
                 .decompressed_bytes
                 .fetch_add(body.len() as u64, Relaxed);
-            let prepared =
-                self.decode(protocol, body, batch, symbols, request_v2, admission)
-                    .map_err(|error| match error {
-                        Failure::Decode(error) => refusals::decode(protocol, error),
-                        Failure::Refusal(refusal) => refusal,
-                    });
+            let prepared = self
+                .decode(protocol, body, batch, symbols, request_v2, admission)
+                .map_err(|error| match error {
+                    Failure::Decode(error) => refusals::decode(protocol, error),
+                    Failure::Refusal(refusal) => refusal,
+                });
             decompressor.shrink_to(KEPT_BYTES);
             batch.shrink_to(KEPT_ENTRIES);
             symbols.clear();

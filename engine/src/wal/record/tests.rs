@@ -52,7 +52,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_a_record_or_an_error(
-        kind in prop_oneof![0u8..4, 8u8..11],
+        kind in prop_oneof![0u8..4, 8u8..12],
         count in prop_oneof![0u32..64, any::<u32>()],
         length in prop_oneof![0u32..64, any::<u32>()],
         rest in prop::collection::vec(prop_oneof![Just(0), Just(1), any::<u8>()], 0..200),
@@ -66,6 +66,7 @@ proptest! {
             Ok(Record::Histograms(rows)) => prop_assert!(rows.len() <= payload.len() * 255),
             Ok(Record::Exemplars(rows)) => prop_assert!(rows.len() <= payload.len() * 255),
             Ok(Record::Metadata(families)) => prop_assert!(families.len() <= payload.len() * 255),
+            Ok(Record::Generation) => prop_assert!(payload.is_empty()),
             Err(error) => prop_assert!(error.to_string().starts_with("expected ")),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, StringViewBuilder};
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use barograph_engine::SeriesSet;
-use barograph_model::METRIC_NAME;
+use barograph_model::{Labels, METRIC_NAME};
 use datafusion::common::Result;
 
 use crate::sql::error::store_error;
@@ -64,9 +64,15 @@ pub(crate) fn series_arrays(
         .collect();
     if labels.iter().any(Option::is_some) {
         for position in positions {
-            let of_series = set.labels(*position).map_err(store_error)?;
+            // Read where one of them cannot be told without.
+            let mut of_series: Option<Arc<Labels>> = None;
             for (name, builder) in labels.iter_mut().flatten() {
-                match of_series.get(name) {
+                let value = match (set.known_label(*position, name), &mut of_series) {
+                    (Some(value), _) => value,
+                    (None, Some(labels)) => labels.get(name),
+                    (None, none) => none.insert(set.labels(*position).map_err(store_error)?).get(name),
+                };
+                match value {
                     // The metric's column is not nullable, and a series without a name is not worth a failure.
                     "" if *name != METRIC_NAME => builder.append_null(),
                     value => builder.append_value(value),

@@ -37,7 +37,10 @@ async fn a_folder_holds_whole_files_only() {
     depot.begin().await.unwrap();
     let bytes: Vec<u8> = (0..3_000_000u32).map(|i| (i * 7 + i / 251) as u8).collect();
     let (source, sum) = write(root.path(), &bytes);
-    depot.put_file("files/x/segments/a", &source, sum, &|_| {}).await.unwrap();
+    depot
+        .put_file("files/x/segments/a", &source, sum, &|_| {})
+        .await
+        .unwrap();
     assert_eq!(read(depot.as_ref(), "files/x/segments/a").await, bytes);
     let wrong = FileSum {
         crc32c: sum.crc32c ^ 1,
