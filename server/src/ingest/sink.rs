@@ -338,7 +338,7 @@ impl IngestSink {
         source: LabelSource<'_>,
         batch: &mut Batch,
         rejects: &mut Rejects,
-    ) -> Result<(SampleColumns, Written, Vec<(u128, i64)>), Failure> {
+    ) -> Result<Resolved, Failure> {
         let read = |entry: &SeriesEntry| source.read(entry.message(), &self.limits.labels);
         let mut malformed = None;
         let mut defined = 0;
@@ -398,6 +398,9 @@ impl IngestSink {
         Ok((columns, written, beginnings))
     }
 }
+
+/// The columns of a request, what of them the sender sent, and the counters that began: (fingerprint, instant).
+type Resolved = (SampleColumns, Written, Vec<(u128, i64)>);
 
 /// Why a request is not stored at all.
 enum Failure {
