@@ -11,7 +11,7 @@ use roaring::RoaringBitmap;
 
 use super::SegmentMeta;
 use super::file_writer::{at, block_sums};
-use super::series_file::{self, SeriesRow};
+use super::series_file;
 use super::sidecar::{self, FileSums, Sidecar};
 use super::verified::VerifiedBytes;
 use crate::index::StorageKey;
