@@ -25,7 +25,7 @@ pub struct Procedure {
     pub runs: u32,
     /// Connections that send; as many as the workload was made for.
     pub connections: usize,
-    /// A store in which nothing changed for so long counts as settled.
+    /// A Barograph in which nothing changed for so long counts as settled.
     pub quiet: Duration,
     /// Whether power cuts are tried, where this machine and user can.
     pub power_cuts: bool,

@@ -24,14 +24,17 @@ use crate::stopwatch::Stopwatch;
 const PATIENCE: Duration = Duration::from_secs(600);
 const POLL: Duration = Duration::from_millis(50);
 /// What is only in memory, and what compaction changes.
-const BAROGRAPH_GAUGES: [&str; 5] = [
+const BAROGRAPH_GAUGES: [&str; 6] = [
     "barograph_store_memory_rows",
     "barograph_store_flushes_total",
+    "barograph_store_compactions_total",
     "barograph_store_segments",
     "barograph_store_segment_rows",
     "barograph_store_segment_bytes",
 ];
 const LOG_FOLDER: &str = "wal";
+/// How long VictoriaMetrics takes at most to begin a merge that was asked for.
+const MERGE_BEGINS: Duration = Duration::from_secs(1);
 const CACHE_FOLDER: &str = "cache";
 const SNAPSHOTS: &str = "snapshots";
 
@@ -48,7 +51,7 @@ pub(crate) struct Settled {
     pub(crate) usage: Usage,
 }
 
-/// Lets a contestant settle and stops it. A store in which nothing changed for `quiet` counts as settled.
+/// Lets a contestant settle and stops it. A Barograph in which nothing changed for `quiet` counts as settled.
 ///
 /// # Errors
 /// When it does not settle within ten minutes, does not stop, or cannot be weighed.
@@ -81,7 +84,7 @@ pub(crate) fn settle(life: &Life<'_>, running: Running, quiet: Duration) -> Resu
             })
         }
         Kind::VictoriaMetrics => {
-            merge_all(life.listen, quiet)?;
+            merge_all(life.listen)?;
             let stopped = running.stop()?;
             Ok(Settled {
                 stop_seconds: stopped.seconds,
@@ -115,7 +118,7 @@ fn wait_until_quiet(listen: SocketAddr, quiet: Duration) -> Result<()> {
     Ok(())
 }
 
-fn merge_all(listen: SocketAddr, quiet: Duration) -> Result<()> {
+fn merge_all(listen: SocketAddr) -> Result<()> {
     let mut connection = Connection::open(listen)?;
     for path in ["/internal/force_flush", "/internal/force_merge"] {
         let (status, answer) = connection.get(path)?;
@@ -125,7 +128,7 @@ fn merge_all(listen: SocketAddr, quiet: Duration) -> Result<()> {
     }
     let since = Stopwatch::start();
     // The merge begins after the answer.
-    std::thread::sleep(quiet);
+    std::thread::sleep(MERGE_BEGINS);
     while metric(&mut connection, "vm_active_force_merges")? > 0.0 {
         if since.elapsed() > PATIENCE {
             bail!("victoria-metrics still merges after {PATIENCE:?}");

@@ -96,6 +96,15 @@ impl SampleColumns {
         self.metadata.extend(other.metadata);
     }
 
+    /// Bytes that the columns take, room they were given and do not fill included.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.series.capacity() * size_of::<SeriesRef>()
+            + self.ts.capacity() * size_of::<i64>()
+            + self.values.capacity() * size_of::<f64>()
+            + self.lanes.heap_bytes()
+    }
+
     /// Names the series by another head, where they are entered if they are new to it.
     pub(crate) fn rebase(&mut self, head: &Head) {
         if self.head.is(head) {

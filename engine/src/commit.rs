@@ -1,9 +1,13 @@
 //! Group commit: whatever waits is written and synced together, then becomes visible, then is acknowledged.
 //!
-//! The queue is bounded in bytes; when it is full an append is refused at once. One thread drains it. Each batch was
+//! The queue is bounded by its share of the memory budget; when that is taken an append is refused at once. A batch
+//! counts until its columns are in the memtable. One thread drains it. Each batch was
 //! already encoded by the thread that brought it, so the draining thread only writes, syncs and moves columns.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use barograph_model::{MemoryBudget, MemoryShare};
 
 use crate::index::Head;
 use crate::wal::Frame;
@@ -17,9 +21,22 @@ pub(crate) struct Pending {
     pub(crate) columns: SampleColumns,
     pub(crate) frames: Vec<Frame>,
     pub(crate) done: Done,
+    /// what it holds of the commit queue's share, until the commit gives it back
+    pub(crate) bytes: usize,
 }
 
 impl Pending {
+    /// A batch with its encoded form. The log copies the frame once more before it writes it.
+    pub(crate) fn new(columns: SampleColumns, frames: Vec<Frame>, done: Done) -> Self {
+        let bytes = columns.heap_bytes() + 2 * frames.iter().map(Frame::bytes).sum::<usize>();
+        Self {
+            columns,
+            frames,
+            done,
+            bytes,
+        }
+    }
+
     /// Names the series by another head: the one that was in force when the batch was made has been renewed.
     pub(crate) fn rebase(&mut self, head: &Head) -> Result<()> {
         if !self.columns.head().is(head) {
@@ -48,43 +65,48 @@ pub(crate) struct CommitQueue {
 #[derive(Default)]
 struct Queue {
     batches: Vec<Pending>,
-    bytes: usize,
     closed: bool,
 }
 
 impl CommitQueue {
-    /// Adds a batch, or gives it back with the reason: the queue is closed, or the batch would pass the limit.
+    /// Adds a batch, or gives it back with the reason: the queue is closed, or its share is taken.
+    /// A batch that is larger than the whole share still passes when nothing else waits.
     pub(crate) fn push(
         &self,
         pending: Pending,
-        bytes_max: usize,
+        memory: &MemoryBudget,
     ) -> std::result::Result<(), (Pending, EngineError)> {
         let mut queue = self.lock();
         if queue.closed {
             return Err((pending, EngineError::Closing));
         }
-        let bytes = pending.frames.iter().map(Frame::bytes).sum::<usize>();
-        // A batch larger than the whole limit still passes when it is alone.
-        if !queue.batches.is_empty() && queue.bytes + bytes > bytes_max {
-            let what = format!(
-                "{} bytes wait for the write-ahead log, the limit is {bytes_max}",
-                queue.bytes
-            );
+        if memory.used_bytes(MemoryShare::CommitQueue) == 0 {
+            memory.grow(MemoryShare::CommitQueue, pending.bytes);
+        } else if let Err(refusal) = memory.try_grow(MemoryShare::CommitQueue, pending.bytes) {
+            let what = format!("too much waits for the write-ahead log ({refusal})");
             return Err((pending, EngineError::Overloaded { what }));
         }
-        queue.bytes += bytes;
         queue.batches.push(pending);
         drop(queue);
         self.filled.notify_one();
         Ok(())
     }
 
-    /// Takes all that waits; blocks until there is something or the queue is closed.
-    pub(crate) fn take(&self) -> Work {
-        let mut queue = self.lock();
-        while queue.batches.is_empty() && !queue.closed {
-            queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
-        }
+    /// Takes all that waits; blocks until there is something, the queue is closed, or `patience` is over, where nothing is
+    /// taken.
+    pub(crate) fn take(&self, patience: Option<Duration>) -> Work {
+        let queue = self.lock();
+        let is_idle = |queue: &mut Queue| queue.batches.is_empty() && !queue.closed;
+        let mut queue = match patience {
+            None => self
+                .filled
+                .wait_while(queue, is_idle)
+                .unwrap_or_else(PoisonError::into_inner),
+            Some(patience) => {
+                let waited = self.filled.wait_timeout_while(queue, patience, is_idle);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
         Self::drain(&mut queue)
     }
 
@@ -103,7 +125,6 @@ impl CommitQueue {
     }
 
     fn drain(queue: &mut Queue) -> Work {
-        queue.bytes = 0;
         match std::mem::take(&mut queue.batches) {
             batches if batches.is_empty() && queue.closed => Work::Finished,
             batches => Work::Batches(batches),

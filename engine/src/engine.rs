@@ -5,15 +5,17 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, mpsc};
 use std::thread::JoinHandle;
 
-use barograph_model::{Clock, Matcher, TimeRange, TimestampMs};
+use barograph_model::{Clock, Matcher, MemoryBudget, TimeRange, TimestampMs};
 
 use crate::commit::{CommitQueue, Done, Pending};
 use crate::compaction::{self, Compaction, Survey};
 use crate::damage::DamageKind;
 use crate::delete::{self, DeleteReport};
+use crate::disk_guard::DiskGuard;
 use crate::files::Files;
 use crate::index::Head;
 use crate::log::Log;
+use crate::memory::HeadSize;
 use crate::memtable::Memtable;
 use crate::metadata::MetadataTable;
 use crate::retention::{Kept, Retention};
@@ -45,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) log: Mutex<Log>,
     pub(crate) state: RwLock<State>,
     pub(crate) counters: Counters,
+    pub(crate) head_size: HeadSize,
+    pub(crate) disk: DiskGuard,
     pub(crate) wake: Wake,
     pub(crate) compaction_wake: Wake,
     /// held for as long as the store is open
@@ -132,6 +136,18 @@ impl Engine {
         state.memtable.head().clone()
     }
 
+    /// How many more series the head has room for within the memory budget.
+    #[must_use]
+    pub fn series_room(&self) -> usize {
+        self.shared.series_room()
+    }
+
+    /// The account of memory that the store draws from.
+    #[must_use]
+    pub fn memory(&self) -> &Arc<MemoryBudget> {
+        &self.shared.options.memory
+    }
+
     /// The instants that may be written now: not older than what is kept longest, not further ahead than the limit. A
     /// sample whose own retention is shorter is stored, and read by nobody when its time is up.
     #[must_use]
@@ -155,16 +171,8 @@ impl Engine {
             Ok(frames) => frames,
             Err(error) => return done(Err(error)),
         };
-        let pending = Pending {
-            columns,
-            frames,
-            done,
-        };
-        if let Err((refused, error)) = self
-            .shared
-            .queue
-            .push(pending, self.shared.options.queue_bytes_max)
-        {
+        let pending = Pending::new(columns, frames, done);
+        if let Err((refused, error)) = self.shared.queue.push(pending, &self.shared.options.memory) {
             return (refused.done)(Err(error));
         }
         if !self.shared.options.background {
@@ -267,6 +275,12 @@ impl Engine {
         maintenance::set_aside_damaged(&self.shared)
     }
 
+    /// Makes durable what was acknowledged before its sync, with [`Fsync::Interval`](crate::Fsync::Interval); the store
+    /// does so by itself. A failure ends all writing, as [`EngineStats::poisoned`] says.
+    pub fn sync(&self) {
+        worker::sync(&self.shared);
+    }
+
     /// Figures about the store.
     #[must_use]
     pub fn stats(&self) -> EngineStats {
@@ -304,22 +318,17 @@ impl Engine {
                 tracing::error!("a thread of the store had panicked");
             }
         }
-        // Without threads the queue is drained by each append, so nothing is left in it.
+        // Without threads the queue is drained by each append, so nothing is left in it; it may not be synced.
+        if !self.shared.options.background {
+            worker::sync(&self.shared);
+        }
     }
 
     fn encode(&self, columns: &SampleColumns) -> Result<Vec<Frame>> {
         if let Some(reason) = self.shared.counters.poison() {
             return Err(EngineError::Poisoned { reason });
         }
-        let limit = self.shared.options.flush_rows.saturating_mul(2);
-        let rows = self.shared.counters.memory_rows.load(Ordering::Relaxed);
-        // A memtable that cannot be written out must not grow without end.
-        if rows > limit && self.shared.options.background {
-            let what =
-                format!("{rows} samples wait in memory to be written to segments, the limit is {limit}");
-            self.shared.wake.notify();
-            return Err(EngineError::Overloaded { what });
-        }
+        self.shared.admit()?;
         columns.frames()
     }
 }
@@ -360,6 +369,8 @@ impl Shared {
             log: Mutex::new(log),
             state: RwLock::new(state),
             counters: Counters::default(),
+            head_size: HeadSize::default(),
+            disk: DiskGuard::default(),
             wake: Wake::default(),
             compaction_wake: Wake::default(),
             _directory: directory,

@@ -87,6 +87,17 @@ pub enum EngineError {
         /// Which limit, with its figure.
         what: String,
     },
+    /// The disk is nearly full; nothing of the batch was stored. Reads, flushes and merges go on.
+    #[error(
+        "the disk has {free_bytes} bytes free, and {kept_bytes} are kept for flushes and merges (min_free_bytes); \
+         nothing of this request was stored, make room or shorten the retention"
+    )]
+    DiskLow {
+        /// What is free.
+        free_bytes: u64,
+        /// What must stay free.
+        kept_bytes: u64,
+    },
     /// The disk refused a write; nothing of the batch was acknowledged. Reads go on.
     #[error(
         "the write-ahead log cannot be written: {reason}; nothing of this request was stored, send it again later"

@@ -3,7 +3,7 @@
 //!
 //! Invariants:
 //! - synchronous: threads and blocking calls, no async runtime, no query engine;
-//! - a sample is visible only after the log that holds it is on disk;
+//! - a sample is visible only after the log that holds it is on disk, or with [`Fsync::Interval`] is written;
 //! - a segment is on disk before the manifest names it, and the manifest is on disk before the log is cut;
 //! - of two samples with the same series and instant, the one written later is the one that is read.
 
@@ -28,12 +28,15 @@ mod stats;
 
 mod commit;
 mod compaction;
+mod disk_guard;
 mod files;
 mod log;
 mod maintenance;
+mod memory;
 mod merge;
 mod quarantine;
 mod recovery;
+mod replay_progress;
 mod tombstone;
 mod worker;
 
@@ -54,7 +57,7 @@ pub use error::{EngineError, Result};
 pub use index::Head;
 pub use lanes::{ExemplarScan, HistogramScan, LaneBatch, LaneBatches, LaneKind};
 pub use metadata::MetadataTable;
-pub use options::Options;
+pub use options::{Fsync, Options};
 pub use retention::RetentionRule;
 pub use scan::{SampleBlock, Scan, ScanPartition, ScanStats, SeriesRun};
 pub use series::SeriesRef;
@@ -62,6 +65,8 @@ pub use series_set::SeriesSet;
 pub use snapshot::Snapshot;
 pub use stats::{CompactionStats, EngineStats};
 
+#[cfg(test)]
+mod format_tests;
 #[cfg(test)]
 mod sim_tests;
 #[cfg(test)]

@@ -103,7 +103,7 @@ impl Log {
         }
     }
 
-    /// Syncs all that was pushed. On an error nothing of it counts, the definitions included.
+    /// Writes all that was pushed, and syncs it unless that is done at intervals. On an error nothing of it counts, the definitions included.
     pub(crate) fn commit(&mut self) -> Result<()> {
         let result = self.wal.commit();
         if result.is_err() {
@@ -117,6 +117,16 @@ impl Log {
         }
         self.defining.clear();
         result
+    }
+
+    /// Whether something was committed that no sync has covered.
+    pub(crate) fn has_unsynced(&self) -> bool {
+        self.wal.has_unsynced()
+    }
+
+    /// Makes durable what was committed.
+    pub(crate) fn sync(&mut self) -> Result<()> {
+        self.wal.sync()
     }
 
     /// The number of the next frame.

@@ -7,13 +7,15 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
+use barograph_model::{MemoryReservation, MemoryShare};
+
 use crate::engine::Shared;
 use crate::files::{self, Files, SEGMENTS};
 use crate::index::Head;
 use crate::memtable::{Memtable, Window};
 use crate::merge::Rows;
 use crate::segment::{Segment, SegmentMeta, SegmentWriter};
-use crate::{EngineError, Result, SeriesRef, lanes, recovery};
+use crate::{EngineError, Result, SeriesRef, lanes, memory, recovery};
 use roaring::RoaringBitmap;
 
 /// Series whose labels are fetched at a time while a segment is written.
@@ -27,7 +29,7 @@ const WAL_FILES_MAX: u64 = 8;
 
 /// Flushes when memory or the log has passed its limit. A failure is logged and tried again later.
 pub(crate) fn flush_if_full(shared: &Shared) {
-    let full = shared.memory_rows() >= shared.options.flush_rows;
+    let full = shared.memtable_is_full();
     let wal_limit = shared.options.wal_file_bytes.saturating_mul(WAL_FILES_MAX);
     let long = shared.counters.wal_bytes.load(Ordering::Relaxed) > wal_limit && shared.memory_rows() > 0;
     let now_ns = shared.clock.monotonic_ns();
@@ -97,6 +99,8 @@ pub(crate) fn write_frozen(shared: &Shared, files: &mut Files, floor: u64) -> Re
     if frozen.is_empty() {
         return Ok(());
     }
+    let mut held = MemoryReservation::empty(&shared.options.memory, MemoryShare::Compaction);
+    held.grow(memory::writer_bytes(&shared.options));
     let mut begun = Vec::new();
     let (written, opened) = match write_segments(shared, files, &frozen, &mut begun) {
         Ok(done) => done,
@@ -209,6 +213,8 @@ fn install(shared: &Shared, frozen: &[Arc<Memtable>], opened: Vec<Arc<Segment>>)
     state.segments = Arc::new(segments);
     let rows: usize = frozen.iter().map(|m| m.rows()).sum();
     shared.counters.memory_rows.fetch_sub(rows, Ordering::Relaxed);
+    drop(state);
+    shared.account_memory();
 }
 
 /// Drops segments in which nothing may be kept any longer: first from the manifest, then from sight, then from disk.

@@ -1,6 +1,23 @@
 //! How a store is opened.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use barograph_model::MemoryBudget;
+
 use crate::RetentionRule;
+
+/// When the write-ahead log is synced to disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fsync {
+    /// Before each acknowledgement: what was acknowledged survives a power cut.
+    #[default]
+    Always,
+    /// An acknowledgement follows the write, and the sync comes within this time. The end of the process loses nothing; a
+    /// power cut or a crash of the kernel loses at most what was acknowledged in this time before it, from some instant
+    /// on: never a sample with later ones kept.
+    Interval(Duration),
+}
 
 /// Settings of a store. [`Options::default`] fits a machine with a few cores and a few GiB.
 #[derive(Debug, Clone)]
@@ -11,11 +28,16 @@ pub struct Options {
     pub retention_rules: Vec<RetentionRule>,
     /// Samples further in the future than this are refused.
     pub future_ms_max: i64,
-    /// Rows in memory at which the memtable is written to segments.
+    /// Rows in memory at which the memtable is written to segments, however few bytes they take: for tests. Otherwise
+    /// the memtable's share of `memory` decides.
     pub flush_rows: usize,
     /// Series that may be known and silent, beyond as many as are written to, before the head is renewed without
     /// them.
     pub silent_series_max: u64,
+    /// When the log is synced.
+    pub fsync: Fsync,
+    /// Bytes of the disk that writes leave free, so that flushes and merges stay possible; 0 does not look.
+    pub free_bytes_min: u64,
     /// The length of a write-ahead log file before a new one is begun.
     pub wal_file_bytes: u64,
     /// Rows of a Parquet row group.
@@ -24,8 +46,9 @@ pub struct Options {
     pub segment_rows_max: u64,
     /// Memory that a merge of segments may take beside the mapped files. One runs at a time.
     pub compaction_memory_bytes: usize,
-    /// Bytes waiting for the log at which further appends are refused as overload.
-    pub queue_bytes_max: usize,
+    /// The account of memory, which the store shares with the rest of the process. The memtable is written to segments
+    /// at half of its share, and appends are refused as overload when all of it is taken, or all of the commit queue's.
+    pub memory: Arc<MemoryBudget>,
     /// What keys the ids of series in a new store; `None` draws a number that nobody knows.
     pub store_key: Option<u64>,
     /// Whether the store has threads of its own. Without them each append commits, and flushes where memory is full, on the
@@ -40,13 +63,15 @@ impl Default for Options {
             retention_ms: Some(15 * 86_400_000),
             retention_rules: Vec::new(),
             future_ms_max: 10 * 60_000,
-            flush_rows: 8_000_000,
+            flush_rows: usize::MAX,
             silent_series_max: 100_000,
+            fsync: Fsync::Always,
+            free_bytes_min: 0,
             wal_file_bytes: 128 << 20,
             row_group_rows: 1 << 20,
             segment_rows_max: 1 << 26,
             compaction_memory_bytes: 128 << 20,
-            queue_bytes_max: 256 << 20,
+            memory: Arc::new(MemoryBudget::unlimited()),
             store_key: None,
             background: true,
         }

@@ -16,11 +16,12 @@ use crate::log::Log;
 use crate::maintenance;
 use crate::manifest::{ManifestStore, Version};
 use crate::quarantine::QUARANTINE;
+use crate::replay_progress::ReplayProgress;
 use crate::segment::{Segment, SegmentMeta};
 use crate::tombstone::Tombstones;
 use crate::vfs::Vfs;
 use crate::wal::{Record, Recovery, SampleRecord, Wal};
-use crate::{EngineError, Options, Result, SampleColumns, SeriesRef};
+use crate::{EngineError, Fsync, Options, Result, SampleColumns, SeriesRef};
 
 /// The folder of the log.
 const WAL: &str = "wal";
@@ -48,10 +49,20 @@ pub(crate) fn recover(
         }
     };
     remove_orphans(&vfs, &version)?;
+    let named = version.segments.len();
     let (segments, damaged_segments) = open_segments(&vfs, &mut version);
     damaged.extend(damaged_segments);
+    if version.segments.len() < named
+        && let Err(error) = store.save(&version)
+    {
+        // The next start finds them missing and says so again.
+        tracing::warn!(%error, "the manifest still names segments that were set aside");
+    }
     let (mut wal, recovery) = Wal::open(Arc::clone(&vfs), WAL, options.wal_file_bytes)?;
     wal.skip_to(version.wal_floor);
+    if options.fsync != Fsync::Always {
+        wal.sync_at_intervals();
+    }
     let tombstones = Tombstones::load(version.tombstones.clone(), &segments)?;
     // Those that hide nothing any more are left out of the next manifest.
     version.tombstones = tombstones.to_stored();
@@ -147,6 +158,7 @@ fn replay(shared: &Shared, mut recovery: Recovery) -> Result<()> {
         .clone();
     let mut known: HashMap<SeriesRef, SeriesRef> = HashMap::new();
     let mut lost = 0;
+    let mut progress = ReplayProgress::new(shared, &recovery);
     // Definitions count from wherever the log begins, since samples behind the floor may use them.
     let report = recovery.replay(floor, &mut |seq, record| {
         match record {
@@ -160,6 +172,7 @@ fn replay(shared: &Shared, mut recovery: Recovery) -> Result<()> {
                 );
             }
             Record::Samples(record) if seq >= floor => {
+                progress.record(record.ts.len());
                 lost += insert(shared, &head, &known, record);
                 flush_if_full(shared, seq)?;
             }
@@ -181,6 +194,7 @@ fn replay(shared: &Shared, mut recovery: Recovery) -> Result<()> {
         }
         Ok(())
     })?;
+    progress.finish();
     for damage in report.damage {
         let what = format!(
             "{} ({} bytes at byte {})",
@@ -243,11 +257,13 @@ fn insert_columns(shared: &Shared, columns: SampleColumns) {
     let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
     state.memtable.insert(columns);
     state.memtable.sort_chunks();
+    drop(state);
+    shared.account_memory();
 }
 
 /// Writes memory out while the log is replayed; the record `seq` is in it.
 fn flush_if_full(shared: &Shared, seq: u64) -> Result<()> {
-    if shared.memory_rows() < shared.options.flush_rows {
+    if !shared.memtable_is_full() {
         return Ok(());
     }
     maintenance::freeze(shared, None);

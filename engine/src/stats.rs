@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use barograph_model::MemoryShare;
+
 use crate::Compaction;
 use crate::damage::{Damage, DamageLedger, DamageTotals};
 use crate::engine::Shared;
@@ -122,8 +124,13 @@ pub struct EngineStats {
     pub tombstones: usize,
     /// Rows that are only in memory and in the log.
     pub memory_rows: usize,
+    /// Bytes that those rows take.
+    pub memory_bytes: usize,
     /// Bytes of the write-ahead log.
     pub wal_bytes: u64,
+    /// Bytes free on the disk when a write last asked, which is at most once a second; `None` before that and where
+    /// nobody asks.
+    pub disk_free_bytes: Option<u64>,
     /// Segments.
     pub segments: usize,
     /// Rows in segments.
@@ -172,7 +179,9 @@ impl EngineStats {
             compaction: counters.compaction.stats(),
             tombstones,
             memory_rows: counters.memory_rows.load(Ordering::Relaxed),
+            memory_bytes: shared.options.memory.used_bytes(MemoryShare::Memtable),
             wal_bytes: counters.wal_bytes.load(Ordering::Relaxed),
+            disk_free_bytes: shared.disk.free_bytes(),
             segments: segments.len(),
             segment_rows: rows_of(SegmentKind::Samples),
             segment_histograms: rows_of(SegmentKind::Histograms),

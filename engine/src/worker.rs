@@ -5,10 +5,12 @@ use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use barograph_model::MemoryShare;
+
 use crate::commit::{Pending, Work};
 use crate::engine::Shared;
 use crate::log::Log;
-use crate::{EngineError, Result, maintenance};
+use crate::{EngineError, Fsync, Result, maintenance};
 
 /// How often the files are looked at when nobody asks.
 const MAINTENANCE_PERIOD: Duration = Duration::from_secs(15);
@@ -28,12 +30,81 @@ pub(crate) fn spawn(
 
 /// Commits what waits until the queue is closed.
 pub(crate) fn commit_loop(shared: &Shared) {
-    while let Work::Batches(batches) = shared.queue.take() {
-        commit(shared, batches);
-        sort_chunks(shared);
-        if shared.memory_rows() >= shared.options.flush_rows {
-            shared.wake.notify();
+    let mut timer = SyncTimer::new(shared);
+    while let Work::Batches(batches) = shared.queue.take(timer.patience()) {
+        if !batches.is_empty() {
+            commit(shared, batches);
+            sort_chunks(shared);
+            if shared.memtable_is_full() {
+                shared.wake.notify();
+            }
         }
+        timer.sync_if_due();
+    }
+    sync(shared);
+}
+
+/// When the log is to be synced, where that is done at intervals.
+struct SyncTimer<'s> {
+    shared: &'s Shared,
+    interval: Option<Duration>,
+    /// when the first of what is not synced was found, in monotonic time
+    unsynced_ns: Option<u64>,
+}
+
+impl<'s> SyncTimer<'s> {
+    fn new(shared: &'s Shared) -> Self {
+        let interval = match shared.options.fsync {
+            Fsync::Always => None,
+            Fsync::Interval(interval) => Some(interval),
+        };
+        Self {
+            shared,
+            interval,
+            unsynced_ns: None,
+        }
+    }
+
+    /// How long the next batch may be waited for; for ever where everything is synced.
+    fn patience(&self) -> Option<Duration> {
+        let passed_ns = self.shared.clock.monotonic_ns().saturating_sub(self.unsynced_ns?);
+        // Not shorter than a millisecond: a clock that stands still must not make this a busy loop.
+        let left = self.interval?.saturating_sub(Duration::from_nanos(passed_ns));
+        Some(left.max(Duration::from_millis(1)))
+    }
+
+    fn sync_if_due(&mut self) {
+        let Some(interval) = self.interval else {
+            return;
+        };
+        if !self.shared.log().has_unsynced() {
+            self.unsynced_ns = None;
+            return;
+        }
+        let now_ns = self.shared.clock.monotonic_ns();
+        let since_ns = *self.unsynced_ns.get_or_insert(now_ns);
+        if Duration::from_nanos(now_ns.saturating_sub(since_ns)) >= interval {
+            sync(self.shared);
+            self.unsynced_ns = None;
+        }
+    }
+}
+
+/// Makes durable what was acknowledged before its sync. A failure ends all writing.
+pub(crate) fn sync(shared: &Shared) {
+    let result = shared.log().sync();
+    if let Err(error) = result {
+        note_poison(shared, &error);
+    }
+}
+
+fn note_poison(shared: &Shared, error: &EngineError) {
+    if let Some(reason) = Log::poisoned(error) {
+        tracing::error!(
+            reason,
+            "a sync failed: the store accepts no more writes until it is restarted"
+        );
+        shared.counters.set_poison(reason);
     }
 }
 
@@ -61,6 +132,7 @@ fn commit(shared: &Shared, batches: Vec<Pending>) {
     if batches.is_empty() {
         return;
     }
+    let queued_bytes = batches.iter().map(|batch| batch.bytes).sum();
     let mut log = shared.log();
     // It changes only while the log is locked.
     let head = shared
@@ -84,15 +156,10 @@ fn commit(shared: &Shared, batches: Vec<Pending>) {
     shared.counters.wal_bytes.store(log.bytes(), Ordering::Relaxed);
     if let Err(error) = &result {
         shared.counters.failed_commits.fetch_add(1, Ordering::Relaxed);
-        if let Some(reason) = Log::poisoned(error) {
-            tracing::error!(
-                reason,
-                "a sync failed: the store accepts no more writes until it is restarted"
-            );
-            shared.counters.set_poison(reason);
-        } else {
+        if Log::poisoned(error).is_none() {
             tracing::warn!(%error, "a commit failed: its samples were refused");
         }
+        note_poison(shared, error);
     } else {
         shared.counters.commits.fetch_add(1, Ordering::Relaxed);
     }
@@ -118,6 +185,12 @@ fn commit(shared: &Shared, batches: Vec<Pending>) {
         }
     }
     drop(log);
+    // First what is new, then what is gone, so that the sum is never short of what is held.
+    shared.account_memory();
+    shared
+        .options
+        .memory
+        .shrink(MemoryShare::CommitQueue, queued_bytes);
     for done in answers {
         done(match &result {
             Ok(()) => Ok(()),
@@ -134,14 +207,5 @@ fn sort_chunks(shared: &Shared) {
         .unwrap_or_else(PoisonError::into_inner)
         .memtable
         .sort_chunks();
-}
-
-impl Shared {
-    pub(crate) fn memory_rows(&self) -> usize {
-        self.state
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .memtable
-            .rows()
-    }
+    shared.account_memory();
 }

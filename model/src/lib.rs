@@ -1,4 +1,5 @@
-//! What a metric is: labels, samples, native histograms, exemplars, time, matchers, clocks.
+//! What a metric is: labels, samples, native histograms, exemplars, time, matchers, clocks; and the account of memory
+//! that all crates draw from.
 //!
 //! Invariants:
 //! - nothing here does I/O or knows Arrow; every other crate may depend on this one;
@@ -12,6 +13,7 @@ mod exemplar;
 mod histogram;
 mod labels;
 mod matcher;
+mod memory_budget;
 mod metadata;
 mod sample;
 mod series_id;
@@ -26,6 +28,9 @@ pub use histogram::{
 };
 pub use labels::{LabelError, Labels, LabelsBuilder, METRIC_NAME};
 pub use matcher::{MatchOp, Matcher, MatcherError, matches_all};
+pub use memory_budget::{
+    MemoryBudget, MemoryRefusal, MemoryReservation, MemoryShare, PROGRAM_BYTES, ShareUse,
+};
 pub use metadata::{Metadata, MetricType};
 pub use sample::{STALE_NAN_BITS, Sample, is_stale, stale_nan};
 pub use series_id::SeriesId;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use barograph_alerts::{FilterError, Options as AlertOptions, RuleSet};
 use barograph_engine::vfs::{DiskVfs, Vfs};
 use barograph_engine::{DamageKind, Engine, EngineError};
-use barograph_model::Clock;
+use barograph_model::{Clock, MemoryShare};
 use barograph_query::SelectorError;
 use barograph_query::sql::{SqlEngine, SqlError, SqlLimits};
 use thiserror::Error;
@@ -30,7 +30,9 @@ use crate::config::{ChannelKind, Config, Listen};
 use crate::damage_table::damage_table;
 use crate::detecting::{DetectorRunner, DetectorStats, RunnerHandle, Watch, WatchError};
 use crate::grpc;
-use crate::ingest::{self, IngestLimits, IngestSink, SetupError};
+use crate::ingest::{self, IngestSink, SetupError};
+use crate::memory::{memory_table, watch_memory};
+use crate::tenants::Tenants;
 
 /// How long connections may take to end after a stop.
 const STOP_GRACE: Duration = Duration::from_secs(5);
@@ -188,6 +190,12 @@ impl Server {
                 }
             }));
         }
+        let watch = watch_memory(
+            Arc::clone(engine.memory()),
+            Arc::clone(ingest.tenants()),
+            stop.clone(),
+        );
+        tasks.push(tokio::spawn(watch));
         let detector_stats = Arc::new(DetectorStats::default());
         let metrics = MetricsSource {
             engine: Arc::clone(&engine),
@@ -360,23 +368,36 @@ fn open_blocking(
     clock: Arc<dyn Clock>,
     alerts: AlertOptions,
 ) -> Result<Opened, ServeError> {
+    let memory = Arc::new(config.memory_budget());
+    tracing::info!(
+        budget_bytes = memory.total_bytes(),
+        "memory for the whole program"
+    );
     let disk = DiskVfs::open(data_dir).map_err(|source| ServeError::DataDir {
         path: data_dir.to_owned(),
         source,
     })?;
     let vfs: Arc<dyn Vfs> = Arc::new(disk);
-    let engine = Engine::open(Arc::clone(&vfs), Arc::clone(&clock), config.engine_options()?)?;
+    let engine = Engine::open(
+        Arc::clone(&vfs),
+        Arc::clone(&clock),
+        config.engine_options(&memory)?,
+    )?;
+    let stats = engine.stats();
+    let has_history = stats.segments > 0 || stats.memory_rows > 0;
     let hub = AlertHub::open(vfs, ALERTS_DIR, alerts)?;
     for damage in hub.damage() {
         engine.report_damage(DamageKind::Journal, &damage.path, damage.what.as_str());
     }
     let mut tables = alert_tables(&hub);
     tables.push(damage_table(&engine));
-    let memory = usize::try_from(config.sql.memory_bytes(&config.storage)).unwrap_or(usize::MAX);
+    tables.push(memory_table(&memory));
+    let memory_of_queries = memory.max_bytes(MemoryShare::Queries);
     let limits = SqlLimits {
         timeout: Duration::from_millis(config.sql.timeout_ms.unsigned_abs()),
-        query_memory_bytes: memory,
-        total_memory_bytes: memory,
+        query_memory_bytes: memory_of_queries,
+        total_memory_bytes: memory_of_queries,
+        memory: Arc::clone(&memory),
         running_max: config.sql.concurrency,
         ..SqlLimits::default()
     };
@@ -384,10 +405,11 @@ fn open_blocking(
         Arc::new(Arc::clone(&engine)),
         tables,
         limits,
-        clock,
+        Arc::clone(&clock),
     )?);
-    let limits = IngestLimits::from(&config.ingest);
-    let ingest = IngestSink::new(Arc::clone(&engine), limits)?;
+    let limits = config.ingest_limits(&memory);
+    let tenants = Tenants::new(config.limits.clone(), limits.labels, has_history, clock);
+    let ingest = IngestSink::new(Arc::clone(&engine), limits, tenants)?;
     let rules = load_rules(&config, &sql)?;
     let reload = Reload {
         config,

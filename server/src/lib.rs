@@ -18,3 +18,5 @@ pub mod grpc;
 pub mod http;
 pub mod ingest;
 pub mod logging;
+pub mod memory;
+pub mod tenants;

@@ -14,6 +14,7 @@ mod damage;
 mod durability;
 mod import;
 mod lifecycle;
+mod limits;
 mod native_histograms;
 mod program;
 mod prometheus;

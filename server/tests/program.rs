@@ -168,13 +168,33 @@ impl Barograph {
         format!("http://127.0.0.1:{}{path}", self.http)
     }
 
+    /// A line of `/proc/PID/status` of the program, in bytes.
+    pub fn memory_bytes(&self, key: &str) -> usize {
+        let pid = self.process.as_ref().expect("it runs").0.id();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with(key)).unwrap();
+        let kib: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kib * 1024
+    }
+
+    /// What the program has written to its log so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.data_dir.with_extension("log")).unwrap()
+    }
+
     /// Remote write; the status and the text of the answer, or `None` when there was none.
     pub async fn write(&self, body: Vec<u8>) -> Option<(u16, String)> {
+        self.write_as("default", body).await
+    }
+
+    /// Remote write of a tenant.
+    pub async fn write_as(&self, tenant: &str, body: Vec<u8>) -> Option<(u16, String)> {
         let request = self
             .client
             .post(self.url("/api/v1/write"))
             .header("Content-Type", "application/x-protobuf")
             .header("Content-Encoding", "snappy")
+            .header("X-Scope-OrgID", tenant)
             .body(body);
         let answer = request.send().await.ok()?;
         Some((answer.status().as_u16(), answer.text().await.ok()?))

@@ -14,6 +14,7 @@
 mod bench;
 mod codegen;
 mod demo;
+mod format;
 mod fuzz;
 mod packages;
 mod python;
@@ -46,6 +47,8 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Build and run the benches
     Bench(bench::BenchArguments),
+    /// Add files of today's formats to those that a test reads for ever
+    Format(format::FormatArguments),
     /// Fuzz the decoders of outside bytes
     Fuzz(fuzz::FuzzArguments),
     /// Install the Python packages that the tests use, below the target folder
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Codegen => codegen::run(),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Format(arguments) => format::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Python => python::install(),
         Command::Sim(arguments) => sim::run(&arguments),

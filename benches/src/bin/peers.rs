@@ -17,6 +17,9 @@ use barograph_model::{Clock, SystemClock};
 use clap::{Parser, ValueEnum};
 use serde_json::json;
 
+/// Longer than compaction waits before it looks for work by itself.
+const QUIET: Duration = Duration::from_secs(35);
+
 #[derive(Debug, Parser)]
 #[command(
     name = "peers",
@@ -127,7 +130,7 @@ fn main() -> Result<()> {
             Procedure {
                 runs: arguments.runs,
                 connections: arguments.connections,
-                quiet: Duration::from_secs(5),
+                quiet: QUIET,
                 power_cuts: true,
             },
             |line| eprintln!("{line}"),

@@ -130,7 +130,8 @@ impl FileFindings {
     }
 
     /// Whether anything is damaged so far.
-    pub(super) fn is_damaged(&self) -> bool {
+    #[cfg(test)]
+    fn is_damaged(&self) -> bool {
         self.worst_of_more == Severity::Damage || self.found.iter().any(|f| f.severity == Severity::Damage)
     }
 

@@ -82,7 +82,7 @@ fn plan(vfs: &Arc<dyn Vfs>) -> Result<Option<RepairPlan>> {
     let store_key = one_key(&taken)?;
     // Names hold numbers too, and none may be used twice.
     let numbers = names.iter().filter_map(|name| number_of(name));
-    let sequences = taken.iter().map(|t| t.meta.sequence);
+    let sequences = taken.iter().map(|t| t.meta.sequence.max(t.meta.purged));
     let next_sequence = numbers
         .chain(sequences)
         .max()
@@ -270,7 +270,8 @@ impl fmt::Display for RepairPlan {
         writeln!(f, "replay the log from record {}", self.version.wal_floor)?;
         write!(
             f,
-            "not known any more: deletes that were asked for and not carried out in the files yet; ask for them again"
+            "not known any more: deletes that were asked for and not carried out in the files yet (ask for them again), \
+             and types and help of metrics until they are sent again"
         )
     }
 }

@@ -185,13 +185,13 @@ fn a_log_with_a_hole_says_what_is_lost() {
         append(&engine, first);
     }
     drop(engine);
-    // The first record defines the series of all.
+    // The first record begins a generation, the second defines the series of all.
     vfs.flip_bit("wal/00000001.wal", 60 * 8);
     let told = told(&check(&vfs));
     for expected in [
-        "damage: wal/00000001.wal: at byte 24: ",
+        "damage: wal/00000001.wal: at byte 48: ",
         "unreadable bytes between frames",
-        "records 1 to 1 are missing",
+        "records 2 to 2 are missing",
         "200 samples of series that no record defines",
     ] {
         assert!(told.contains(expected), "{expected} in\n{told}");

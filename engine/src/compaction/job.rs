@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use barograph_model::{Exemplar, Histogram};
+use barograph_model::{Exemplar, Histogram, MemoryReservation, MemoryShare};
 
 use super::budget::Budget;
 use super::merge::{Source, merge};
@@ -157,6 +157,9 @@ fn set_aside(shared: &Shared, survey: &mut Survey, inputs: &[SegmentMeta], error
 }
 
 fn run(shared: &Shared, started: &Started) -> Result<Compaction> {
+    // Kept free for it, so it is only said and not asked for.
+    let mut held = MemoryReservation::empty(&shared.options.memory, MemoryShare::Compaction);
+    held.grow(shared.options.compaction_memory_bytes);
     let Job {
         reason,
         inputs,

@@ -180,6 +180,21 @@ impl Head {
         self.write().enter(id, labels)
     }
 
+    /// Whether a label set is known.
+    #[must_use]
+    pub fn contains(&self, labels: &Labels) -> bool {
+        let mut id = self.id_of(labels);
+        let series = self.read();
+        // As it is entered: a taken id gives way to the next.
+        while let Some(known) = series.find(id) {
+            if series.labels(known) == *labels {
+                return true;
+            }
+            id = SeriesId(id.0.wrapping_add(1) & i64::MAX);
+        }
+        false
+    }
+
     /// What keys the ids of its series.
     pub(crate) fn key(&self) -> u64 {
         self.0.key
@@ -492,6 +507,13 @@ mod tests {
         assert_eq!(series.enter(SeriesId(i64::MAX), &labels("up", "b")), second);
         assert_ne!(first, second);
         assert_eq!(series.ids[second.0 as usize], SeriesId(0));
+    }
+
+    #[test]
+    fn what_is_entered_is_contained() {
+        let head = Head::new(1);
+        let _ = head.series(&labels("up", "a"));
+        assert!(head.contains(&labels("up", "a")) && !head.contains(&labels("up", "b")));
     }
 
     #[test]

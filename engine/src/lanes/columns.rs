@@ -43,6 +43,11 @@ impl LaneColumns {
     pub(crate) fn weight(&self) -> usize {
         weight(&self.histograms) + weight(&self.exemplars)
     }
+
+    /// Bytes that the rows take.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.weight() * SAMPLE_BYTES
+    }
 }
 
 /// Bytes that a float sample takes in the memtable.

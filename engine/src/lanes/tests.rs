@@ -21,8 +21,6 @@ fn open(disk: &SimVfs) -> Arc<Engine> {
         // The simulated disk copies what is reserved.
         wal_file_bytes: 1 << 16,
         retention_ms: Some(48 * HOUR_MS),
-        // Reserved space is memory here.
-        wal_file_bytes: 1 << 16,
         ..Options::default()
     };
     let clock = Arc::new(ManualClock::new(TimestampMs(100 * HOUR_MS)));

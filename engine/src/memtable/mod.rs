@@ -33,6 +33,7 @@ pub(crate) struct Memtable {
     head: Head,
     windows: BTreeMap<i64, Window>,
     lanes: LaneMemory,
+    lane_bytes: usize,
     rows: usize,
 }
 
@@ -43,6 +44,7 @@ impl Memtable {
             head,
             windows: BTreeMap::new(),
             lanes: LaneMemory::default(),
+            lane_bytes: 0,
             rows: 0,
         }
     }
@@ -51,7 +53,9 @@ impl Memtable {
     pub(crate) fn insert(&mut self, mut columns: SampleColumns) {
         debug_assert!(columns.head().is(&self.head));
         self.rows += columns.weight();
-        self.lanes.push(columns.take_lanes());
+        let lanes = columns.take_lanes();
+        self.lane_bytes += lanes.heap_bytes();
+        self.lanes.push(lanes);
         let (Some(first), Some(last)) = (columns.ts().iter().min(), columns.ts().iter().max()) else {
             return;
         };
@@ -84,6 +88,11 @@ impl Memtable {
     /// take their memory.
     pub(crate) fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// Bytes that the rows take.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.windows.values().map(Window::heap_bytes).sum::<usize>() + self.lane_bytes
     }
 
     /// The native histograms and exemplars.

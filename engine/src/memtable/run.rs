@@ -78,6 +78,14 @@ impl Run {
         self.ts.len()
     }
 
+    /// Bytes that the run takes.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.series.capacity() * size_of::<SeriesRef>()
+            + self.starts.capacity() * size_of::<u32>()
+            + self.ts.capacity() * size_of::<i64>()
+            + self.values.capacity() * size_of::<f64>()
+    }
+
     fn order_within_series(&mut self) {
         let in_order = |ts: &[i64]| ts.windows(2).all(|w| w[0] < w[1]);
         let ranges = |starts: &[u32], i: usize| starts[i] as usize..starts[i + 1] as usize;

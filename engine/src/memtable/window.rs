@@ -10,12 +10,17 @@ use crate::{SampleColumns, SeriesRef};
 /// Unsorted rows at which a window sorts them. Below it a reader sorts what it needs.
 const SORT_ROWS: usize = 1 << 18;
 
+/// What a chunk takes beside its rows: its own fields, and what the allocator adds to four pieces.
+const CHUNK_BYTES: usize = size_of::<SampleColumns>() + 64;
+
 /// Sorted runs, oldest first, then unsorted chunks, oldest first: whatever comes later is newer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Window {
     runs: Vec<Arc<Run>>,
     chunks: Vec<Arc<SampleColumns>>,
     chunk_rows: usize,
+    /// bytes of runs and chunks
+    bytes: usize,
     /// the earliest and the latest instant
     bounds: Option<(i64, i64)>,
 }
@@ -29,6 +34,7 @@ impl Window {
         let (low, high) = self.bounds.unwrap_or((*first, *last));
         self.bounds = Some((low.min(*first), high.max(*last)));
         self.chunk_rows += columns.len();
+        self.bytes += columns.heap_bytes() + CHUNK_BYTES;
         self.chunks.push(Arc::new(columns));
     }
 
@@ -38,6 +44,7 @@ impl Window {
             self.runs.push(Arc::new(Run::from_chunks(&self.chunks)));
             self.chunks.clear();
             self.chunk_rows = 0;
+            self.bytes = self.runs.iter().map(|run| run.heap_bytes()).sum();
         }
     }
 
@@ -72,6 +79,11 @@ impl Window {
     /// The earliest and the latest instant.
     pub(crate) fn bounds(&self) -> Option<(i64, i64)> {
         self.bounds
+    }
+
+    /// Bytes that the rows take.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Rows; in the unsorted tail repeated instants count as often as they were written.

@@ -11,7 +11,7 @@ use roaring::RoaringBitmap;
 
 use super::SegmentMeta;
 use super::file_writer::{at, block_sums};
-use super::series_file::{self, SeriesRow};
+use super::series_file;
 use super::sidecar::{self, FileSums, Sidecar};
 use super::verified::VerifiedBytes;
 use crate::index::StorageKey;
@@ -87,19 +87,6 @@ impl Segment {
         let path = meta.sidecar_path();
         let bytes = vfs.read(&path).map_err(EngineError::io("read", &path))?;
         Sidecar::open(meta, &bytes)
-    }
-
-    /// How many series it has.
-    pub(crate) fn series(&self) -> usize {
-        self.sidecar.series()
-    }
-
-    /// Every series with its labels and rows, in storage order. Takes memory for all of them.
-    ///
-    /// # Errors
-    /// [`EngineError::Corrupt`] and [`EngineError::Parquet`] for a damaged series file.
-    pub(crate) fn series_rows(&self) -> Result<Vec<SeriesRow>> {
-        series_file::read(&self.meta.series_path(), self.series.clone())
     }
 
     /// The labels of some places, given ascending.
@@ -184,18 +171,6 @@ impl Segment {
     pub(crate) fn damage(&self) -> Option<String> {
         let of = |path: String, bytes: &VerifiedBytes| bytes.damage().map(|what| format!("{path}: {what}"));
         of(self.meta.samples_path(), &self.samples).or_else(|| of(self.meta.series_path(), &self.series))
-    }
-
-    /// Checks every byte of both Parquet files.
-    ///
-    /// # Errors
-    /// [`EngineError::Io`] with what is wrong.
-    pub(crate) fn verify(&self) -> Result<()> {
-        let (samples, series) = (self.meta.samples_path(), self.meta.series_path());
-        self.samples
-            .verify_all()
-            .map_err(EngineError::io("read", samples))?;
-        self.series.verify_all().map_err(EngineError::io("read", series))
     }
 }
 

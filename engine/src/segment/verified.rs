@@ -47,11 +47,6 @@ impl VerifiedBytes {
         self.blocks.damage.get().map(String::as_str)
     }
 
-    /// Checks every block: for those who want to know before they read.
-    pub(super) fn verify_all(&self) -> io::Result<()> {
-        self.verify(0, self.bytes.len())
-    }
-
     /// Checks the blocks that some bytes lie in.
     fn verify(&self, start: usize, end: usize) -> io::Result<()> {
         for block in start / BLOCK_BYTES..end.div_ceil(BLOCK_BYTES) {
@@ -136,7 +131,6 @@ mod tests {
         assert_eq!(read.read(&mut [0; 1]).unwrap(), 1);
         assert!(read.read(&mut [0; 1]).is_err());
         assert!(file.damage().unwrap().contains("byte 262144"));
-        assert!(file.verify_all().is_err());
         assert!(file.get_bytes(BLOCK_BYTES as u64 * 2, 11).is_err());
     }
 }

@@ -144,6 +144,11 @@ impl Vfs for DiskVfs {
         Ok(Box::new(file))
     }
 
+    fn free_bytes(&self) -> io::Result<Option<u64>> {
+        let disk = rustix::fs::statvfs(&self.root)?;
+        Ok(Some(disk.f_bavail.saturating_mul(disk.f_frsize)))
+    }
+
     fn root(&self) -> PathBuf {
         self.root.clone()
     }
@@ -264,6 +269,12 @@ mod tests {
         assert_eq!(vfs.list("nowhere").unwrap(), Vec::<String>::new());
         assert!(vfs.create("empty").unwrap().is_empty());
         assert!(vfs.read("empty").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_disk_says_what_is_free() {
+        let (_folder, vfs) = folder();
+        assert!(vfs.free_bytes().unwrap().is_some_and(|free| free > 0));
     }
 
     #[test]

@@ -113,6 +113,12 @@ pub trait Vfs: Debug + Send + Sync {
     /// known.
     fn lock(&self) -> io::Result<Box<dyn Send + Sync + Debug>>;
 
+    /// Bytes that can still be written, by this process; `None` where nothing limits it.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn free_bytes(&self) -> io::Result<Option<u64>>;
+
     /// The data directory, for messages.
     fn root(&self) -> PathBuf;
 }

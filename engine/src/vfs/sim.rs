@@ -210,6 +210,12 @@ impl Vfs for SimVfs {
         }))
     }
 
+    fn free_bytes(&self) -> io::Result<Option<u64>> {
+        let state = self.state();
+        let used = state.used_bytes();
+        Ok(state.capacity.map(|capacity| capacity.saturating_sub(used)))
+    }
+
     fn root(&self) -> PathBuf {
         let disk = PathBuf::from(format!("/simulation-{}", self.seed));
         match self.dir.is_empty() {

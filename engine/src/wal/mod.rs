@@ -8,6 +8,9 @@
 //!
 //! Invariants:
 //! - what [`Wal::commit`] said `Ok` to is given back by [`Recovery::replay`], in order and once;
+//! - a log that is synced at intervals ([`Wal::sync_at_intervals`]) gives back all that was written, or after a power
+//!   cut all that was written up to some instant after the last [`Wal::sync`]: never a later commit without an earlier
+//!   one;
 //! - a commit that failed before its sync leaves nothing behind and may be tried again; one whose sync failed
 //!   poisons the log, because nobody knows what is on disk then;
 //! - only the last file can have an unfinished tail: a file is cut to its length and synced before the next
@@ -23,6 +26,7 @@ mod record;
 mod recovery;
 mod samples;
 mod series;
+mod sync_mark;
 mod varint;
 mod writer;
 
@@ -38,6 +42,8 @@ pub use recovery::{Recovery, ReplayReport};
 pub use samples::{RECORD_SAMPLES_MAX, SampleRecord};
 pub use writer::Wal;
 
+#[cfg(test)]
+mod interval_tests;
 #[cfg(test)]
 mod sim_tests;
 #[cfg(test)]

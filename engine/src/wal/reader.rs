@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::frame::{FrameRef, Frames, Item};
 use super::header::{self, FILE_HEADER_BYTES};
+use super::sync_mark;
 use crate::vfs::Vfs;
 use crate::{EngineError, Result};
 
@@ -36,6 +37,10 @@ pub(crate) struct LogFile {
     pub(crate) valid_bytes: u64,
     pub(crate) file_bytes: u64,
     pub(crate) holes: Vec<Damage>,
+    /// What the last mark says, in a file that was synced at intervals.
+    synced_seq: Option<u64>,
+    /// Where each of `holes` between frames begins, and the number of the frame that should be there.
+    hole_starts: Vec<(u64, u64)>,
     /// Bytes behind the last whole frame that are not zeros.
     pub(crate) tail: Option<Damage>,
 }
@@ -79,6 +84,8 @@ impl LogFile {
             },
             file_bytes: bytes.len() as u64,
             holes: Vec::new(),
+            synced_seq: None,
+            hole_starts: Vec::new(),
             tail: None,
         };
         for item in Frames::new(&bytes, FILE_HEADER_BYTES) {
@@ -87,10 +94,13 @@ impl LogFile {
                     file.first_seq.get_or_insert(frame.seq);
                     file.end_seq = file.end_seq.max(Some(frame.seq.saturating_add(1)));
                     file.valid_bytes = frame.end() as u64;
+                    file.synced_seq = file.synced_seq.max(sync_mark::decode(frame.kind, frame.payload));
                 }
-                Item::Hole { at, end } => file
-                    .holes
-                    .push(damage(at, end, "unreadable bytes between frames")),
+                Item::Hole { at, end } => {
+                    file.hole_starts.push((at as u64, file.end_seq.unwrap_or(0)));
+                    file.holes
+                        .push(damage(at, end, "unreadable bytes between frames"));
+                }
                 Item::Tail { at, end } => file.tail = Some(damage(at, end, "unreadable bytes at the end")),
             }
         }
@@ -99,6 +109,26 @@ impl LogFile {
                 .insert(0, damage(0, FILE_HEADER_BYTES, "unreadable file header"));
         }
         Ok(file)
+    }
+
+    /// Ends the file, which is the last of a log, at the first hole behind what its last mark says is durable: what was
+    /// written behind the last sync counts up to where it is whole. Gives what is lost with it.
+    pub(super) fn end_at_unsynced_hole(&mut self) -> Option<Damage> {
+        let synced_seq = self.synced_seq?;
+        let is_unsynced = |&&(_, seq): &&(u64, u64)| seq >= synced_seq;
+        let &(at, seq) = self.hole_starts.iter().find(is_unsynced)?;
+        let first = self.holes.iter().find(|hole| hole.offset == at)?;
+        let lost = Damage {
+            path: first.path.clone(),
+            offset: at,
+            bytes: self.valid_bytes - at,
+            what: "an end that was written after the last sync and did not survive whole".to_owned(),
+        };
+        self.holes.retain(|hole| hole.offset < at);
+        self.hole_starts.retain(|(start, _)| *start < at);
+        self.valid_bytes = at;
+        self.end_seq = Some(seq);
+        Some(lost)
     }
 
     /// Whether anything that may have been acknowledged is missing.

@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::frame::FrameRef;
 use super::header::FILE_HEADER_BYTES;
 use super::reader::{Damage, LogFile, file_number};
 use super::record::Record;
+use super::sync_mark::KIND_SYNCED;
 use super::writer::{Sealed, Wal};
 use crate::vfs::Vfs;
 use crate::{EngineError, Result};
@@ -17,6 +19,8 @@ pub struct Recovery {
     vfs: Arc<dyn Vfs>,
     files: Vec<LogFile>,
     torn: Option<Damage>,
+    /// bytes of the log that a replay has passed, shared with whoever shows how far it is
+    passed: Arc<AtomicU64>,
 }
 
 /// What a replay met.
@@ -58,6 +62,7 @@ impl Wal {
         let mut torn = None;
         if let Some(last) = files.last_mut() {
             torn = last.tail.take();
+            torn = last.end_at_unsynced_hole().or(torn);
             if !finish(&vfs, last)? {
                 files.pop();
             }
@@ -71,7 +76,13 @@ impl Wal {
         let next_seq = files.iter().filter_map(|file| file.end_seq).max().unwrap_or(1);
         let sealed = files.iter().map(Sealed::from).collect();
         let wal = Self::new(Arc::clone(&vfs), dir, file_bytes, next_number, next_seq, sealed);
-        Ok((wal, Recovery { vfs, files, torn }))
+        let recovery = Recovery {
+            vfs,
+            files,
+            torn,
+            passed: Arc::default(),
+        };
+        Ok((wal, recovery))
     }
 }
 
@@ -98,6 +109,16 @@ fn finish(vfs: &Arc<dyn Vfs>, last: &mut LogFile) -> Result<bool> {
 }
 
 impl Recovery {
+    /// Bytes of all files, without what is reserved.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.valid_bytes).sum()
+    }
+
+    /// Bytes of the log that the replay that runs has passed.
+    pub(crate) fn passed(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.passed)
+    }
+
     /// Gives every record that the log still has to `each`, oldest first, one at a time. May be called again.
     ///
     /// Damage is stepped over and reported, as are records that are missing from number `needed_from` on. Where the
@@ -117,6 +138,10 @@ impl Recovery {
         self.replay_frames(needed_from, &mut |path, frame| {
             if starts.may_hide_a_generation(path, frame.at) {
                 each(frame.seq, Record::Generation)?;
+            }
+            // Marks are for the opening of the log alone.
+            if frame.kind == KIND_SYNCED {
+                return Ok(());
             }
             let record = Record::decode(frame.kind, frame.payload)
                 .map_err(|error| unreadable(path, frame.at, frame.seq, frame.kind, &error.to_string()))?;
@@ -138,9 +163,11 @@ impl Recovery {
         let mut expected = needed_from.max(1);
         let mut last = 0;
         for file in &self.files {
+            let before = report.bytes;
             report.bytes += file.valid_bytes;
             report.damage.extend_from_slice(&file.holes);
             file.frames(&self.vfs, &mut |path, frame| {
+                self.passed.store(before + frame.end() as u64, Ordering::Relaxed);
                 if frame.seq <= last {
                     report.repeated += 1;
                     return Ok(());

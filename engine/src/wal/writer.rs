@@ -30,6 +30,12 @@ pub struct Wal {
     committed_seq: u64,
     buffer: Vec<u8>,
     poison: Option<String>,
+    /// Whether a commit leaves the sync to [`Wal::sync`].
+    is_lazy: bool,
+    /// The number behind the last frame that was synced, where commits are lazy.
+    synced_seq: u64,
+    /// What the last mark of the current file says; 0 where it has none.
+    marked_seq: u64,
 }
 
 /// A file that is not written to any more.
@@ -79,7 +85,44 @@ impl Wal {
             committed_seq: next_seq,
             buffer: Vec::new(),
             poison: None,
+            is_lazy: false,
+            synced_seq: next_seq,
+            marked_seq: 0,
         }
+    }
+
+    /// From now on a commit only writes, and [`Wal::sync`] makes durable what was written. To be called before anything is
+    /// pushed.
+    pub fn sync_at_intervals(&mut self) {
+        assert!(
+            self.buffer.is_empty(),
+            "how the log is synced is settled before anything is pushed"
+        );
+        self.is_lazy = true;
+        self.synced_seq = self.next_seq;
+    }
+
+    /// Whether something was committed that no sync has covered.
+    #[must_use]
+    pub fn has_unsynced(&self) -> bool {
+        self.is_lazy && self.synced_seq < self.committed_seq
+    }
+
+    /// Makes durable what was committed. Does nothing where everything is.
+    ///
+    /// # Errors
+    /// [`EngineError::Poisoned`]: the sync failed, now or before, and nobody knows what is on disk.
+    pub fn sync(&mut self) -> Result<()> {
+        self.check_poison()?;
+        if !self.has_unsynced() {
+            return Ok(());
+        }
+        if let Some(Current { file, .. }) = &mut self.current {
+            let synced = file.sync();
+            synced.map_err(|error| self.poison(&error))?;
+        }
+        self.synced_seq = self.committed_seq;
+        Ok(())
     }
 
     /// The number that the next pushed frame gets; numbers begin at 1.
@@ -111,6 +154,7 @@ impl Wal {
         );
         self.next_seq = self.next_seq.max(seq);
         self.committed_seq = self.next_seq;
+        self.synced_seq = self.next_seq;
     }
 
     /// Takes a frame into the next commit and gives its number. A commit that fails takes the numbers of its
@@ -122,16 +166,24 @@ impl Wal {
         seq
     }
 
-    /// Makes everything that was pushed durable: one write and one sync.
+    /// Makes everything that was pushed durable: one write and one sync; at intervals only the write.
     ///
     /// # Errors
     /// [`EngineError::Unwritable`] when the disk took not all of it: nothing of it remains, the numbers are
     /// taken back, a later commit may succeed. [`EngineError::Poisoned`] when the sync failed, and for ever
     /// after.
     pub fn commit(&mut self) -> Result<()> {
-        let result = self.write();
+        let result = self
+            .rotate_if_full()
+            .and_then(|()| self.mark())
+            .and_then(|()| self.write());
         match &result {
-            Ok(()) => self.committed_seq = self.next_seq,
+            Ok(()) => {
+                self.committed_seq = self.next_seq;
+                if !self.is_lazy {
+                    self.synced_seq = self.committed_seq;
+                }
+            }
             Err(_) => self.next_seq = self.committed_seq,
         }
         self.buffer.clear();
@@ -160,6 +212,8 @@ impl Wal {
             bytes,
             is_damaged: false,
         });
+        self.synced_seq = self.committed_seq;
+        self.marked_seq = 0;
         Ok(())
     }
 
@@ -213,19 +267,30 @@ impl Wal {
         Ok(())
     }
 
-    /// Appends the buffer to the current file, or to a new one where it would grow too long.
+    /// Ends the current file where the buffer would make it too long.
+    fn rotate_if_full(&mut self) -> Result<()> {
+        let buffered = self.buffer.len() as u64;
+        let is_full = |c: &Current| c.file.len().saturating_add(buffered) > self.file_bytes;
+        if buffered > 0 && self.current.as_ref().is_some_and(is_full) {
+            return self.rotate();
+        }
+        Ok(())
+    }
+
+    /// Puts a mark behind what is buffered where commits are lazy: in each new file, and in the first commit after a sync.
+    fn mark(&mut self) -> Result<()> {
+        if self.is_lazy && !self.buffer.is_empty() && self.marked_seq < self.synced_seq {
+            let mark = Frame::synced(self.synced_seq)?;
+            self.push(&mark);
+        }
+        Ok(())
+    }
+
+    /// Appends the buffer to the current file, or to a new one.
     fn write(&mut self) -> Result<()> {
         self.check_poison()?;
         if self.buffer.is_empty() {
             return Ok(());
-        }
-        let buffered = self.buffer.len() as u64;
-        if self
-            .current
-            .as_ref()
-            .is_some_and(|c| c.file.len().saturating_add(buffered) > self.file_bytes)
-        {
-            self.rotate()?;
         }
         let Some(Current { file, .. }) = &mut self.current else {
             return self.write_new_file();
@@ -239,6 +304,10 @@ impl Wal {
                 // What is behind `before` may hold whole frames, and they would come back with a restart.
                 Err(_) => Err(self.poison(&error)),
             };
+        }
+        if self.is_lazy {
+            self.marked_seq = self.synced_seq;
+            return Ok(());
         }
         let synced = file.sync();
         synced.map_err(|error| self.poison(&error))
@@ -261,7 +330,11 @@ impl Wal {
         let file = self.current.insert(Current { path, file });
         let synced = file.file.sync().and_then(|()| self.vfs.sync_dir(&self.dir));
         self.next_number += 1;
-        synced.map_err(|error| self.poison(&error))
+        synced.map_err(|error| self.poison(&error))?;
+        // The first commit of a file is synced in any case: with its name, without which no later one would be there.
+        self.marked_seq = self.synced_seq;
+        self.synced_seq = self.next_seq;
+        Ok(())
     }
 
     fn create(&self, path: &str) -> io::Result<Box<dyn VfsFile>> {

@@ -59,10 +59,15 @@ impl Catalog {
         Arc::new(list)
     }
 
-    /// Every table's bare name: the fixed ones, then the metrics.
+    /// Every table by the name that finds it: the fixed ones, those of `system` with it in front, then the metrics.
     pub(crate) fn table_names(&self) -> Vec<String> {
         let mut names = self.public.table_names();
-        names.extend(self.system.table_names());
+        names.extend(
+            self.system
+                .table_names()
+                .iter()
+                .map(|name| format!("{SYSTEM}.{name}")),
+        );
         names.extend(self.metrics.table_names());
         names
     }

@@ -99,7 +99,7 @@ impl SqlEngine {
             system: system.into(),
             clock,
             gate: Gate::new(limits.running_max, limits.waiting_max),
-            memory: TotalMemory::new(limits.total_memory_bytes),
+            memory: TotalMemory::new(limits.total_memory_bytes, Arc::clone(&limits.memory)),
             template: template(&limits),
             limits,
         };
@@ -303,7 +303,7 @@ impl Shared {
             return Ok(());
         }
         let names = match reference.schema() {
-            Some("information_schema") => schema.table_names(),
+            Some("information_schema" | SYSTEM) => schema.table_names(),
             _ => catalog.table_names(),
         };
         Err(

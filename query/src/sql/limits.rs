@@ -1,6 +1,9 @@
 //! What a query may use.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use barograph_model::MemoryBudget;
 
 /// Limits of one [`SqlEngine`](super::SqlEngine). [`SqlLimits::default`] fits a machine with a few cores and GiB.
 #[derive(Debug, Clone)]
@@ -11,6 +14,8 @@ pub struct SqlLimits {
     pub query_memory_bytes: usize,
     /// Bytes that all running queries may hold together.
     pub total_memory_bytes: usize,
+    /// The account of the process's memory, from whose share for queries they draw as well.
+    pub memory: Arc<MemoryBudget>,
     /// Queries that run at the same time.
     pub running_max: usize,
     /// Queries that wait for a place; one more is refused as overload.
@@ -30,6 +35,7 @@ impl Default for SqlLimits {
             timeout: Duration::from_secs(60),
             query_memory_bytes: 512 << 20,
             total_memory_bytes: 1 << 30,
+            memory: Arc::new(MemoryBudget::unlimited()),
             running_max: cores.max(2) * 2,
             waiting_max: 64,
             text_bytes_max: 256 << 10,

@@ -1,4 +1,4 @@
-//! Memory of queries: each has its own limit, and all of them share one.
+//! Memory of queries: each has its own limit, all of them share one, and all draw from the process's budget.
 //!
 //! DataFusion asks this pool before a sort, a group or a join grows. Nothing spills to disk: a query beyond
 //! its limit fails with `memory_limit` and the others go on.
@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use barograph_model::{MemoryBudget, MemoryShare};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryLimit, MemoryPool, MemoryReservation};
 
@@ -18,13 +19,15 @@ pub(crate) const REFUSAL: &str = "barograph memory: ";
 pub(crate) struct TotalMemory {
     used: AtomicUsize,
     limit: usize,
+    budget: Arc<MemoryBudget>,
 }
 
 impl TotalMemory {
-    pub(crate) fn new(limit: usize) -> Arc<Self> {
+    pub(crate) fn new(limit: usize, budget: Arc<MemoryBudget>) -> Arc<Self> {
         Arc::new(Self {
             used: AtomicUsize::new(0),
             limit,
+            budget,
         })
     }
 }
@@ -61,11 +64,13 @@ impl MemoryPool for QueryMemory {
     fn grow(&self, _: &MemoryReservation, additional: usize) {
         self.used.fetch_add(additional, Ordering::Relaxed);
         self.total.used.fetch_add(additional, Ordering::Relaxed);
+        self.total.budget.grow(MemoryShare::Queries, additional);
     }
 
     fn shrink(&self, _: &MemoryReservation, shrink: usize) {
         self.used.fetch_sub(shrink, Ordering::Relaxed);
         self.total.used.fetch_sub(shrink, Ordering::Relaxed);
+        self.total.budget.shrink(MemoryShare::Queries, shrink);
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
@@ -88,6 +93,15 @@ impl MemoryPool for QueryMemory {
             return refuse(
                 "all running queries together need more than their",
                 self.total.limit,
+            );
+        }
+        let budget = &self.total.budget;
+        if budget.try_grow(MemoryShare::Queries, additional).is_err() {
+            self.used.fetch_sub(additional, Ordering::Relaxed);
+            self.total.used.fetch_sub(additional, Ordering::Relaxed);
+            return refuse(
+                "ingest and queries together need more than the server's",
+                budget.total_bytes(),
             );
         }
         Ok(())
@@ -116,7 +130,8 @@ mod tests {
 
     #[test]
     fn two_limits_hold_and_everything_is_given_back() {
-        let total = TotalMemory::new(150);
+        let budget = Arc::new(MemoryBudget::unlimited().with_max(MemoryShare::Queries, 140));
+        let total = TotalMemory::new(150, Arc::clone(&budget));
         let pools: Vec<Arc<dyn MemoryPool>> = (0..2)
             .map(|_| Arc::new(QueryMemory::new(100, Arc::clone(&total))) as _)
             .collect();
@@ -138,7 +153,13 @@ mod tests {
         );
         drop(mine);
         assert!(other.try_grow(70).is_ok());
-        drop(other);
+        let third = MemoryConsumer::new("c").register(&pools[0]);
+        assert!(third.try_grow(70).is_ok());
+        let refusal = third.try_grow(5).unwrap_err().to_string();
+        assert!(refusal.contains("than the server's"), "{refusal}");
+        assert_eq!(budget.used_bytes(MemoryShare::Queries), 140);
+        drop((other, third));
         assert_eq!(total.used.load(Ordering::Relaxed), 0);
+        assert_eq!(budget.used_bytes(MemoryShare::Queries), 0);
     }
 }

@@ -1,7 +1,8 @@
 //! SQL over the store, by DataFusion.
 //!
-//! Catalog `barograph` has schema `metrics` with a table per metric, and schema `public`, the default, with
-//! `samples`, `series`, `anomalies` and the server's own tables; a bare name that is none of these is a metric.
+//! Catalog `barograph` has schema `metrics` with a table per metric, `system` with tables about the program itself,
+//! and schema `public`, the default, with `samples`, `series`, `anomalies` and the server's own tables; a bare name that is
+//! none of these is a metric.
 //! `docs/sql.md` is the reference for users.
 //!
 //! Invariants:
@@ -15,7 +16,6 @@ mod error;
 mod format;
 mod limits;
 mod stream;
-mod system_schema;
 mod system_table;
 
 mod anomalies;
@@ -30,6 +30,7 @@ mod scan_exec;
 mod series_table;
 mod statement;
 mod suggest;
+mod system_schema;
 mod udf;
 
 pub use engine::{SnapshotSource, SqlEngine};

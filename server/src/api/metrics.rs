@@ -18,6 +18,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
+use super::limit_metrics;
 use crate::alerting::AlertHub;
 use crate::detecting::DetectorStats;
 use crate::ingest::{IngestSink, RejectKind};
@@ -67,6 +68,8 @@ impl Collector for MetricsSource {
         };
         self.store(&mut out)?;
         self.remote_write(&mut out)?;
+        limit_metrics::memory(&mut out, self.engine.memory())?;
+        limit_metrics::tenants(&mut out, self.ingest.tenants())?;
         out.gauge(
             "detector_series",
             "Series that detectors follow",
@@ -133,6 +136,13 @@ impl MetricsSource {
             "Bytes of the write-ahead log",
             stats.wal_bytes as i64,
         )?;
+        if let Some(free) = stats.disk_free_bytes {
+            out.gauge(
+                "store_disk_free_bytes",
+                "Bytes free on the disk",
+                i64::try_from(free).unwrap_or(i64::MAX),
+            )?;
+        }
         out.gauge("store_segments", "Segments", stats.segments as i64)?;
         out.gauge(
             "store_segment_rows",
@@ -291,12 +301,12 @@ fn compaction(stats: CompactionStats, out: &mut Figures<'_, '_>) -> fmt::Result 
 }
 
 /// Writes one family after the other.
-struct Figures<'a, 'e> {
+pub(super) struct Figures<'a, 'e> {
     encoder: &'a mut DescriptorEncoder<'e>,
 }
 
 impl Figures<'_, '_> {
-    fn counter(&mut self, name: &str, help: &str, value: impl EncodeCounterValue) -> fmt::Result {
+    pub(super) fn counter(&mut self, name: &str, help: &str, value: impl EncodeCounterValue) -> fmt::Result {
         let counter = ConstCounter::new(value);
         counter.encode(
             self.encoder
@@ -304,7 +314,7 @@ impl Figures<'_, '_> {
         )
     }
 
-    fn gauge(&mut self, name: &str, help: &str, value: i64) -> fmt::Result {
+    pub(super) fn gauge(&mut self, name: &str, help: &str, value: i64) -> fmt::Result {
         let gauge = ConstGauge::new(value);
         gauge.encode(
             self.encoder
@@ -312,7 +322,7 @@ impl Figures<'_, '_> {
         )
     }
 
-    fn counters(
+    pub(super) fn counters(
         &mut self,
         name: &str,
         help: &str,
@@ -323,6 +333,38 @@ impl Figures<'_, '_> {
         let mut family = self.encoder.encode_descriptor(name, help, None, kind)?;
         for (value, count) in values {
             ConstCounter::new(count).encode(family.encode_family(&[(label, value.as_str())])?)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn gauges(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: impl Iterator<Item = (String, i64)>,
+    ) -> fmt::Result {
+        let kind = ConstGauge::new(0i64).metric_type();
+        let mut family = self.encoder.encode_descriptor(name, help, None, kind)?;
+        for (value, figure) in values {
+            ConstGauge::new(figure).encode(family.encode_family(&[(label, value.as_str())])?)?;
+        }
+        Ok(())
+    }
+
+    /// A family with two labels.
+    pub(super) fn counters_by_two(
+        &mut self,
+        name: &str,
+        help: &str,
+        labels: [&str; 2],
+        values: impl Iterator<Item = ([String; 2], u64)>,
+    ) -> fmt::Result {
+        let kind = ConstCounter::new(0u64).metric_type();
+        let mut family = self.encoder.encode_descriptor(name, help, None, kind)?;
+        for ([first, second], count) in values {
+            let labels = [(labels[0], first.as_str()), (labels[1], second.as_str())];
+            ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod health;
+mod limit_metrics;
 mod metrics;
 mod reload;
 mod sql;

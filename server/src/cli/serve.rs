@@ -27,7 +27,7 @@ pub struct ServeArgs {
     /// How long samples are kept [default: 15d]
     #[arg(long, value_name = "DURATION|off", value_parser = parse_retention)]
     pub retention: Option<Retention>,
-    /// Memory for queries and for what is not yet in segments [default: 1GiB]
+    /// Memory that the whole program may hold [default: half of the machine's, or of the container's]
     #[arg(long, value_name = "SIZE", value_parser = parse_memory_budget_bytes)]
     pub memory_budget: Option<u64>,
     /// Let snapshots be taken and series be deleted over HTTP, below /api/v1/admin/
@@ -59,7 +59,7 @@ impl ServeArgs {
             config.storage.retention_ms = retention_ms;
         }
         if let Some(bytes) = self.memory_budget {
-            config.storage.memory_budget_bytes = bytes;
+            config.storage.memory_budget_bytes = Some(bytes);
         }
         config.http.admin_api |= self.enable_admin_api;
         Ok(config)
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(read.server.http_listen.to_string(), "[::1]:1");
         assert_eq!(
             (read.storage.retention_ms, read.storage.memory_budget_bytes),
-            (None, 2 << 30)
+            (None, Some(2 << 30))
         );
     }
 }

@@ -7,7 +7,9 @@
 
 mod delivery;
 mod detector;
+mod limits;
 mod listen;
+mod memory;
 mod problem;
 mod retention;
 mod rule_files;
@@ -17,9 +19,12 @@ mod size;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use barograph_alerts::FilterError;
+use barograph_model::MemoryBudget;
 use barograph_query::SelectorError;
 use toml::de::{DeTable, DeValue};
 
@@ -36,6 +41,8 @@ use problem::Problems;
 pub(crate) use section::nearest;
 use section::{Section, type_name};
 
+use crate::tenants::LimitsConfig;
+
 /// Everything that can be set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Config {
@@ -51,6 +58,8 @@ pub struct Config {
     pub ingest: IngestConfig,
     /// `[sql]`
     pub sql: SqlConfig,
+    /// `[limits]` and `[[tenant]]`
+    pub limits: LimitsConfig,
     /// `[[detector]]`, in the order of the file.
     pub detectors: Vec<DetectorConfig>,
     /// `[alerts]`
@@ -64,14 +73,16 @@ pub struct Config {
 }
 
 /// The sections, and whether each may stand several times.
-const SECTIONS: [(&str, bool); 10] = [
+const SECTIONS: [(&str, bool); 12] = [
     ("server", false),
     ("http", false),
     ("storage", false),
     ("retention", true),
     ("ingest", false),
     ("sql", false),
+    ("limits", false),
     ("alerts", false),
+    ("tenant", true),
     ("detector", true),
     ("channel", true),
     ("route", true),
@@ -134,11 +145,14 @@ impl Config {
     ///
     /// # Errors
     /// [`SelectorError`] when a retention's selector does not parse, which reading a file has excluded.
-    pub fn engine_options(&self) -> Result<barograph_engine::Options, SelectorError> {
+    pub fn engine_options(
+        &self,
+        memory: &Arc<MemoryBudget>,
+    ) -> Result<barograph_engine::Options, SelectorError> {
         let rules = self.retention.iter().map(RetentionConfig::to_rule);
         Ok(barograph_engine::Options {
             retention_rules: rules.collect::<Result<_, _>>()?,
-            ..self.storage.engine_options()
+            ..self.storage.engine_options(memory)
         })
     }
 
@@ -161,6 +175,13 @@ impl Config {
         }
         if let Some(section) = once("sql") {
             self.sql = SqlConfig::read(section);
+        }
+        if let Some(section) = once("limits") {
+            limits::read_global(section, &mut self.limits);
+        }
+        let mut lines = BTreeMap::new();
+        for section in tables(document, "tenant", problems) {
+            limits::read_tenant(section, &mut lines, &mut self.limits);
         }
         if let Some(section) = once("alerts") {
             self.alerts = AlertsConfig::read(section);

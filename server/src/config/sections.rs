@@ -1,16 +1,14 @@
 //! The sections that stand once: `[server]`, `[http]`, `[storage]`, `[ingest]`, `[sql]`, `[alerts]`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use barograph_engine::Options;
-use barograph_model::parse_duration_ms;
+use barograph_engine::{Fsync, Options};
+use barograph_model::{MemoryBudget, MemoryShare, parse_duration_ms};
 
 use super::listen::Listen;
 use super::section::Section;
 use crate::ingest::IngestLimits;
-
-/// Bytes that one row takes in the memtable while it is sorted, measured with both copies alive.
-const MEMTABLE_ROW_BYTES: u64 = 32;
 
 /// `[server]`: where the program listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,17 +118,22 @@ pub struct StorageConfig {
     pub retention_ms: Option<i64>,
     /// `future`: samples further ahead of the clock are refused. Default `10m`.
     pub future_ms_max: i64,
-    /// `memory_budget`: half is for queries, a quarter for the memtable, a quarter for what waits for the log.
-    /// Default `1GiB`, at least `64MiB`.
-    pub memory_budget_bytes: u64,
-    /// `flush_rows`: rows in memory at which they are written to segments. Default: what the memtable's
-    /// quarter of `memory_budget` holds.
+    /// `memory_budget`: what the whole process may hold. Default: half of the machine's memory, or of the container's.
+    /// At least `64MiB`.
+    pub memory_budget_bytes: Option<u64>,
+    /// `flush_rows`: rows in memory at which they are written to segments, however few bytes they take. Default:
+    /// the memtable's share of `memory_budget` alone decides.
     pub flush_rows: Option<usize>,
-    /// `wal_file`: length of a write-ahead log file. Default `128MiB`.
-    pub wal_file_bytes: u64,
+    /// `fsync`: `always`, or the longest time from an acknowledgement to its sync, such as `250ms`. Default `always`.
+    pub fsync: Fsync,
+    /// `min_free_bytes`: writes are refused when less of the disk is free; 0 does not look. Default `256MiB`.
+    pub min_free_bytes: u64,
+    /// `wal_file`: length of a write-ahead log file. Default: a 32nd of `memory_budget`, between `4MiB` and `128MiB`,
+    /// since a replay maps a whole file.
+    pub wal_file_bytes: Option<u64>,
     /// `row_group_rows`: rows of a Parquet row group. Default `1048576`.
     pub row_group_rows: usize,
-    /// `compaction_memory`: what a merge of segments may take, beside `memory_budget`. Default: an eighth of it.
+    /// `compaction_memory`: what a merge of segments may take of `memory_budget`. Default: a sixteenth of it.
     pub compaction_memory_bytes: Option<u64>,
 }
 
@@ -140,9 +143,11 @@ impl Default for StorageConfig {
         Self {
             retention_ms: engine.retention_ms,
             future_ms_max: engine.future_ms_max,
-            memory_budget_bytes: 1 << 30,
+            memory_budget_bytes: None,
             flush_rows: None,
-            wal_file_bytes: engine.wal_file_bytes,
+            fsync: Fsync::Always,
+            min_free_bytes: 256 << 20,
+            wal_file_bytes: None,
             row_group_rows: engine.row_group_rows,
             compaction_memory_bytes: None,
         }
@@ -150,7 +155,7 @@ impl Default for StorageConfig {
 }
 
 impl StorageConfig {
-    /// The smallest `memory_budget`: below it a single flush would not fit.
+    /// The smallest `memory_budget`: below it the program itself and a single flush would not fit.
     pub const MEMORY_BUDGET_BYTES_MIN: u64 = 64 << 20;
 
     pub(super) fn read(section: Section<'_>) -> Self {
@@ -158,45 +163,63 @@ impl StorageConfig {
         let least = Self::MEMORY_BUDGET_BYTES_MIN;
         // 0 is below the least that can be written, so it stands for an absent key.
         let flush_rows = section.integer("flush_rows", 1_000, 1 << 32, 0) as usize;
-        let compaction_memory_bytes = section.size_bytes("compaction_memory", "128MiB", 1 << 20, 0);
+        let size = |key, example, least| {
+            let found = section.size_bytes(key, example, least, 0);
+            (found > 0).then_some(found)
+        };
         let config = Self {
             retention_ms: section.parsed("retention", "15d", default.retention_ms, parse_retention_ms),
             future_ms_max: section.duration_ms("future", "10m", default.future_ms_max),
-            memory_budget_bytes: section.size_bytes(
-                "memory_budget",
-                "1GiB",
-                least,
-                default.memory_budget_bytes,
-            ),
+            memory_budget_bytes: size("memory_budget", "1GiB", least),
             flush_rows: (flush_rows > 0).then_some(flush_rows),
-            wal_file_bytes: section.size_bytes("wal_file", "128MiB", 1 << 20, default.wal_file_bytes),
+            fsync: section.parsed("fsync", "always", default.fsync, parse_fsync),
+            min_free_bytes: section.size_bytes("min_free_bytes", "1GiB", 0, default.min_free_bytes),
+            wal_file_bytes: size("wal_file", "128MiB", 1 << 20),
             row_group_rows: section.integer("row_group_rows", 1_000, 1 << 27, default.row_group_rows as u64)
                 as usize,
-            compaction_memory_bytes: (compaction_memory_bytes > 0).then_some(compaction_memory_bytes),
+            compaction_memory_bytes: size("compaction_memory", "128MiB", 1 << 20),
         };
         section.finish();
         config
     }
 
     /// What the store is opened with, but for the rules of `[[retention]]`: see
-    /// [`Config::engine_options`](super::Config::engine_options).
+    /// [`Config::engine_options`](super::Config::engine_options). It draws from `memory`.
     #[must_use]
-    pub(super) fn engine_options(&self) -> Options {
-        let quarter_bytes = self.memory_budget_bytes / 4;
-        let merge_bytes = self
-            .compaction_memory_bytes
-            .unwrap_or(self.memory_budget_bytes / 8);
-        let budget_rows = usize::try_from(quarter_bytes / MEMTABLE_ROW_BYTES).unwrap_or(usize::MAX);
+    pub(super) fn engine_options(&self, memory: &Arc<MemoryBudget>) -> Options {
+        let default = Options::default();
+        let wal_file_bytes = self.wal_file_bytes.unwrap_or_else(|| {
+            let budget_bytes = memory.total_bytes() as u64;
+            (budget_bytes / 32).clamp(4 << 20, default.wal_file_bytes)
+        });
+        // As much is left for a flush that runs beside the merge.
+        let merge_bytes = memory.max_bytes(MemoryShare::Compaction) / 2;
         Options {
             retention_ms: self.retention_ms,
             future_ms_max: self.future_ms_max,
-            flush_rows: self.flush_rows.unwrap_or(budget_rows),
-            wal_file_bytes: self.wal_file_bytes,
+            flush_rows: self.flush_rows.unwrap_or(default.flush_rows),
+            fsync: self.fsync,
+            free_bytes_min: self.min_free_bytes,
+            wal_file_bytes,
             row_group_rows: self.row_group_rows,
-            compaction_memory_bytes: usize::try_from(merge_bytes).unwrap_or(usize::MAX),
-            queue_bytes_max: usize::try_from(quarter_bytes).unwrap_or(usize::MAX),
-            ..Options::default()
+            compaction_memory_bytes: self
+                .compaction_memory_bytes
+                .map_or(merge_bytes, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
+            memory: Arc::clone(memory),
+            ..default
         }
+    }
+}
+
+/// `always`, or a duration of at most ten seconds.
+fn parse_fsync(text: &str) -> Result<Fsync, String> {
+    if text == "always" {
+        return Ok(Fsync::Always);
+    }
+    match parse_duration_ms(text) {
+        Ok(ms @ 1..=10_000) => Ok(Fsync::Interval(Duration::from_millis(ms.unsigned_abs()))),
+        Ok(_) => Err("must be \"always\" or between 1ms and 10s (try \"250ms\")".to_owned()),
+        Err(error) => Err(format!("{error}, or \"always\"")),
     }
 }
 
@@ -257,7 +280,7 @@ impl IngestConfig {
                 "decompressed must not be less than body, or no request of that length could be read",
             );
         }
-        if limits.in_flight_bytes_max < limits.body_bytes_max + limits.decompressed_bytes_max {
+        if limits.in_flight_bytes_max < limits.request_bytes_max() {
             let at = if section.has("in_flight") {
                 "in_flight"
             } else {
@@ -265,17 +288,11 @@ impl IngestConfig {
             };
             section.problem(
                 at,
-                "in_flight must not be less than body and decompressed together",
+                "in_flight must not be less than body and twice decompressed together",
             );
         }
         section.finish();
         Self { limits }
-    }
-}
-
-impl From<&IngestConfig> for IngestLimits {
-    fn from(config: &IngestConfig) -> Self {
-        config.limits.clone()
     }
 }
 
@@ -312,11 +329,5 @@ impl SqlConfig {
         };
         section.finish();
         config
-    }
-
-    /// The memory that queries share.
-    #[must_use]
-    pub fn memory_bytes(&self, storage: &StorageConfig) -> u64 {
-        self.memory_bytes.unwrap_or(storage.memory_budget_bytes / 2)
     }
 }

@@ -1,4 +1,10 @@
+use std::sync::Arc;
+
+use barograph_engine::Fsync;
+use barograph_model::{MemoryBudget, MemoryShare};
+
 use super::*;
+use crate::tenants::{TenantId, TenantLimits};
 
 /// What reading a text complains about, a line each.
 fn problems(text: &str) -> Vec<String> {
@@ -21,12 +27,7 @@ fn no_file_and_an_empty_file_are_the_same() {
     }
     assert_eq!(config.server.http_listen.to_string(), "127.0.0.1:7117");
     assert_eq!(config.storage.retention_ms, Some(15 * 86_400_000));
-    assert_eq!(config.sql.memory_bytes(&config.storage), 512 << 20);
-    let options = config.storage.engine_options();
-    assert_eq!(
-        (options.flush_rows, options.queue_bytes_max),
-        (8 << 20, 256 << 20)
-    );
+    assert_eq!(config.limits, LimitsConfig::default());
 }
 
 #[test]
@@ -34,7 +35,7 @@ fn retentions_are_rules_in_the_order_of_the_file() {
     let text = "[[retention]]\nselector = '{job=\"debug\"}'\nkeep = \"2d\"\n\n[[retention]]\nselector = \"up\"\nkeep = \"off\"\n";
     let rules = Config::parse("config.toml", text)
         .unwrap()
-        .engine_options()
+        .engine_options(&Arc::new(MemoryBudget::unlimited()))
         .unwrap()
         .retention_rules;
     let shown: Vec<_> = rules
@@ -66,7 +67,8 @@ fn retentions_are_rules_in_the_order_of_the_file() {
 fn reads_every_key() {
     let config = Config::parse("config.toml", include_str!("../../../deploy/barograph.toml")).unwrap();
     assert_eq!(config.server.grpc_listen, Listen::At("127.0.0.1:7118".to_owned()));
-    assert_eq!(config.storage.memory_budget_bytes, 1 << 30);
+    assert_eq!(config.storage, StorageConfig::default());
+    assert_eq!(config.limits, LimitsConfig::default());
     assert_eq!(config.ingest, IngestConfig::default());
     assert_eq!(config.sql.timeout_ms, 30_000);
     let detector = &config.detectors[1];
@@ -104,9 +106,11 @@ fn off_and_sizes() {
                 [server]\ngrpc_listen = \"off\"\n";
     let config = Config::parse("config.toml", text).unwrap();
     assert_eq!(config.storage.retention_ms, None);
-    assert_eq!(config.storage.memory_budget_bytes, 128 << 20);
-    assert_eq!(config.storage.engine_options().flush_rows, 5000);
-    assert_eq!(config.sql.memory_bytes(&config.storage), 64 << 20);
+    let memory = Arc::new(config.memory_budget());
+    assert_eq!(memory.total_bytes(), 128 << 20);
+    assert_eq!(memory.max_bytes(MemoryShare::Queries), 64 << 20);
+    let options = config.storage.engine_options(&memory);
+    assert_eq!((options.flush_rows, options.wal_file_bytes), (5000, 4 << 20));
     assert_eq!(config.server.grpc_listen, Listen::Off);
 }
 
@@ -302,6 +306,91 @@ fn channels_are_checked() {
         &webhook("url = \"http://a\"\nheaders = { a = \"b\\nc\" }"),
         &["config.toml:5: the value of header a holds characters that HTTP does not allow"],
     );
+}
+
+#[test]
+fn limits_for_all_for_each_and_for_one() {
+    let text = "[limits]\nseries_max = 1000000\ntenants_max = 5\n[[tenant]]\nid = \"*\"\nsamples_per_second = 1000\n\
+                samples_burst = 5000\n[[tenant]]\nid = \"team-a\"\nlabel_value_bytes_max = \"1KiB\"\n\
+                new_series_per_minute = 60\n";
+    let limits = Config::parse("config.toml", text).unwrap().limits;
+    assert_eq!(
+        (limits.global.series_max, limits.tenants_max),
+        (Some(1_000_000), 5)
+    );
+    assert_eq!(
+        (limits.each.samples_per_second, limits.each.samples_burst),
+        (Some(1000), Some(5000))
+    );
+    let team = TenantLimits {
+        label_value_bytes_max: Some(1024),
+        new_series_per_minute: Some(60),
+        ..TenantLimits::default()
+    };
+    assert_eq!(
+        limits.tenants.into_iter().collect::<Vec<_>>(),
+        [(TenantId::parse("team-a").unwrap(), team)]
+    );
+    check(
+        "[limits]\nseries_max = 0",
+        &["config.toml:2: series_max = 0 must be between 1 and 9007199254740992"],
+    );
+    check(
+        "[limits]\nsamples_burst = 10",
+        &["config.toml:2: samples_burst has no meaning without samples_per_second"],
+    );
+    check(
+        "[[tenant]]\nid = \"a\"\n[[tenant]]\nid = \"a\"",
+        &["config.toml:4: tenant \"a\" exists already, on line 1 (ids are unique)"],
+    );
+    check(
+        "[[tenant]]\nid = \"a|b\"",
+        &["config.toml:2: id names several tenants; a write belongs to one (send a request for each)"],
+    );
+    check(
+        "[[tenant]]\nseries_max = 1",
+        &["config.toml:1: [[tenant]] needs id, such as id = \"team-a\""],
+    );
+}
+
+#[test]
+fn syncs_always_or_at_intervals() {
+    let fsync = |text: &str| Config::parse("c", text).unwrap().storage.fsync;
+    assert_eq!(fsync(""), Fsync::Always);
+    assert_eq!(fsync("[storage]\nfsync = \"always\""), Fsync::Always);
+    let interval = Fsync::Interval(std::time::Duration::from_millis(250));
+    assert_eq!(fsync("[storage]\nfsync = \"250ms\""), interval);
+    check(
+        "[storage]\nfsync = \"1h\"",
+        &["config.toml:2: fsync must be \"always\" or between 1ms and 10s (try \"250ms\")"],
+    );
+    check(
+        "[storage]\nfsync = \"never\"",
+        &["config.toml:2: fsync \"never\" is not a duration (try \"5m\"), or \"always\""],
+    );
+}
+
+#[test]
+fn requests_shrink_with_the_budget() {
+    let within = |budget: &str| {
+        let config = Config::parse("c", &format!("[storage]\nmemory_budget = \"{budget}\"\n")).unwrap();
+        let memory = config.memory_budget();
+        let limits = config.ingest_limits(&memory);
+        assert!(limits.request_bytes_max() <= limits.in_flight_bytes_max);
+        assert!(limits.in_flight_bytes_max <= memory.max_bytes(MemoryShare::Ingest));
+        limits
+    };
+    assert_eq!(within("8GiB"), IngestConfig::default().limits);
+    let small = within("64MiB");
+    assert_eq!(
+        (
+            small.in_flight_bytes_max,
+            small.decompressed_bytes_max,
+            small.body_bytes_max
+        ),
+        (8 << 20, 2 << 20, 2 << 20)
+    );
+    assert_eq!(small.samples_max, 131_072);
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub struct Refusal {
     pub message: String,
     /// Seconds after which the request may be sent again.
     pub retry_after_s: Option<u32>,
+    /// A word for the cause, by which refusals are counted; follows from the status where nobody knows better.
+    pub reason: &'static str,
 }
 
 impl Refusal {
@@ -27,7 +29,14 @@ impl Refusal {
             status,
             message: one_line(message.to_string()),
             retry_after_s: None,
+            reason: reason_of(status),
         }
+    }
+
+    /// The same refusal with a cause that says more than its status.
+    #[must_use]
+    pub fn because(self, reason: &'static str) -> Self {
+        Self { reason, ..self }
     }
 
     /// A 503: the same request may succeed after some seconds.
@@ -58,6 +67,18 @@ impl IntoResponse for Refusal {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+fn reason_of(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::REQUEST_TIMEOUT => "timeout",
+        StatusCode::PAYLOAD_TOO_LARGE => "too_large",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "media_type",
+        StatusCode::TOO_MANY_REQUESTS => "rate",
+        StatusCode::SERVICE_UNAVAILABLE => "overload",
+        status if status.is_client_error() => "malformed",
+        _ => "internal",
     }
 }
 

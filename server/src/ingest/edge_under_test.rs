@@ -9,11 +9,12 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::Response;
 use barograph_engine::vfs::SimVfs;
 use barograph_engine::{Engine, Options, SampleBlock};
-use barograph_model::{Exemplar, Histogram, ManualClock, TimeRange, TimestampMs};
+use barograph_model::{Clock, Exemplar, Histogram, ManualClock, TimeRange, TimestampMs};
 use tower::ServiceExt;
 
 use super::prompb::{TimeSeries, encode};
 use super::{IngestLimits, IngestSink, routes};
+use crate::tenants::{LimitsConfig, Tenants};
 
 /// What the clock says: 2026-11-22T22:33:20Z.
 pub(super) const NOW_MS: i64 = 1_795_386_800_000;
@@ -41,14 +42,19 @@ impl Edge {
     }
 
     pub(super) fn with(limits: IngestLimits) -> Self {
+        Self::with_tenants(limits, LimitsConfig::default())
+    }
+
+    pub(super) fn with_tenants(limits: IngestLimits, config: LimitsConfig) -> Self {
         let disk = SimVfs::new(7);
-        let clock = Arc::new(ManualClock::new(TimestampMs(NOW_MS)));
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(TimestampMs(NOW_MS)));
         let options = Options {
             wal_file_bytes: 1 << 20,
             ..Options::default()
         };
-        let engine = Engine::open(Arc::new(disk.clone()), clock, options).unwrap();
-        let sink = IngestSink::new(Arc::clone(&engine), limits).unwrap();
+        let engine = Engine::open(Arc::new(disk.clone()), Arc::clone(&clock), options).unwrap();
+        let tenants = Tenants::new(config, limits.labels, false, clock);
+        let sink = IngestSink::new(Arc::clone(&engine), limits, tenants).unwrap();
         let router = routes(Arc::clone(&sink));
         Self {
             disk,

@@ -3,18 +3,22 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A budget of bytes that requests draw from while they are read and decoded.
+use barograph_model::{MemoryBudget, MemoryReservation, MemoryShare};
+
+/// A bound of bytes that requests draw from while they are read and decoded, and within it the process's budget.
 #[derive(Debug)]
 pub(super) struct InFlight {
     used: AtomicUsize,
     max: usize,
+    memory: Arc<MemoryBudget>,
 }
 
 impl InFlight {
-    pub(super) fn new(max: usize) -> Arc<Self> {
+    pub(super) fn new(max: usize, memory: &Arc<MemoryBudget>) -> Arc<Self> {
         Arc::new(Self {
             used: AtomicUsize::new(0),
             max,
+            memory: Arc::clone(memory),
         })
     }
 
@@ -29,6 +33,7 @@ impl InFlight {
 pub(super) struct Charge {
     budget: Arc<InFlight>,
     bytes: usize,
+    held: MemoryReservation,
 }
 
 impl Charge {
@@ -36,6 +41,7 @@ impl Charge {
         Self {
             budget: Arc::clone(budget),
             bytes: 0,
+            held: MemoryReservation::empty(&budget.memory, MemoryShare::Ingest),
         }
     }
 
@@ -47,10 +53,15 @@ impl Charge {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
                 used.checked_add(bytes).filter(|&sum| sum <= self.budget.max)
             });
-        if taken.is_ok() {
-            self.bytes += bytes;
+        if taken.is_err() {
+            return false;
         }
-        taken.is_ok()
+        if self.held.try_grow(bytes).is_err() {
+            self.budget.used.fetch_sub(bytes, Ordering::Relaxed);
+            return false;
+        }
+        self.bytes += bytes;
+        true
     }
 }
 
@@ -66,7 +77,8 @@ mod tests {
 
     #[test]
     fn never_gives_more_than_it_has_and_takes_all_back() {
-        let budget = InFlight::new(100);
+        let memory = Arc::new(MemoryBudget::unlimited().with_max(MemoryShare::Ingest, 150));
+        let budget = InFlight::new(100, &memory);
         let (mut one, mut two) = (Charge::new(&budget), Charge::new(&budget));
         assert!(one.grow(60) && !two.grow(41) && two.grow(40) && !one.grow(1));
         assert!(!two.grow(usize::MAX), "a sum that overflows is too much");
@@ -75,5 +87,14 @@ mod tests {
         assert!(two.grow(60));
         drop(two);
         assert_eq!(budget.used(), 0);
+        let mut other = InFlight::new(100, &memory);
+        let mut three = Charge::new(&budget);
+        assert!(
+            three.grow(90) && !Charge::new(&other).grow(61),
+            "both draw from one budget"
+        );
+        assert_eq!(Arc::get_mut(&mut other).unwrap().used(), 0);
+        drop(three);
+        assert_eq!(memory.used_bytes(MemoryShare::Ingest), 0);
     }
 }

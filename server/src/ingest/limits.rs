@@ -49,6 +49,17 @@ impl Default for IngestLimits {
     }
 }
 
+impl IngestLimits {
+    /// What the largest request that is taken costs of `in_flight_bytes_max`: its body, what that decompresses to, and
+    /// as much again for the columns that are made of it.
+    #[must_use]
+    pub fn request_bytes_max(&self) -> usize {
+        self.decompressed_bytes_max
+            .saturating_mul(2)
+            .saturating_add(self.body_bytes_max)
+    }
+}
+
 /// Caps on the labels of one series, or of one exemplar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LabelLimits {

@@ -34,6 +34,8 @@ mod in_flight;
 mod inline_metadata;
 mod labels;
 mod lanes;
+#[cfg(test)]
+mod limit_tests;
 mod limits;
 mod metadata;
 mod packed;

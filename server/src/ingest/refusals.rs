@@ -16,6 +16,22 @@ pub(super) fn overload() -> Refusal {
     )
 }
 
+/// The reason of a refusal whose parts have been counted already, each by its own.
+pub(super) const PARTLY: &str = "partly";
+
+/// The answer where all is stored but what `message` counts. A part that was only too early makes it a 429, so that
+/// senders which heed it send the request again; what is stored already is then stored once.
+pub(super) fn part(message: String, retry_after_s: Option<u32>) -> Refusal {
+    let status = match retry_after_s {
+        Some(_) => StatusCode::TOO_MANY_REQUESTS,
+        None => StatusCode::BAD_REQUEST,
+    };
+    Refusal {
+        retry_after_s,
+        ..Refusal::new(status, message).because(PARTLY)
+    }
+}
+
 /// The answer where the server lost the request.
 pub(super) fn given_up() -> Refusal {
     let message = "the request was given up inside the server, it may be stored or not; send it again";
@@ -48,9 +64,10 @@ pub(super) fn decode(protocol: Protocol, error: impl Into<DecodeError>) -> Refus
 pub(super) fn engine(error: &EngineError) -> Refusal {
     match error {
         EngineError::Overloaded { .. } => Refusal::retry_later(error, 1),
-        EngineError::Unwritable { .. } => Refusal::retry_later(error, 10),
-        EngineError::Closing => Refusal::retry_later(error, 5),
-        EngineError::Poisoned { .. } => Refusal::retry_later(error, 60),
+        EngineError::Unwritable { .. } => Refusal::retry_later(error, 10).because("disk"),
+        EngineError::DiskLow { .. } => Refusal::retry_later(error, 30).because("disk_low"),
+        EngineError::Closing => Refusal::retry_later(error, 5).because("closing"),
+        EngineError::Poisoned { .. } => Refusal::retry_later(error, 60).because("poisoned"),
         _ => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error),
     }
 }

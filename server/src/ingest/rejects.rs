@@ -1,5 +1,6 @@
 //! What of a request was refused while the rest of it is stored.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use barograph_model::{TimeRange, TimestampMs};
@@ -9,6 +10,7 @@ use super::histogram::HistogramFault;
 use super::labels::{LabelFault, LabelSource};
 use super::metadata::MetadataFault;
 use super::written::Written;
+use crate::tenants::LimitRefusal;
 
 /// The kinds of refusal, as counted in `/metrics`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,16 +25,19 @@ pub enum RejectKind {
     NativeHistogram,
     /// Metadata entries over a cap, or unreadable.
     Metadata,
+    /// What a new series brought that is one too many.
+    SeriesLimit,
 }
 
 impl RejectKind {
     /// All of them, in the order of their counters.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Labels,
         Self::OutOfBounds,
         Self::Exemplar,
         Self::NativeHistogram,
         Self::Metadata,
+        Self::SeriesLimit,
     ];
 
     /// The value of the `reason` label in `/metrics`.
@@ -44,6 +49,7 @@ impl RejectKind {
             Self::Exemplar => "exemplar",
             Self::NativeHistogram => "native_histogram",
             Self::Metadata => "metadata",
+            Self::SeriesLimit => "series_limit",
         }
     }
 }
@@ -84,6 +90,8 @@ pub(super) enum Reason {
     Histogram(HistogramFault),
     #[error(transparent)]
     Metadata(MetadataFault),
+    #[error(transparent)]
+    SeriesLimit(LimitRefusal),
 }
 
 impl Reason {
@@ -94,6 +102,7 @@ impl Reason {
             Self::Exemplar(_) => RejectKind::Exemplar,
             Self::Histogram(_) => RejectKind::NativeHistogram,
             Self::Metadata(_) => RejectKind::Metadata,
+            Self::SeriesLimit(_) => RejectKind::SeriesLimit,
         }
     }
 }
@@ -106,6 +115,11 @@ pub(super) struct Rejects {
     /// Series of which something was refused, and among them those refused for their labels.
     series: u64,
     series_labels: u64,
+    /// Series refused for a limit, and what they brought by the limit's reason.
+    series_limits: u64,
+    limits: BTreeMap<&'static str, u64>,
+    /// When the first of them that is only too early may be sent again.
+    retry_after_s: Option<u32>,
     /// Where in the body the last series counted in `series` begins, so that it is counted once.
     last_series: Option<usize>,
     first: Option<(Option<Range<usize>>, Reason)>,
@@ -139,6 +153,11 @@ impl Rejects {
             self.counts[kind as usize][item as usize] += counts[item as usize];
         }
         self.series_labels += u64::from(kind == RejectKind::Labels);
+        if let Reason::SeriesLimit(limit) = &reason {
+            self.series_limits += 1;
+            *self.limits.entry(limit.reason()).or_default() += counts.iter().sum::<u64>();
+            self.retry_after_s = self.retry_after_s.or(limit.retry_after_s());
+        }
         if self.last_series != Some(series.start) {
             self.last_series = Some(series.start);
             self.series += 1;
@@ -157,6 +176,21 @@ impl Rejects {
         }
     }
 
+    /// When the request may be sent again where a part of it was only too early.
+    pub(super) fn retry_after_s(&self) -> Option<u32> {
+        self.retry_after_s
+    }
+
+    /// What was refused, by reason, without zeros.
+    pub(super) fn by_reason(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let kinds = RejectKind::ALL
+            .into_iter()
+            .filter(|kind| *kind != RejectKind::SeriesLimit)
+            .map(|kind| (kind.as_str(), self.count(kind)));
+        let limits = self.limits.iter().map(|(reason, count)| (*reason, *count));
+        kinds.filter(|(_, count)| *count > 0).chain(limits)
+    }
+
     /// One line for the sender, `None` where nothing was refused. The rest is stored.
     pub(super) fn message(&self, source: LabelSource<'_>, stored: Written) -> Option<String> {
         let (offender, reason) = self.first.as_ref()?;
@@ -167,6 +201,13 @@ impl Rejects {
             parts.push(format!(
                 "{} series with unacceptable labels ({items})",
                 self.series_labels
+            ));
+        }
+        if self.series_limits > 0 {
+            let items = list(of(RejectKind::SeriesLimit), "").unwrap_or_else(|| "0 samples".to_owned());
+            parts.push(format!(
+                "{} new series over a limit ({items})",
+                self.series_limits
             ));
         }
         parts.extend(list(of(RejectKind::OutOfBounds), " out of bounds"));

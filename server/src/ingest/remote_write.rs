@@ -28,6 +28,7 @@ use super::protocol::Protocol;
 use super::refusals;
 use super::sink::{IngestSink, Outcome};
 use crate::http::{BodyError, Refusal, discard, read_capped};
+use crate::tenants::{Account, Admission, HEADER, TenantId};
 
 /// The endpoint, ready to be merged into the program's router.
 pub fn routes(sink: Arc<IngestSink>) -> Router {
@@ -36,26 +37,43 @@ pub fn routes(sink: Arc<IngestSink>) -> Router {
 
 /// Handles one request of remote write.
 pub async fn write(State(sink): State<Arc<IngestSink>>, headers: HeaderMap, body: Body) -> Response {
-    let response = match Protocol::negotiate(&headers) {
-        Ok(protocol) => {
-            let Outcome { written, refusal } = receive(&sink, protocol, body).await;
-            let mut response = match refusal {
-                None => StatusCode::NO_CONTENT.into_response(),
-                Some(refusal) => refuse(refusal),
-            };
-            written.put(response.headers_mut());
-            response
+    let response = match TenantId::of_write(&headers) {
+        Ok(id) => {
+            let admission = sink.tenants().admit(&id);
+            let account = Arc::clone(admission.account());
+            match Protocol::negotiate(&headers) {
+                Ok(protocol) => {
+                    let Outcome { written, refusal } = receive(&sink, protocol, body, admission).await;
+                    let mut response = match refusal {
+                        None => StatusCode::NO_CONTENT.into_response(),
+                        Some(refusal) => refuse(&sink, &account, refusal),
+                    };
+                    written.put(response.headers_mut());
+                    response
+                }
+                Err(refusal) => {
+                    discard(body);
+                    refuse(&sink, &account, refusal)
+                }
+            }
         }
-        Err(refusal) => {
+        Err(error) => {
             discard(body);
-            refuse(refusal)
+            let message = format_args!("nothing was stored: {HEADER} {error}");
+            let refusal = Refusal::new(StatusCode::BAD_REQUEST, message).because("tenant");
+            refuse(&sink, &sink.tenants().others(), refusal)
         }
     };
     sink.stats().replies.add(response.status());
     response
 }
 
-fn refuse(refusal: Refusal) -> Response {
+/// Counts a refusal of a whole request to its tenant; those of parts have been counted where they were found.
+fn refuse(sink: &IngestSink, account: &Account, refusal: Refusal) -> Response {
+    if refusal.reason != refusals::PARTLY {
+        sink.tenants()
+            .refused(account, refusal.reason, 0, &refusal.message);
+    }
     tracing::debug!(
         status = refusal.status.as_u16(),
         message = refusal.message,
@@ -64,7 +82,11 @@ fn refuse(refusal: Refusal) -> Response {
     refusal.into_response()
 }
 
-async fn receive(sink: &Arc<IngestSink>, protocol: Protocol, body: Body) -> Outcome {
+async fn receive(sink: &Arc<IngestSink>, protocol: Protocol, body: Body, admission: Admission) -> Outcome {
+    if let Err(limit) = admission.check() {
+        discard(body);
+        return limit.to_refusal().into();
+    }
     let mut charge = sink.charge();
     let limits = sink.limits();
     let block = read_capped(body, limits.body_bytes_max, limits.body_timeout, |bytes| {
@@ -72,7 +94,7 @@ async fn receive(sink: &Arc<IngestSink>, protocol: Protocol, body: Body) -> Outc
     })
     .await;
     match block {
-        Ok(block) => sink.store(protocol, block, charge).await,
+        Ok(block) => sink.store(protocol, block, charge, admission).await,
         Err(error) => Outcome::from(match error {
             BodyError::TooLarge { .. } => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error),
             BodyError::NotAdmitted => refusals::overload(),

@@ -5,6 +5,7 @@
 //! for the disk by the store's own queue; where either is full the sender is told to come back.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -29,6 +30,7 @@ use super::symbols::{Symbol, Symbols};
 use super::written::Written;
 use super::{refusals, request_v2, write_request};
 use crate::http::Refusal;
+use crate::tenants::{Account, Admission, Tenants};
 
 /// What a decoded request costs the budget at least, so that small ones are bounded in number too.
 const REQUEST_BYTES_MIN: usize = 16 << 10;
@@ -74,6 +76,7 @@ pub struct IngestSink {
     // Shared by itself with what waits for the disk, which must not keep the store alive.
     stats: Arc<IngestStats>,
     beginnings: Arc<Beginnings>,
+    tenants: Arc<Tenants>,
 }
 
 /// The buffers of a decoding thread.
@@ -116,7 +119,8 @@ struct Prepared {
     /// Counters that began, whose zeros are in the columns: (fingerprint, instant).
     beginnings: Vec<(u128, i64)>,
     /// What the sender is told once the columns are on disk; `None` is all good.
-    refused: Option<String>,
+    refused: Option<Refusal>,
+    account: Arc<Account>,
 }
 
 impl IngestSink {
@@ -124,14 +128,17 @@ impl IngestSink {
     ///
     /// # Errors
     /// [`SetupError`].
-    pub fn new(engine: Arc<Engine>, limits: IngestLimits) -> Result<Arc<Self>, SetupError> {
+    pub fn new(
+        engine: Arc<Engine>,
+        limits: IngestLimits,
+        tenants: Arc<Tenants>,
+    ) -> Result<Arc<Self>, SetupError> {
         if u32::try_from(limits.decompressed_bytes_max).is_err() {
             return Err(SetupError::BodyTooLarge {
                 bytes: limits.decompressed_bytes_max,
             });
         }
-        let decompressed = limits.decompressed_bytes_max.max(REQUEST_BYTES_MIN);
-        let needed = decompressed.saturating_add(limits.body_bytes_max);
+        let needed = limits.request_bytes_max().max(3 * REQUEST_BYTES_MIN);
         if limits.in_flight_bytes_max < needed {
             return Err(SetupError::BudgetTooSmall {
                 bytes: limits.in_flight_bytes_max,
@@ -146,11 +153,12 @@ impl IngestSink {
             .build()
             .map_err(|source| SetupError::Threads { source })?;
         Ok(Arc::new(Self {
-            engine,
             pool,
-            in_flight: InFlight::new(limits.in_flight_bytes_max),
+            in_flight: InFlight::new(limits.in_flight_bytes_max, engine.memory()),
             stats: Arc::default(),
             beginnings: Arc::default(),
+            tenants,
+            engine,
             limits,
         }))
     }
@@ -171,6 +179,12 @@ impl IngestSink {
     #[must_use]
     pub fn limits(&self) -> &IngestLimits {
         &self.limits
+    }
+
+    /// Who sends.
+    #[must_use]
+    pub fn tenants(&self) -> &Arc<Tenants> {
+        &self.tenants
     }
 
     /// Bytes of requests that are being read or decoded at this moment.
@@ -194,18 +208,20 @@ impl IngestSink {
         protocol: Protocol,
         block: Bytes,
         mut charge: Charge,
+        admission: Admission,
     ) -> Outcome {
         let declared = match checked_len(&block, self.limits.decompressed_bytes_max) {
             Ok(declared) => declared,
             Err(error) => return refusals::snappy(error).into(),
         };
-        if !charge.grow(declared.max(REQUEST_BYTES_MIN)) {
+        // The body, and as much again for the columns that are made of it.
+        if !charge.grow(2 * declared.max(REQUEST_BYTES_MIN)) {
             return refusals::overload().into();
         }
         let (reply, answer) = oneshot::channel();
         let sink = Arc::clone(self);
         self.pool.spawn(move || {
-            let prepared = sink.prepare(protocol, &block);
+            let prepared = sink.prepare(protocol, &block, admission);
             // Before the answer, after which the sender may count on the budget; the columns are in the store's.
             drop((block, charge));
             sink.append(prepared, reply);
@@ -221,13 +237,14 @@ impl IngestSink {
             written,
             beginnings,
             refused,
+            account,
         } = match prepared {
             Ok(prepared) => prepared,
             Err(refusal) => return drop(reply.send(refusal.into())),
         };
         let outcome = Outcome {
             written,
-            refusal: refused.map(|message| Refusal::new(StatusCode::BAD_REQUEST, message)),
+            refusal: refused,
         };
         if columns.is_empty() {
             return drop(reply.send(outcome));
@@ -238,6 +255,7 @@ impl IngestSink {
             let outcome = match result {
                 Ok(()) => {
                     stats.add_written(written, beginnings.len() as u64);
+                    account.add_samples(written.samples + written.histograms);
                     remembered.remember(beginnings);
                     outcome
                 }
@@ -249,7 +267,7 @@ impl IngestSink {
     }
 
     /// Decodes a block, on a decoding thread.
-    fn prepare(&self, protocol: Protocol, block: &[u8]) -> Result<Prepared, Refusal> {
+    fn prepare(&self, protocol: Protocol, block: &[u8], admission: Admission) -> Result<Prepared, Refusal> {
         SCRATCH.with_borrow_mut(|scratch| {
             let Scratch {
                 decompressor,
@@ -264,12 +282,12 @@ impl IngestSink {
             self.stats
                 .decompressed_bytes
                 .fetch_add(body.len() as u64, Relaxed);
-            let prepared =
-                self.decode(protocol, body, batch, symbols, request_v2)
-                    .map_err(|error| match error {
-                        Failure::Decode(error) => refusals::decode(protocol, error),
-                        Failure::Refusal(refusal) => refusal,
-                    });
+            let prepared = self
+                .decode(protocol, body, batch, symbols, request_v2, admission)
+                .map_err(|error| match error {
+                    Failure::Decode(error) => refusals::decode(protocol, error),
+                    Failure::Refusal(refusal) => refusal,
+                });
             decompressor.shrink_to(KEPT_BYTES);
             batch.shrink_to(KEPT_ENTRIES);
             symbols.clear();
@@ -285,14 +303,16 @@ impl IngestSink {
         batch: &mut Batch,
         symbols: &mut Vec<Symbol>,
         scratch: &mut request_v2::Scratch,
+        mut admission: Admission,
     ) -> Result<Prepared, Failure> {
+        let account = Arc::clone(admission.account());
         let mut rejects = Rejects::default();
         let head = self.engine.head();
         let rules = DecodeRules {
             accepts: self.engine.accepts(),
             samples_max: self.limits.samples_max,
             label_bytes_max: self.limits.decompressed_bytes_max,
-            labels: &self.limits.labels,
+            labels: account.labels(),
             exemplar_labels: &self.limits.exemplar_labels,
             metadata: &self.limits.metadata,
         };
@@ -313,7 +333,11 @@ impl IngestSink {
                 (LabelSource::Symbols(symbols), metadata)
             }
         };
-        let (mut columns, written, beginnings) = self.resolve(&head, source, batch, &mut rejects)?;
+        admission
+            .samples(batch.ts.len() + batch.histograms.len())
+            .map_err(|limit| limit.to_refusal())?;
+        let (mut columns, written, beginnings) =
+            self.resolve(&head, source, batch, &mut admission, &mut rejects)?;
         let known = self.engine.metadata();
         let news = News::of(&known, &metadata, self.limits.metadata.metrics_max, &mut rejects);
         self.stats.metadata.fetch_add(news.taken, Relaxed);
@@ -323,11 +347,18 @@ impl IngestSink {
         if !rejects.is_empty() {
             self.stats.add_rejects(&rejects);
         }
+        let refused = rejects.message(source, written).map(|message| {
+            for (reason, count) in rejects.by_reason() {
+                admission.refused(reason, count, &message);
+            }
+            refusals::part(message, rejects.retry_after_s())
+        });
         Ok(Prepared {
             columns,
             written,
             beginnings,
-            refused: rejects.message(source, written),
+            refused,
+            account,
         })
     }
 
@@ -337,9 +368,13 @@ impl IngestSink {
         head: &Head,
         source: LabelSource<'_>,
         batch: &mut Batch,
+        admission: &mut Admission,
         rejects: &mut Rejects,
     ) -> Result<(SampleColumns, Written, Vec<(u128, i64)>), Failure> {
-        let read = |entry: &SeriesEntry| source.read(entry.message(), &self.limits.labels);
+        let account = Arc::clone(admission.account());
+        let read = |entry: &SeriesEntry| source.read(entry.message(), account.labels());
+        let (known, room) = (head.len(), self.engine.series_room());
+        let mut over_limit = BTreeMap::new();
         let mut malformed = None;
         let mut defined = 0;
         let mut define = |i: usize| {
@@ -348,6 +383,12 @@ impl IngestSink {
             }
             match read(&batch.series[i]) {
                 Ok(labels) => {
+                    if !head.contains(&labels)
+                        && let Err(limit) = admission.new_series(i, known, room)
+                    {
+                        over_limit.insert(i, limit);
+                        return None;
+                    }
                     defined += 1;
                     Some(labels)
                 }
@@ -360,6 +401,7 @@ impl IngestSink {
             }
         };
         let refs = head.resolve(&batch.fingerprints, &mut define);
+        admission.entered(&refs, head, &self.engine.head());
         self.stats.series_defined.fetch_add(defined, Relaxed);
         if let Some(error) = malformed {
             return Err(DecodeError::Wire(error).into());
@@ -371,6 +413,10 @@ impl IngestSink {
                 continue;
             }
             let entry = lanes.skip(i);
+            if let Some(limit) = over_limit.remove(&i) {
+                rejects.add_series(entry.0.message(), entry.1, Reason::SeriesLimit(limit));
+                continue;
+            }
             let fault = match read(&entry.0) {
                 Err(LabelsError::Fault(fault)) => fault,
                 Err(LabelsError::Wire(error)) => return Err(DecodeError::Wire(error).into()),

@@ -147,11 +147,6 @@ impl Sidecar {
         Ok(())
     }
 
-    /// How many series.
-    pub(in crate::segment) fn series(&self) -> usize {
-        self.header.series as usize
-    }
-
     /// How many groups.
     pub(in crate::segment) fn groups(&self) -> usize {
         self.groups.len()

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use fst::MapBuilder;
 use hashbrown::HashTable;
 use roaring::RoaringBitmap;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::SEPARATOR;
 use super::header::{
@@ -116,7 +117,14 @@ struct Posted<'a> {
 }
 
 fn labels(rows: &[SeriesRow]) -> std::result::Result<(Vec<u8>, Vec<u8>), String> {
-    let hasher = RandomState::new();
+    // Keyed anew each time, so that no sender can choose labels that collide.
+    let seed = RandomState::new().hash_one(());
+    let hash_of = |name: u32, value: &str| {
+        xxh3_64_with_seed(
+            value.as_bytes(),
+            seed ^ u64::from(name).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        )
+    };
     let (mut names, mut name_ids) = (Vec::new(), HashMap::new());
     let mut posted: Vec<Posted<'_>> = Vec::new();
     let mut table: HashTable<u32> = HashTable::new();
@@ -126,7 +134,7 @@ fn labels(rows: &[SeriesRow]) -> std::result::Result<(Vec<u8>, Vec<u8>), String>
                 names.push(name);
                 names.len() as u32 - 1
             });
-            let hash = hasher.hash_one((name, value));
+            let hash = hash_of(name, value);
             let is_it = |i: &u32| posted[*i as usize].name == name && posted[*i as usize].value == value;
             if let Some(i) = table.find(hash, is_it) {
                 posted[*i as usize].places.push(place as u32);
@@ -140,7 +148,7 @@ fn labels(rows: &[SeriesRow]) -> std::result::Result<(Vec<u8>, Vec<u8>), String>
             });
             table.insert_unique(hash, i, |i| {
                 let other = &posted[*i as usize];
-                hasher.hash_one((other.name, other.value))
+                hash_of(other.name, other.value)
             });
         }
     }

@@ -590,7 +590,7 @@ async fn limits_that_contradict_each_other_are_refused() {
         in_flight_bytes_max: 1 << 20,
         ..IngestLimits::default()
     };
-    let error = IngestSink::new(Arc::clone(&edge.engine), small)
+    let error = IngestSink::new(Arc::clone(&edge.engine), small, Arc::clone(edge.sink.tenants()))
         .unwrap_err()
         .to_string();
     assert!(
@@ -601,7 +601,7 @@ async fn limits_that_contradict_each_other_are_refused() {
         decompressed_bytes_max: 5 << 30,
         ..IngestLimits::default()
     };
-    let error = IngestSink::new(Arc::clone(&edge.engine), large)
+    let error = IngestSink::new(Arc::clone(&edge.engine), large, Arc::clone(edge.sink.tenants()))
         .unwrap_err()
         .to_string();
     assert_eq!(
