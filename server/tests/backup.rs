@@ -154,7 +154,7 @@ async fn a_folder_takes_what_it_lacks_and_gives_back_what_was_there() {
         );
         check_restored(root.path(), &restored, expected).await;
         // What is there is not replaced by a slip of the hand.
-        let (is_success, _, stderr) = outcome(restore.args(&choice));
+        let (is_success, _, stderr) = outcome(&mut restore);
         assert!(!is_success && stderr.contains("--force"), "{stderr}");
     }
     let other = root.path().join(format!("restored-{}", second.len()));
