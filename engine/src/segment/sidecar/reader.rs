@@ -132,10 +132,10 @@ impl Sidecar {
         let series = self.header.series as usize;
         let blocks = |bytes: u64| bytes.div_ceil(BLOCK_BYTES as u64) as usize;
         let summed = blocks(self.header.samples_bytes) + blocks(self.header.series_bytes);
-        if self.ids.len() % 8 != 0 || self.ids.len() / 8 != series {
+        if !self.ids.len().is_multiple_of(8) || self.ids.len() / 8 != series {
             return Err("an id for each series");
         }
-        if self.rows.len() % 4 != 0 || self.rows.len() / 4 != series.saturating_add(1) {
+        if !self.rows.len().is_multiple_of(4) || self.rows.len() / 4 != series.saturating_add(1) {
             return Err("a first row for each series");
         }
         if self.starts.len() != (self.groups.len() + 1) * 4 {
