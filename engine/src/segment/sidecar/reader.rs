@@ -336,7 +336,7 @@ impl Sidecar {
     }
 
     fn postings(&self, value: u64) -> Result<RoaringBitmap> {
-        if value % 2 == 0 {
+        if value.is_multiple_of(2) {
             return Ok(RoaringBitmap::from_iter([(value / 2) as u32]));
         }
         let offset = (value / 2) as usize;
