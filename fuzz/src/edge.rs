@@ -101,7 +101,8 @@ impl Edge {
             background: false,
             ..Options::default()
         };
-        let engine = Engine::open(Arc::new(SimVfs::new(7)), Arc::clone(&clock), options).expect("a new store opens");
+        let engine =
+            Engine::open(Arc::new(SimVfs::new(7)), Arc::clone(&clock), options).expect("a new store opens");
         let tenants = Tenants::unlimited(Arc::clone(&clock));
         let sink = IngestSink::new(engine, IngestLimits::default(), tenants).expect("the edge starts");
         Self {

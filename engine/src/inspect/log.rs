@@ -11,8 +11,8 @@ use crate::journal::KIND_ENTRY;
 use crate::wal::frame::{Frames, Item};
 use crate::wal::header::{self, FILE_HEADER_BYTES};
 use crate::wal::{
-    FILE_MAGIC, KIND_EXEMPLARS, KIND_GENERATION, KIND_HISTOGRAMS, KIND_METADATA, KIND_SAMPLES, KIND_SERIES, KIND_SYNCED,
-    Record,
+    FILE_MAGIC, KIND_EXEMPLARS, KIND_GENERATION, KIND_HISTOGRAMS, KIND_METADATA, KIND_SAMPLES, KIND_SERIES,
+    KIND_SYNCED, Record,
 };
 
 /// What the frames of a log file hold.
