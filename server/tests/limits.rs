@@ -47,9 +47,9 @@ async fn metric(barograph: &Barograph, line: &str) -> f64 {
 
 #[tokio::test]
 async fn senders_that_overload_are_told_to_wait_and_memory_stays_within_the_budget() {
-    const BUDGET: usize = 128 * MIB;
+    const BUDGET: usize = 256 * MIB;
     let root = tempfile::tempdir().unwrap();
-    let config = config(root.path(), "[storage]\nmemory_budget = \"128MiB\"\n");
+    let config = config(root.path(), "[storage]\nmemory_budget = \"256MiB\"\n");
     let mut barograph = Barograph::new(root.path()).with_config(config);
     barograph.start().await;
     let idle = barograph.memory_bytes("RssAnon:");

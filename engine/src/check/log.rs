@@ -75,6 +75,7 @@ pub(super) fn walk(
     numbers.sort_unstable();
     let mut walked = Walked::default();
     let (mut expected, mut last) = (needed_from.max(1), 0);
+    let mut is_lazy = false;
     for (i, number) in numbers.iter().enumerate() {
         let path = crate::wal::file_path(dir, *number);
         let mut findings = FileFindings::new(&path);
@@ -84,7 +85,9 @@ pub(super) fn walk(
             Ok(mut file) => {
                 walked.bytes += file.file_bytes;
                 let is_last = i + 1 == numbers.len();
-                if let Some(lost) = is_last.then(|| file.end_at_unsynced_hole()).flatten() {
+                let lazy_before = is_lazy;
+                is_lazy |= file.is_marked();
+                if let Some(lost) = is_last.then(|| file.end_at_unsynced_hole(lazy_before)).flatten() {
                     findings.note_at(
                         lost.offset,
                         format!("{} bytes: {}", lost.bytes, lost.what),

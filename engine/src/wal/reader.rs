@@ -107,17 +107,28 @@ impl LogFile {
         if header.is_none() && file.first_seq.is_some() {
             file.holes
                 .insert(0, damage(0, FILE_HEADER_BYTES, "unreadable file header"));
-            // Where nothing in the file is durable for certain, its header need not be either.
-            if let Some(synced_seq) = file.synced_seq.filter(|seq| file.first_seq >= Some(*seq)) {
-                file.hole_starts.insert(0, (0, synced_seq));
-            }
         }
         Ok(file)
     }
 
     /// Ends the file, which is the last of a log, at the first hole behind what its last mark says is durable: what was
     /// written behind the last sync counts up to where it is whole. Gives what is lost with it.
-    pub(crate) fn end_at_unsynced_hole(&mut self) -> Option<Damage> {
+    ///
+    /// `is_lazy` says that the log is one that is synced at intervals even where this file has no mark: then nothing of
+    /// the file is durable for certain, and without its header it is lost whole.
+    pub(crate) fn end_at_unsynced_hole(&mut self, is_lazy: bool) -> Option<Damage> {
+        let has_header = self.holes.first().is_none_or(|hole| hole.offset > 0);
+        let is_unsynced = match self.synced_seq {
+            Some(synced_seq) => self.first_seq >= Some(synced_seq),
+            None => is_lazy,
+        };
+        if !has_header && is_unsynced {
+            let bytes = std::mem::take(&mut self.valid_bytes);
+            let first = self.holes.drain(..).next()?;
+            self.hole_starts.clear();
+            let what = "a file that was begun after the last sync and did not survive whole".to_owned();
+            return Some(Damage { bytes, what, ..first });
+        }
         let synced_seq = self.synced_seq?;
         let is_unsynced = |&&(_, seq): &&(u64, u64)| seq >= synced_seq;
         let &(at, seq) = self.hole_starts.iter().find(is_unsynced)?;
@@ -133,6 +144,11 @@ impl LogFile {
         self.valid_bytes = at;
         self.end_seq = Some(seq);
         Some(lost)
+    }
+
+    /// Whether the log was synced at intervals when the file was written.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.synced_seq.is_some()
     }
 
     /// Whether anything that may have been acknowledged is missing.

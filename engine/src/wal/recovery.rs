@@ -60,9 +60,11 @@ impl Wal {
             files.push(LogFile::scan(&vfs, dir, number)?);
         }
         let mut torn = None;
-        if let Some(last) = files.last_mut() {
+        if let Some((last, earlier)) = files.split_last_mut() {
             torn = last.tail.take();
-            torn = last.end_at_unsynced_hole().or(torn);
+            // Each file of a log that is synced at intervals begins with a mark: one without was never synced.
+            let is_lazy = earlier.iter().any(LogFile::is_marked);
+            torn = last.end_at_unsynced_hole(is_lazy).or(torn);
             if !finish(&vfs, last)? {
                 files.pop();
             }

@@ -1,0 +1,208 @@
+//! Faults at each operation of merges, and flipped bits, on the simulated disk.
+
+use super::*;
+
+/// A life in which every kind of merge, a delete and the retention happen.
+fn merging_life(sim: &mut Simulation, engine: &Engine) -> Result<()> {
+    for round in 0..3 {
+        for _ in 0..5 {
+            sim.append(engine)?;
+            engine.flush()?;
+        }
+        sim.delete(engine)?;
+        // Those of one size, then windows, then days that have ended, then deletes that have waited for an hour.
+        for hours in [0, 3, 9, 14] {
+            sim.clock.advance_ms(hours * HOUR_MS);
+            while engine.compact_once()?.is_some() {}
+            if round == 1 {
+                engine.apply_retention()?;
+            }
+        }
+        sim.delete(engine)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_power_cut_a_full_disk_or_a_failing_sync_at_each_operation_of_merges() {
+    for_each_seed(1, |seed| {
+        let whole = {
+            let mut sim = Simulation::new(seed);
+            let engine = sim.recover(true);
+            merging_life(&mut sim, &engine).unwrap();
+            sim.check(&engine);
+            let stats = engine.stats();
+            assert!(
+                stats.compaction.jobs > 10 && stats.compaction.rows_written > 100,
+                "{stats:?}"
+            );
+            sim.vfs.operations()
+        };
+        // A life is some thousand operations long: every fortieth of them, other ones for each seed.
+        for operations in (seed * 7 % 40..whole).step_by(40) {
+            let mut sim = Simulation::new(seed);
+            let engine = sim.recover(true);
+            let fault = operations / 40 % 4;
+            match fault {
+                0 => sim.vfs.fail_sync_after(operations / 6),
+                1 => sim.vfs.set_capacity(Some(operations * 40)),
+                _ => sim.vfs.crash_after(operations),
+            }
+            let ended = merging_life(&mut sim, &engine);
+            if !sim.vfs.is_crashed() && fault == 1 {
+                sim.check(&engine);
+            }
+            drop((ended, engine));
+            sim.vfs.set_capacity(None);
+            sim.vfs.restart();
+            let engine = sim.recover(true);
+            merging_life(&mut sim, &engine).unwrap();
+            sim.check(&engine);
+            drop(engine);
+            sim.vfs.restart();
+            drop(sim.recover(true));
+        }
+    });
+}
+
+#[test]
+fn a_merge_gives_damage_no_valid_checksum() {
+    let mut sim = Simulation::new(1);
+    let engine = sim.recover(true);
+    for _ in 0..8 {
+        sim.append(&engine).unwrap();
+        engine.flush().unwrap();
+    }
+    let files = sim.vfs.files();
+    let is_samples = |path: &String| path.ends_with(".samples.parquet");
+    for (path, _) in files.iter().filter(|(path, _)| is_samples(path)) {
+        sim.vfs.flip_bit(path, 1000);
+    }
+    sim.clock.advance_ms(3 * HOUR_MS);
+    let mut failures = 0;
+    loop {
+        match engine.compact_once() {
+            Ok(None) => break,
+            Ok(Some(done)) => panic!("{done:?}"),
+            Err(error) => assert!(error.to_string().contains("CRC-32C"), "{error}"),
+        }
+        failures += 1;
+    }
+    let stats = engine.stats();
+    assert!(failures > 0 && stats.compaction.failures == failures, "{stats:?}");
+    assert_eq!(stats.damages.len() as u64, failures);
+    // The open segments still have what they had when they were read.
+    sim.check(&engine);
+}
+
+#[test]
+fn a_flipped_bit_is_served_by_nobody_and_reported() {
+    for_each_seed(60, |seed| {
+        let mut sim = Simulation::new(seed);
+        let engine = sim.recover(true);
+        for _ in 0..12 {
+            sim.append(&engine).unwrap();
+        }
+        if seed.is_multiple_of(2) {
+            engine.flush().unwrap();
+            while engine.compact_once().unwrap().is_some() {}
+        }
+        drop(engine);
+        let files = sim.vfs.files();
+        let (path, len) = &files[sim.rng.random_range(0..files.len())];
+        sim.vfs.flip_bit(path, sim.rng.random_range(0..len * 8));
+        let engine = sim.open().unwrap();
+        let view = read(&engine);
+        for (key, bits) in &view {
+            assert!(
+                sim.model.cells[key].history.contains(bits),
+                "{key:?} was never {bits:x}"
+            );
+        }
+        let now = sim.clock.now().0;
+        let mut kept = sim.model.cells.keys().filter(|key| !is_expired(key, now));
+        let is_whole = kept.all(|key| view.contains_key(key));
+        let is_reported = !engine.stats().damages.is_empty();
+        // The end of the log is where damage and an unfinished write look the same.
+        assert!(
+            is_whole || is_reported || path.starts_with("wal/"),
+            "{path} lost samples in silence"
+        );
+    });
+}
+
+/// Each life gives the numbers of the log to other series, so that a damaged definition leaves those of the life before.
+#[test]
+fn a_damaged_definition_gives_no_sample_to_another_series() {
+    for_each_seed(60, |seed| {
+        let mut sim = Simulation::new(seed);
+        let in_log = Options {
+            flush_rows: 100_000,
+            ..options()
+        };
+        for _ in 0..3 {
+            let engine = sim.open_with(in_log.clone()).unwrap();
+            for _ in 0..4 {
+                sim.append(&engine).unwrap();
+            }
+            drop(engine);
+            sim.vfs.restart_process();
+        }
+        let mut files = sim.vfs.files();
+        files.retain(|(path, _)| path.starts_with("wal/"));
+        let (path, _) = &files[sim.rng.random_range(0..files.len())];
+        // Near the start of a file, where definitions are, and not in what is reserved.
+        sim.vfs.flip_bit(path, sim.rng.random_range(0..600 * 8));
+        let engine = sim.open_with(in_log).unwrap();
+        for (key, bits) in &read(&engine) {
+            let is_its_own = sim
+                .model
+                .cells
+                .get(key)
+                .is_some_and(|cell| cell.history.contains(bits));
+            assert!(is_its_own, "{key:?} was never {bits:x}");
+        }
+    });
+}
+
+#[test]
+fn a_flush_in_the_middle_of_a_replay_keeps_the_definitions_of_the_rest() {
+    let sim = Simulation::new(1);
+    let engine = sim
+        .open_with(Options {
+            flush_rows: 1000,
+            wal_file_bytes: 100,
+            ..options()
+        })
+        .unwrap();
+    let rows = |count: i64, ts: i64| {
+        let head = engine.head();
+        let mut columns = SampleColumns::new(&head);
+        (0..count).for_each(|i| columns.push(head.series(&series(0)), ts + i, 1.0));
+        columns
+    };
+    engine
+        .append_blocking(rows(10, NOW - RETENTION_MS + HOUR_MS))
+        .unwrap();
+    engine.append_blocking(rows(5, NOW)).unwrap();
+    drop(engine);
+    // Memory is full after the first of the two records, which alone defines the series.
+    let engine = sim
+        .open_with(Options {
+            flush_rows: 10,
+            wal_file_bytes: 100,
+            ..options()
+        })
+        .unwrap();
+    sim.clock.advance_ms(2 * HOUR_MS);
+    engine.apply_retention().unwrap();
+    drop(engine);
+    sim.vfs.restart_process();
+    let engine = sim
+        .open_with(Options {
+            flush_rows: 1000,
+            ..options()
+        })
+        .unwrap();
+    assert_eq!((read(&engine).len(), engine.stats().damages), (5, vec![]));
+}
