@@ -113,7 +113,7 @@ impl LogFile {
 
     /// Ends the file, which is the last of a log, at the first hole behind what its last mark says is durable: what was
     /// written behind the last sync counts up to where it is whole. Gives what is lost with it.
-    pub(super) fn end_at_unsynced_hole(&mut self) -> Option<Damage> {
+    pub(crate) fn end_at_unsynced_hole(&mut self) -> Option<Damage> {
         let synced_seq = self.synced_seq?;
         let is_unsynced = |&&(_, seq): &&(u64, u64)| seq >= synced_seq;
         let &(at, seq) = self.hole_starts.iter().find(is_unsynced)?;
