@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use chrono::DateTime;
 use clap::{Args, Subcommand};
+use indicatif::BinaryBytes;
 
 pub use error::BackupFailure;
 pub use restore::{RestoreArgs, run as restore};
@@ -29,7 +30,6 @@ use depot::Depot;
 use manifest::Backup;
 use source::Source;
 
-use crate::config::format_size_bytes;
 
 /// Files on their way at once, by default.
 const JOBS: &str = "4";
@@ -135,9 +135,9 @@ fn report(created: &Created, depot: &Arc<dyn Depot>) -> Vec<String> {
             backup.rows(),
             backup.segments.len(),
             backup.files.len(),
-            format_size_bytes(backup.bytes()),
+            BinaryBytes(backup.bytes()),
             created.sent_files,
-            format_size_bytes(created.sent_bytes),
+            BinaryBytes(created.sent_bytes),
         ),
     ]
 }
@@ -177,7 +177,7 @@ fn describe(backup: &Backup) -> String {
         backup.rows(),
         backup.segments.len(),
         backup.files.len(),
-        format_size_bytes(backup.bytes()),
+        BinaryBytes(backup.bytes()),
         span(|s| s.ts_min, i64::min),
         span(|s| s.ts_max, i64::max),
     )
@@ -200,6 +200,6 @@ async fn verify(args: &VerifyArgs) -> Result<Vec<String>, BackupFailure> {
         "backup {} is whole: {} files, {}, every checksum right",
         backup.name,
         backup.files.len(),
-        format_size_bytes(backup.bytes())
+        BinaryBytes(backup.bytes())
     )])
 }

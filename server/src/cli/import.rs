@@ -191,12 +191,14 @@ impl Source {
                         .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
                     format!(
                         "{} of {} bytes, written {}",
-                        path.display(),
+                        whole(path).display(),
                         metadata.len(),
                         modified.unwrap_or_default().as_millis()
                     )
                 }
-                Input::Blocks(blocks) => format!("{} with {}", text.name(), blocks.blocks()?.join(" ")),
+                Input::Blocks(blocks) => {
+                    format!("{} with {}", whole(&blocks.dir).display(), blocks.blocks()?.join(" "))
+                },
             },
         })
     }
@@ -266,6 +268,11 @@ impl Source {
         }
         receiver
     }
+}
+
+/// A path by which a file is found from everywhere; as it is where that cannot be said.
+fn whole(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Imports; gives the closing report.

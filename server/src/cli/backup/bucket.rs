@@ -69,7 +69,7 @@ impl Bucket {
         key: &str,
     ) -> impl FnOnce(object_store::Error) -> BackupFailure + use<> {
         let key = format!("{}/{key}", self.text);
-        move |source| BackupFailure::Bucket { action, key, source }
+        move |error| BackupFailure::Bucket { action, key, error }
     }
 
     /// Sends a file in parts. The upload is ended by the caller, who knows whether the file is what it should be.
@@ -177,10 +177,10 @@ impl Depot for Bucket {
         let text = self.text.clone();
         let key = key.to_owned();
         let stream = got.map_err(self.failed("read", &key))?.into_stream();
-        let pieces = stream.map_err(move |source| BackupFailure::Bucket {
+        let pieces = stream.map_err(move |error| BackupFailure::Bucket {
             action: "read",
             key: format!("{text}/{key}"),
-            source,
+            error,
         });
         Ok(pieces.boxed())
     }

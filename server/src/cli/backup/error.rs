@@ -21,14 +21,14 @@ pub enum BackupFailure {
         reason: String,
     },
     /// The bucket's store said no, after it was asked several times.
-    #[error("cannot {action} {key}: {}", innermost(source))]
+    #[error("cannot {action} {key}: {}", told(error))]
     Bucket {
         /// What was attempted, as a verb.
         action: &'static str,
         /// On which object.
         key: String,
-        /// What the store said.
-        source: object_store::Error,
+        /// What the store said. Not a source, since its own text is long and says the same again.
+        error: object_store::Error,
     },
     /// The operating system refused an operation.
     #[error("cannot {action} {}: {source}", path.display())]
@@ -155,17 +155,21 @@ impl BackupFailure {
     pub(super) fn is_transient(&self) -> bool {
         use object_store::Error;
         match self {
-            Self::Bucket { source, .. } => matches!(source, Error::Generic { .. } | Error::JoinError { .. }),
+            Self::Bucket { error, .. } => matches!(error, Error::Generic { .. } | Error::JoinError { .. }),
             _ => false,
         }
     }
 }
 
-/// The cause at the bottom, which says more than what wraps it; with what is outermost where that names the request.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
+/// The cause at the bottom, which says more than what wraps it; of an answer in XML only its message.
+fn told(error: &object_store::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    cause.to_string()
+    let text = cause.to_string();
+    let message = text
+        .split_once("<Message>")
+        .and_then(|(_, rest)| rest.split_once("</Message>"));
+    message.map_or(text.clone(), |(message, _)| message.to_owned())
 }

@@ -19,6 +19,7 @@ use barograph_model::SystemClock;
 use bytes::Bytes;
 use clap::Args;
 use futures::{StreamExt, TryStreamExt};
+use indicatif::BinaryBytes;
 
 use super::depot::{self, Depot};
 use super::folder::{create_dir, sync_dir, write_file};
@@ -29,7 +30,6 @@ use super::sum::FileSum;
 use super::{BackupFailure, JOBS, jobs};
 use crate::alerting::AlertHub;
 use crate::compose::ALERTS_DIR;
-use crate::config::format_size_bytes;
 
 /// What may be in a directory that counts as empty.
 const NOTHING: [&str; 2] = ["LOCK", "lost+found"];
@@ -86,7 +86,7 @@ pub async fn run(args: RestoreArgs) -> Result<Vec<String>, BackupFailure> {
         format!(
             "{} files, {}, every checksum right; {fetched} fetched, the others were there",
             backup.files.len(),
-            format_size_bytes(backup.bytes())
+            BinaryBytes(backup.bytes())
         ),
         format!(
             "{} segments with {} samples, every row read and counted",

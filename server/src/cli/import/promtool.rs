@@ -1,6 +1,9 @@
 //! Blocks of Prometheus, read by its own `promtool tsdb dump`.
+//!
+//! promtool wants a whole data directory, with a log, and writes into it. So it is given a folder beside the source that
+//! has the source's blocks and log under second names, and is removed afterwards.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -25,8 +28,8 @@ pub(super) struct Running {
     child: Child,
     output: Option<ChildStdout>,
     said: Option<JoinHandle<String>>,
-    /// holds a single block, since promtool reads a folder of blocks
-    parent: Option<PathBuf>,
+    /// the folder that promtool reads
+    copy: PathBuf,
 }
 
 impl BlockDump {
@@ -61,23 +64,22 @@ impl BlockDump {
     /// # Errors
     /// [`ImportFailure::Promtool`] where it is not installed.
     pub(super) fn start(self) -> Result<Running, ImportFailure> {
-        let parent = match is_block(&self.dir) {
-            true => Some(parent_of(&self.dir)?),
-            false => None,
-        };
+        let copy = link_copy(&self.dir)?;
         let spawned = Command::new(&self.program)
             .args(["tsdb", "dump"])
-            .arg(parent.as_ref().unwrap_or(&self.dir))
+            .arg(&copy)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn();
-        let mut child = spawned.map_err(|error| ImportFailure::Promtool {
+        let mut child = spawned.map_err(|error| {
+            let _ = fs::remove_dir_all(&copy);
+            ImportFailure::Promtool {
             reason: format!(
                 "{} cannot be started: {error} (on Debian it comes with the package prometheus; --promtool names another)",
                 self.program.to_string_lossy()
             ),
-        })?;
+        }})?;
         // Read beside, so that a full pipe does not hold it up.
         let said = child
             .stderr
@@ -87,7 +89,7 @@ impl BlockDump {
             output: child.stdout.take(),
             child,
             said,
-            parent,
+            copy,
         })
     }
 }
@@ -121,9 +123,7 @@ impl Drop for Running {
         // Both fail where it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if let Some(parent) = &self.parent {
-            let _ = fs::remove_dir_all(parent);
-        }
+        let _ = fs::remove_dir_all(&self.copy);
     }
 }
 
@@ -131,19 +131,37 @@ fn is_block(dir: &Path) -> bool {
     dir.join("meta.json").is_file() && dir.join("index").is_file()
 }
 
-/// A folder beside a block that holds nothing but the block, its files under second names.
-fn parent_of(block: &Path) -> Result<PathBuf, ImportFailure> {
-    let name = block.file_name().ok_or_else(|| ImportFailure::Promtool {
-        reason: format!("{} has no name (give its whole path)", block.display()),
+/// A folder beside the source, with its blocks, or the one block that it is, and its log; an empty log where it has none.
+fn link_copy(source: &Path) -> Result<PathBuf, ImportFailure> {
+    let whole = fs::canonicalize(source).map_err(ImportFailure::io("open", source))?;
+    let name = whole.file_name().ok_or_else(|| ImportFailure::Promtool {
+        reason: format!("{} has no name", whole.display()),
     })?;
     let mut hidden = OsString::from(".barograph-import-");
     hidden.push(name);
-    let parent = block.with_file_name(hidden);
-    let _ = fs::remove_dir_all(&parent);
-    link_tree(block, &parent.join(name)).inspect_err(|_| {
-        let _ = fs::remove_dir_all(&parent);
+    let copy = whole.with_file_name(hidden);
+    // What an import has left that was killed.
+    let _ = fs::remove_dir_all(&copy);
+    link_blocks(&whole, name, &copy).inspect_err(|_| {
+        let _ = fs::remove_dir_all(&copy);
     })?;
-    Ok(parent)
+    Ok(copy)
+}
+
+fn link_blocks(whole: &Path, name: &OsStr, copy: &Path) -> Result<(), ImportFailure> {
+    let log = copy.join("wal");
+    fs::create_dir_all(&log).map_err(ImportFailure::io("create", &log))?;
+    if is_block(whole) {
+        return link_tree(whole, &copy.join(name));
+    }
+    for entry in fs::read_dir(whole).map_err(ImportFailure::io("list", whole))? {
+        let path = entry.map_err(ImportFailure::io("list", whole))?.path();
+        let Some(name) = path.file_name() else { continue };
+        if is_block(&path) || (name == "wal" && path.is_dir()) {
+            link_tree(&path, &copy.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 fn link_tree(from: &Path, to: &Path) -> Result<(), ImportFailure> {
