@@ -23,10 +23,10 @@ pub struct TenantId(String);
 #[non_exhaustive]
 pub enum TenantIdError {
     /// Nothing in it.
-    #[error("is empty (leave it out for tenant {DEFAULT_TENANT:?})")]
+    #[error("is empty (leave it out for tenant {:?})", DEFAULT_TENANT)]
     Empty,
     /// Too long.
-    #[error("has {bytes} bytes, more than {BYTES_MAX}")]
+    #[error("has {bytes} bytes, more than {}", BYTES_MAX)]
     TooLong {
         /// Its length.
         bytes: usize,

@@ -35,7 +35,7 @@ pub use admission::Admission;
 pub use directory::Tenants;
 pub use id::{DEFAULT_TENANT, HEADER, TenantId, TenantIdError};
 pub use limits::{LimitsConfig, TenantLimits};
-pub use refusal::LimitRefusal;
+pub use refusal::{LimitRefusal, Whose};
 
 #[cfg(test)]
 mod tests;
