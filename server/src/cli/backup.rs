@@ -30,7 +30,6 @@ use depot::Depot;
 use manifest::Backup;
 use source::Source;
 
-
 /// Files on their way at once, by default.
 const JOBS: &str = "4";
 

@@ -197,8 +197,12 @@ impl Source {
                     )
                 }
                 Input::Blocks(blocks) => {
-                    format!("{} with {}", whole(&blocks.dir).display(), blocks.blocks()?.join(" "))
-                },
+                    format!(
+                        "{} with {}",
+                        whole(&blocks.dir).display(),
+                        blocks.blocks()?.join(" ")
+                    )
+                }
             },
         })
     }
