@@ -7,9 +7,10 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use barograph::ingest::{IngestLimits, IngestSink, routes};
+use barograph::tenants::Tenants;
 use barograph_engine::vfs::SimVfs;
 use barograph_engine::{Engine, Options};
-use barograph_model::{ManualClock, TimestampMs};
+use barograph_model::{Clock, ManualClock, TimestampMs};
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
 
@@ -94,14 +95,15 @@ impl Edge {
         reason = "a store in memory opens, or the target has found a bug"
     )]
     fn new() -> Self {
-        let clock = Arc::new(ManualClock::new(TimestampMs(NOW_MS)));
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(TimestampMs(NOW_MS)));
         let options = Options {
             wal_file_bytes: 1 << 20,
             background: false,
             ..Options::default()
         };
-        let engine = Engine::open(Arc::new(SimVfs::new(7)), clock, options).expect("a new store opens");
-        let sink = IngestSink::new(engine, IngestLimits::default()).expect("the edge starts");
+        let engine = Engine::open(Arc::new(SimVfs::new(7)), Arc::clone(&clock), options).expect("a new store opens");
+        let tenants = Tenants::unlimited(Arc::clone(&clock));
+        let sink = IngestSink::new(engine, IngestLimits::default(), tenants).expect("the edge starts");
         Self {
             router: routes(sink),
             runtime: Builder::new_current_thread()

@@ -125,7 +125,8 @@ async fn a_folder_takes_what_it_lacks_and_gives_back_what_was_there() {
     let url = barograph.url("");
     let report = succeed(&mut command(&["backup", "--url", &url, &target]));
     let added = files_below(Path::new(&target)).len() - before;
-    assert!(added < 10, "{added} files were added: {report}");
+    // Merges have replaced some of what was there; the rest was not sent again.
+    assert!(added * 2 < before, "{added} files were added: {report}");
     assert_eq!(
         barograph.data_dir.join("snapshots").read_dir().unwrap().count(),
         0,
@@ -153,7 +154,7 @@ async fn a_folder_takes_what_it_lacks_and_gives_back_what_was_there() {
         );
         check_restored(root.path(), &restored, expected).await;
         // What is there is not replaced by a slip of the hand.
-        let (is_success, _, stderr) = outcome(restore.args(&choice));
+        let (is_success, _, stderr) = outcome(&mut restore);
         assert!(!is_success && stderr.contains("--force"), "{stderr}");
     }
     let other = root.path().join(format!("restored-{}", second.len()));

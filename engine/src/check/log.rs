@@ -8,7 +8,7 @@ use super::finding::FileFindings;
 use super::store::{Part, Progress};
 use crate::vfs::Vfs;
 use crate::wal::frame::FrameRef;
-use crate::wal::{Damage, LogFile, Record, Starts, file_number};
+use crate::wal::{Damage, KIND_SYNCED, LogFile, Record, Starts, file_number};
 use crate::{EngineError, Result, SeriesRef};
 
 /// The folder of the log.
@@ -30,6 +30,9 @@ pub(super) fn check(vfs: &Arc<dyn Vfs>, floor: Option<u64>, progress: &Progress<
     let log = walk(vfs, WAL, needed_from, &mut part, &mut |frame, findings| {
         if starts.may_hide_a_generation(Path::new(findings.path()), frame.at) {
             references.defined.clear();
+        }
+        if frame.kind == KIND_SYNCED {
+            return;
         }
         match Record::decode(frame.kind, frame.payload) {
             Ok(record) => samples += references.see(frame, record, findings),
@@ -78,10 +81,21 @@ pub(super) fn walk(
         walked.files += 1;
         match LogFile::scan(vfs, dir, *number) {
             Err(error) => findings.error(&error, "the store does not start with it"),
-            Ok(file) => {
+            Ok(mut file) => {
                 walked.bytes += file.file_bytes;
-                torn_and_holes(&file, i + 1 == numbers.len(), &mut findings);
+                let is_last = i + 1 == numbers.len();
+                if let Some(lost) = is_last.then(|| file.end_at_unsynced_hole()).flatten() {
+                    findings.note_at(
+                        lost.offset,
+                        format!("{} bytes: {}", lost.bytes, lost.what),
+                        "nothing to do: the log was synced at intervals, and the next start cuts them off",
+                    );
+                }
+                torn_and_holes(&file, is_last, &mut findings);
                 let read = file.frames(vfs, &mut |_: &Path, frame| {
+                    if frame.at as u64 >= file.valid_bytes {
+                        return Ok(()); // behind the end that the next start makes
+                    }
                     if frame.seq <= last {
                         return Ok(()); // written again after a commit that had failed
                     }

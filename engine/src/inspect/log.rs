@@ -11,7 +11,7 @@ use crate::journal::KIND_ENTRY;
 use crate::wal::frame::{Frames, Item};
 use crate::wal::header::{self, FILE_HEADER_BYTES};
 use crate::wal::{
-    FILE_MAGIC, KIND_EXEMPLARS, KIND_GENERATION, KIND_HISTOGRAMS, KIND_METADATA, KIND_SAMPLES, KIND_SERIES,
+    FILE_MAGIC, KIND_EXEMPLARS, KIND_GENERATION, KIND_HISTOGRAMS, KIND_METADATA, KIND_SAMPLES, KIND_SERIES, KIND_SYNCED,
     Record,
 };
 
@@ -90,7 +90,7 @@ pub(super) fn figures(path: &str, bytes: &[u8]) -> Result<LogFigures> {
                 let kind = kinds.entry(frame.kind).or_default();
                 kind.0 += 1;
                 kind.1 += (frame.end() - frame.at) as u64;
-                if frame.kind != KIND_ENTRY {
+                if !matches!(frame.kind, KIND_ENTRY | KIND_SYNCED) {
                     figures.record(Record::decode(frame.kind, frame.payload));
                 }
             }
@@ -138,6 +138,7 @@ fn name_of(kind: u8) -> &'static str {
         KIND_METADATA => "metadata",
         KIND_GENERATION => "generations",
         KIND_ENTRY => "journal records",
+        KIND_SYNCED => "marks of syncs",
         _ => "unknown",
     }
 }

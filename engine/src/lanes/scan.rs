@@ -38,10 +38,16 @@ struct FromSegment<V: Lane> {
     places: Vec<Option<u32>>,
 }
 
+/// The rows of a memtable that are wanted, and which of its series each position of the set is.
+struct FromMemory<V> {
+    rows: HashMap<SeriesRef, Vec<(i64, V)>>,
+    series: Vec<Option<SeriesRef>>,
+}
+
 /// The stretch that is being read.
 struct Open<V: Lane> {
     segments: Vec<FromSegment<V>>,
-    memory: Vec<(HashMap<SeriesRef, Vec<(i64, V)>>, Vec<Option<SeriesRef>>)>,
+    memory: Vec<FromMemory<V>>,
     next: usize,
 }
 
@@ -191,7 +197,8 @@ impl<V: Lane> Open<V> {
         let memory = stretch.memory.iter().map(|(_, memtable)| {
             let series = set.refs_in(memtable.head(), 0..set.len());
             let wanted = RoaringBitmap::from_iter(series.iter().flatten().map(|series| series.0));
-            (memtable.lanes().of_series(&wanted, range), series)
+            let rows = memtable.lanes().of_series(&wanted, range);
+            FromMemory { rows, series }
         });
         Ok(Self {
             segments,
@@ -209,8 +216,8 @@ impl<V: Lane> Open<V> {
                 source.mask.filter_rows(id, from, rows);
             }
         }
-        for (by_series, series) in &mut self.memory {
-            if let Some(more) = series[position].and_then(|series| by_series.remove(&series)) {
+        for source in &mut self.memory {
+            if let Some(more) = source.series[position].and_then(|series| source.rows.remove(&series)) {
                 rows.extend(more);
             }
         }

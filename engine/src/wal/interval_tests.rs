@@ -27,10 +27,9 @@ fn open(vfs: &SimVfs) -> (Wal, Vec<i64>, ReplayReport) {
     wal.sync_at_intervals();
     let mut found = Vec::new();
     let report = recovery.replay(1, &mut |_, record| {
-        let Record::Samples(record) = record else {
-            panic!("no series were pushed")
-        };
-        found.push(record.ts[0]);
+        if let Record::Samples(record) = record {
+            found.push(record.ts[0]);
+        }
         Ok(())
     });
     (wal, found, report.unwrap())

@@ -40,6 +40,7 @@ pub use record::{
 pub(crate) use recovery::Starts;
 pub use recovery::{Recovery, ReplayReport};
 pub use samples::{RECORD_SAMPLES_MAX, SampleRecord};
+pub(crate) use sync_mark::KIND_SYNCED;
 pub use writer::Wal;
 
 #[cfg(test)]

@@ -107,13 +107,17 @@ impl LogFile {
         if header.is_none() && file.first_seq.is_some() {
             file.holes
                 .insert(0, damage(0, FILE_HEADER_BYTES, "unreadable file header"));
+            // Where nothing in the file is durable for certain, its header need not be either.
+            if let Some(synced_seq) = file.synced_seq.filter(|seq| file.first_seq >= Some(*seq)) {
+                file.hole_starts.insert(0, (0, synced_seq));
+            }
         }
         Ok(file)
     }
 
     /// Ends the file, which is the last of a log, at the first hole behind what its last mark says is durable: what was
     /// written behind the last sync counts up to where it is whole. Gives what is lost with it.
-    pub(super) fn end_at_unsynced_hole(&mut self) -> Option<Damage> {
+    pub(crate) fn end_at_unsynced_hole(&mut self) -> Option<Damage> {
         let synced_seq = self.synced_seq?;
         let is_unsynced = |&&(_, seq): &&(u64, u64)| seq >= synced_seq;
         let &(at, seq) = self.hole_starts.iter().find(is_unsynced)?;

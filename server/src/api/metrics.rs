@@ -150,6 +150,16 @@ impl MetricsSource {
             stats.segment_rows as i64,
         )?;
         out.gauge(
+            "store_segment_histograms",
+            "Native histograms in segments",
+            stats.segment_histograms as i64,
+        )?;
+        out.gauge(
+            "store_segment_exemplars",
+            "Exemplars in segments",
+            stats.segment_exemplars as i64,
+        )?;
+        out.gauge(
             "store_segment_bytes",
             "Bytes of segments on disk",
             stats.segment_bytes as i64,

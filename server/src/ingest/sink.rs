@@ -370,7 +370,7 @@ impl IngestSink {
         batch: &mut Batch,
         admission: &mut Admission,
         rejects: &mut Rejects,
-    ) -> Result<(SampleColumns, Written, Vec<(u128, i64)>), Failure> {
+    ) -> Result<Resolved, Failure> {
         let account = Arc::clone(admission.account());
         let read = |entry: &SeriesEntry| source.read(entry.message(), account.labels());
         let (known, room) = (head.len(), self.engine.series_room());
@@ -444,6 +444,9 @@ impl IngestSink {
         Ok((columns, written, beginnings))
     }
 }
+
+/// The columns of a request, what of them the sender sent, and the counters that began: (fingerprint, instant).
+type Resolved = (SampleColumns, Written, Vec<(u128, i64)>);
 
 /// Why a request is not stored at all.
 enum Failure {

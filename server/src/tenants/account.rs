@@ -34,6 +34,8 @@ pub struct Account {
     samples_rate: Option<Bucket>,
     new_series_rate: Option<Bucket>,
     series: AtomicU64,
+    /// series that were admitted and have not found their numbers yet
+    entering: AtomicU64,
     /// series before the head was renewed, and until when they count
     series_before: AtomicU64,
     series_before_until_ns: AtomicU64,
@@ -59,6 +61,7 @@ impl Account {
             samples_rate,
             new_series_rate,
             series: AtomicU64::new(0),
+            entering: AtomicU64::new(0),
             series_before: AtomicU64::new(0),
             series_before_until_ns: AtomicU64::new(0),
             samples: AtomicU64::new(0),
@@ -81,7 +84,7 @@ impl Account {
     /// Series of the head that it wrote first and within the last hour.
     #[must_use]
     pub fn series(&self) -> u64 {
-        self.series.load(Relaxed)
+        self.series.load(Relaxed) + self.entering.load(Relaxed)
     }
 
     /// Samples acknowledged to it.
@@ -173,7 +176,7 @@ impl Account {
         }
     }
 
-    /// Admits one more series and counts it; [`Account::remove_series`] takes it back. `is_rated` is whether the rate of
+    /// Admits one more series and counts it; [`Account::has_entered`] takes it back. `is_rated` is whether the rate of
     /// new series counts.
     pub(super) fn add_new_series(&self, is_rated: bool, now_ns: u64) -> Result<(), LimitRefusal> {
         let limit = self.limits.series_max.unwrap_or(u64::MAX);
@@ -181,20 +184,26 @@ impl Account {
             true => self.series_before.load(Relaxed),
             false => 0,
         };
-        let room = |series: u64| (series.max(before) < limit).then_some(series + 1);
-        if self.series.fetch_update(Relaxed, Relaxed, room).is_err() {
+        let series = self.series.load(Relaxed);
+        let room = |entering: u64| ((series + entering).max(before) < limit).then_some(entering + 1);
+        if self.entering.fetch_update(Relaxed, Relaxed, room).is_err() {
             return Err(self.series_refusal(limit));
         }
         self.take_new_series(is_rated, now_ns)
-            .inspect_err(|_| self.remove_series())
+            .inspect_err(|_| self.has_entered())
     }
 
     /// Takes back an admission of which nothing came.
     pub(super) fn take_back_new_series(&self, is_rated: bool) {
-        self.remove_series();
+        self.has_entered();
         if let (true, Some(bucket)) = (is_rated, &self.new_series_rate) {
             bucket.put_back(1.0);
         }
+    }
+
+    /// A series that was admitted has its number, by which it is counted, or has been given up.
+    pub(super) fn has_entered(&self) {
+        self.entering.fetch_sub(1, Relaxed);
     }
 
     /// Counts a series that is known already.

@@ -106,7 +106,7 @@ impl Admission {
         }
         // Each was counted when it was admitted, and once more when it found its owner.
         for _ in self.admitted.drain(..) {
-            self.account.remove_series();
+            self.account.has_entered();
         }
     }
 
@@ -126,7 +126,7 @@ impl Drop for Admission {
     fn drop(&mut self) {
         // A request that was given up between the two steps.
         for _ in self.admitted.drain(..) {
-            self.account.remove_series();
+            self.account.has_entered();
         }
     }
 }
