@@ -212,12 +212,15 @@ fn time_of(text: &str) -> Option<TimestampMs> {
 
 /// A name that sorts by time and that no other snapshot has: `20261125T222717Z-4d1f0c2b9a887766`.
 pub(crate) fn snapshot_name(clock: &dyn Clock) -> String {
-    let stamp = DateTime::from_timestamp_millis(clock.now().0)
-        .unwrap_or_default()
-        .format("%Y%m%dT%H%M%SZ");
+    stamped_name(clock.now(), "%Y%m%dT%H%M%SZ")
+}
+
+/// A moment in some format, and behind it a number that no other name has.
+pub(crate) fn stamped_name(moment: TimestampMs, format: &str) -> String {
+    let moment = DateTime::from_timestamp_millis(moment.0).unwrap_or_default();
     // From the operating system's randomness, by way of the standard hasher; 63 bits, as in Prometheus.
     let drawn = RandomState::new().build_hasher().finish() >> 1;
-    format!("{stamp}-{drawn:016x}")
+    format!("{}-{drawn:016x}", moment.format(format))
 }
 
 fn head_of(pairs: &[(String, String)]) -> Result<Head, String> {

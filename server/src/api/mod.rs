@@ -7,8 +7,8 @@ mod metrics;
 mod reload;
 mod sql;
 
-pub(crate) use admin::snapshot_name;
 pub use admin::{Administration, SNAPSHOT_DIR_HEADER, admin_routes};
+pub(crate) use admin::{snapshot_name, stamped_name};
 pub use health::{Readiness, health_routes};
 pub use metrics::{MetricsSource, metrics_routes};
 pub use reload::reload_routes;

@@ -19,7 +19,7 @@ use super::retry::retried;
 use super::source::Source;
 use super::sum::FileSum;
 use super::verify::sum_of;
-use crate::api::snapshot_name;
+use crate::api::stamped_name;
 
 /// The file of a snapshot's folder that is not of the store.
 const LOCK: &str = "LOCK";
@@ -42,13 +42,14 @@ pub(super) async fn create(
     depot: &Arc<dyn Depot>,
     jobs: usize,
 ) -> Result<Created, BackupFailure> {
-    let clock = SystemClock::new();
+    let taken = SystemClock::new().now();
     let dir = source.dir().to_owned();
     let listing = tokio::task::spawn_blocking(move || list_files(&dir)).await;
     let (segments, files) = listing.unwrap_or(Err(BackupFailure::Thread))?;
     let backup = Backup {
-        name: snapshot_name(&clock),
-        taken_ms: clock.now().0,
+        // With milliseconds, so that the newest of several is the last by name.
+        name: stamped_name(taken, "%Y%m%dT%H%M%S%3fZ"),
+        taken_ms: taken.0,
         barograph: env!("CARGO_PKG_VERSION").to_owned(),
         segments: segments.iter().map(Into::into).collect(),
         files,
