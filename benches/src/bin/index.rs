@@ -146,7 +146,7 @@ fn pod(place: usize, generation: usize) -> Result<Labels, LabelError> {
         (METRIC_NAME, "container_memory_working_set_bytes".to_owned()),
         (
             "instance",
-            format!("10.{}.{}.10:10250", place / 50 >> 8 & 255, place / 50 & 255),
+            format!("10.{}.{}.10:10250", ((place / 50) >> 8) & 255, (place / 50) & 255),
         ),
         ("job", "kubelet".to_owned()),
         ("namespace", format!("team-{}", place % 23)),

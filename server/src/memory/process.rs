@@ -19,7 +19,7 @@ impl ProcessMemory {
         Self::parse(&std::fs::read_to_string("/proc/self/status").ok()?)
     }
 
-    /// `RssAnon:	   12345 kB` and its like, in proc(5).
+    /// `RssAnon: 12345 kB` and its like, in proc(5).
     fn parse(status: &str) -> Option<Self> {
         let bytes = |key: &str| -> Option<usize> {
             let rest = status.lines().find_map(|line| line.strip_prefix(key))?;

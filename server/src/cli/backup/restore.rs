@@ -273,7 +273,7 @@ fn open(dir: &Path, backup: &Backup) -> Result<String, BackupFailure> {
             what: format!("{}: {}", damage.path, damage.what),
         });
     }
-    if stats.segment_rows as u64 != backup.rows() || stats.segments != backup.segments.len() {
+    if stats.segment_rows != backup.rows() || stats.segments != backup.segments.len() {
         return Err(BackupFailure::Unlike {
             what: format!(
                 "{} samples in {} segments instead of {} in {}",
