@@ -8,9 +8,10 @@ use anyhow::Result;
 use crate::step;
 
 /// (package, program it brings).
-const NEEDED: [(&str, &str); 2] = [
+const NEEDED: [(&str, &str); 3] = [
     ("prometheus", "prometheus"),
     ("prometheus-node-exporter", "prometheus-node-exporter"),
+    ("victoria-metrics", "victoria-metrics"),
 ];
 
 /// Installs what is missing where that is possible: as root on a machine with apt-get. Elsewhere it says what
