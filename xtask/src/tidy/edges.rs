@@ -21,11 +21,12 @@ const ENGINE: &str = "barograph-engine";
 const DETECTORS: &str = "barograph-detectors";
 const ALERTS: &str = "barograph-alerts";
 const QUERY: &str = "barograph-query";
+const PROMQL: &str = "barograph-promql";
 const PROTO: &str = "barograph-proto";
 const DATASETS: &str = "barograph-datasets";
 const SERVER: &str = "barograph";
 
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 12] = [
     Rule {
         package: MODEL,
         may: &[],
@@ -85,8 +86,23 @@ const RULES: [Rule; 11] = [
         ],
     },
     Rule {
+        package: PROMQL,
+        may: &[MODEL, ENGINE],
+        never: &[
+            "arrow",
+            "parquet",
+            "datafusion",
+            "tokio",
+            "tonic",
+            "prost",
+            "axum",
+            "hyper",
+            "reqwest",
+        ],
+    },
+    Rule {
         package: QUERY,
-        may: &[ENGINE, DETECTORS, MODEL],
+        may: &[ENGINE, DETECTORS, MODEL, PROMQL],
         never: &["tonic", "prost", "axum", "hyper", "reqwest"],
     },
     Rule {
@@ -110,17 +126,19 @@ const RULES: [Rule; 11] = [
     },
     Rule {
         package: SERVER,
-        may: &[MODEL, ENGINE, DETECTORS, ALERTS, QUERY, PROTO, DATASETS],
+        may: &[MODEL, ENGINE, DETECTORS, ALERTS, QUERY, PROMQL, PROTO, DATASETS],
         never: &[],
     },
     Rule {
         package: "barograph-benches",
-        may: &[MODEL, ENGINE, DETECTORS, ALERTS, QUERY, PROTO, DATASETS, SERVER],
+        may: &[
+            MODEL, ENGINE, DETECTORS, ALERTS, QUERY, PROMQL, PROTO, DATASETS, SERVER,
+        ],
         never: &[],
     },
     Rule {
         package: "barograph-fuzz",
-        may: &[MODEL, ENGINE, ALERTS, QUERY, SERVER],
+        may: &[MODEL, ENGINE, ALERTS, QUERY, PROMQL, SERVER],
         never: &[],
     },
     Rule {
