@@ -12,6 +12,7 @@ use crate::metadata::MetadataTable;
 use crate::retention::Kept;
 use crate::scan::{Scan, ScanPartition};
 use crate::segment::{Segment, SegmentKind};
+use crate::series_scan::SeriesScan;
 use crate::tombstone::{Mask, Tombstones};
 use crate::{Result, ScanStats, SeriesSet};
 
@@ -35,11 +36,14 @@ pub struct Snapshot {
 }
 
 /// What one stretch of time has.
-struct Stretch {
-    range: TimeRange,
-    segments: Vec<(Arc<Segment>, Mask)>,
-    memory: Vec<(Arc<Memtable>, Vec<Window>)>,
-    rows: u64,
+#[derive(Clone)]
+pub(crate) struct Stretch {
+    pub(crate) range: TimeRange,
+    /// oldest first, with what is deleted in each
+    pub(crate) segments: Vec<(Arc<Segment>, Mask)>,
+    /// oldest first, all newer than the segments
+    pub(crate) memory: Vec<(Arc<Memtable>, Vec<Window>)>,
+    pub(crate) rows: u64,
 }
 
 impl Snapshot {
@@ -128,6 +132,32 @@ impl Snapshot {
     #[must_use]
     pub fn scan(&self, set: &SeriesSet, range: TimeRange) -> Scan {
         let range = self.kept.clip(range);
+        let (stretches, stats) = self.stretches(set, range);
+        let partitions = stretches.into_iter().flat_map(|stretch| {
+            let clipped = range.intersect(&stretch.range);
+            parts(set.len(), stretch.rows).map(move |positions| ScanPartition {
+                set: set.clone(),
+                positions,
+                range: clipped,
+                segments: stretch.segments.clone(),
+                memory: stretch.memory.clone(),
+                kept: self.kept.clone(),
+                merge: None,
+            })
+        });
+        Scan::new(partitions.collect(), stats)
+    }
+
+    /// Plans to read the series of a set over a closed range, each series whole before the next.
+    #[must_use]
+    pub fn scan_series(&self, set: &SeriesSet, range: TimeRange) -> SeriesScan {
+        let range = self.kept.clip(range);
+        let (stretches, stats) = self.stretches(set, range);
+        SeriesScan::new(set.clone(), range, stretches, self.kept.clone(), stats)
+    }
+
+    /// What has rows of a set in a range, disjoint in time, oldest first.
+    fn stretches(&self, set: &SeriesSet, range: TimeRange) -> (Vec<Stretch>, ScanStats) {
         let mut stats = ScanStats {
             files_total: self.samples().count(),
             series_matched: set.len(),
@@ -178,19 +208,7 @@ impl Snapshot {
                 }
             }
         }
-        let partitions = disjoint(found).into_iter().flat_map(|stretch| {
-            let clipped = range.intersect(&stretch.range);
-            parts(set.len(), stretch.rows).map(move |positions| ScanPartition {
-                set: set.clone(),
-                positions,
-                range: clipped,
-                segments: stretch.segments.clone(),
-                memory: stretch.memory.clone(),
-                kept: self.kept.clone(),
-                merge: None,
-            })
-        });
-        Scan::new(partitions.collect(), stats)
+        (disjoint(found), stats)
     }
 
     /// The segments of samples.

@@ -6,3 +6,31 @@
 //! - every query ends: by its answer, its deadline, its cancellation or one of its limits.
 
 pub mod syntax;
+
+mod annotations;
+mod answer;
+mod error;
+mod grid;
+mod number;
+mod query;
+mod stats;
+
+pub mod histogram;
+
+mod meter;
+mod value;
+
+mod aggregate;
+mod binary;
+mod eval;
+mod function;
+mod range_function;
+
+pub use annotations::Annotations;
+pub use answer::{Answer, InstantSeries, Point, QueryValue, RangeSeries, SampleValue};
+pub use error::QueryError;
+pub use eval::evaluate;
+pub use grid::{Grid, STEPS_MAX};
+pub use number::float_text;
+pub use query::{EvalOptions, Interrupt, LOOKBACK_MS, Query, SAMPLES_MAX};
+pub use stats::{QueryStats, SelectorStats};

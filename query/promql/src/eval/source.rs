@@ -1,0 +1,356 @@
+//! Selectors: from the rows of the store to columns over the steps, series by series and in parallel.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use barograph_engine::{SeriesRows, SeriesScan, SeriesSet};
+use barograph_model::{METRIC_NAME, MatchOp, TimeRange, is_stale};
+use hashbrown::HashMap;
+use rayon::prelude::*;
+
+use super::context::Context;
+use super::lookup::{self, HistogramRows};
+use super::mixed;
+use super::windows::Windows;
+use crate::histogram::FloatHistogram;
+use crate::meter::{Hold, Meter};
+use crate::range_function::{RangeFunction, Samples};
+use crate::syntax::{FunctionId, SourceSpan, VectorSelector};
+use crate::value::{ABSENT, Column};
+use crate::{Grid, QueryError, SelectorStats};
+
+/// Rows and steps that are worth a second thread.
+const WORK_PER_CHUNK: u64 = 1 << 16;
+
+/// Series of a chunk at most: between two chunks a query can be ended.
+const SERIES_PER_CHUNK: usize = 1 << 13;
+
+/// What a selector is asked for at each step.
+#[derive(Debug)]
+pub(crate) enum Sourcing {
+    /// the newest sample in the lookback
+    Value,
+    /// its instant, in seconds
+    Timestamp,
+    /// a function of the samples in a window of so many milliseconds
+    Window { function: RangeFunction, range_ms: i64 },
+}
+
+/// A selector, and what it is asked for.
+#[derive(Debug)]
+pub(crate) struct Source<'e> {
+    pub(crate) selector: &'e VectorSelector,
+    pub(crate) span: SourceSpan,
+    pub(crate) sourcing: Sourcing,
+}
+
+/// A source whose series are known and whose scan is planned.
+pub(crate) struct Prepared {
+    pub(crate) set: SeriesSet,
+    scan: SeriesScan,
+    histograms: HashMap<usize, HistogramRows>,
+    reference: Grid,
+}
+
+/// Receives the columns of a chunk of series, in the order of their positions.
+pub(crate) trait Sink: Send {
+    /// Takes what one series has; what is left in the column is overwritten.
+    fn take(&mut self, position: usize, column: &mut Column) -> Result<(), QueryError>;
+
+    /// Called once, behind the last series of the chunk.
+    fn finish(&mut self) -> Result<(), QueryError> {
+        Ok(())
+    }
+}
+
+/// Keeps every column that is not empty.
+#[derive(Debug)]
+pub(crate) struct Collected {
+    meter: Arc<Meter>,
+    pub(crate) columns: Vec<(usize, Column)>,
+    pub(crate) holds: Vec<Hold>,
+    /// what is in columns and not yet in holds
+    samples: u64,
+    bytes: usize,
+}
+
+/// Bytes of columns that are counted as held together.
+const BYTES_PER_HOLD: usize = 256 << 10;
+
+impl Collected {
+    pub(crate) fn new(context: &Context<'_>) -> Self {
+        Self {
+            meter: Arc::clone(&context.meter),
+            columns: Vec::new(),
+            holds: Vec::new(),
+            samples: 0,
+            bytes: 0,
+        }
+    }
+}
+
+impl Sink for Collected {
+    fn take(&mut self, position: usize, column: &mut Column) -> Result<(), QueryError> {
+        if column.is_empty() {
+            return Ok(());
+        }
+        let absent = Column::absent(column.len());
+        let column = std::mem::replace(column, absent);
+        self.samples += column.len() as u64;
+        self.bytes += column.memory_bytes();
+        self.columns.push((position, column));
+        if self.bytes >= BYTES_PER_HOLD {
+            self.finish()?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), QueryError> {
+        let (samples, bytes) = (std::mem::take(&mut self.samples), std::mem::take(&mut self.bytes));
+        self.holds.push(self.meter.hold(samples, bytes)?);
+        Ok(())
+    }
+}
+
+impl Source<'_> {
+    /// Whether the result has lost the metric's name.
+    pub(crate) fn drops_name(&self) -> bool {
+        match &self.sourcing {
+            Sourcing::Value => false,
+            Sourcing::Timestamp => true,
+            Sourcing::Window { function, .. } => !RangeFunction::keeps_name(function.id),
+        }
+    }
+
+    /// Whether all series are of one metric, so that they stay different without its name.
+    pub(crate) fn is_one_metric(&self) -> bool {
+        let equals = |name: &str, op| name == METRIC_NAME && op == MatchOp::Equal;
+        self.selector.matchers.iter().any(|m| equals(m.name(), m.op()))
+    }
+
+    fn reach_ms(&self, context: &Context<'_>) -> i64 {
+        match &self.sourcing {
+            Sourcing::Window { range_ms, .. } => *range_ms,
+            _ => context.options.lookback_ms,
+        }
+    }
+
+    /// Finds the series and plans the scan.
+    pub(crate) fn prepare(&self, context: &Context<'_>, grid: Grid) -> Result<Prepared, QueryError> {
+        let reference = context.reference(&self.selector.modifiers, grid);
+        // Windows and lookback are left-open.
+        let start = reference.start().saturating_sub(self.reach_ms(context)).saturating_add(1);
+        let range = TimeRange::new(start, reference.end());
+        let set = context.snapshot.select(&self.selector.matchers, range)?;
+        let scan = context.snapshot.scan_series(&set, range);
+        context.meter.note_scan(SelectorStats {
+            span: self.span,
+            scan: scan.stats(),
+        });
+        let histograms = read_histograms(context, &set, range)?;
+        Ok(Prepared {
+            set,
+            scan,
+            histograms,
+            reference,
+        })
+    }
+
+    /// Reads all series, each into a column that is handed to the sink of its chunk; gives the sinks in the order of the
+    /// series. Chunks depend on the data alone, so what sinks sum up is the same whatever the threads do.
+    pub(crate) fn run<S: Sink>(
+        &self,
+        context: &Context<'_>,
+        prepared: &Prepared,
+        grid: Grid,
+        sink: impl Fn() -> S + Sync,
+        finish: impl Fn(&mut Column) + Sync,
+    ) -> Result<Vec<S>, QueryError> {
+        let read = |positions: Range<usize>| -> Result<S, QueryError> {
+            let mut sink = sink();
+            let mut chunk = Chunk::new(self, context, prepared, grid);
+            let mut reader = prepared.scan.open(positions)?;
+            let mut rows = SeriesRows::default();
+            while let Some(position) = reader.next_series(&mut rows)? {
+                context.check()?;
+                if chunk.fill(position, &mut rows)? {
+                    finish(&mut chunk.column);
+                    sink.take(position, &mut chunk.column)?;
+                }
+            }
+            chunk.count();
+            sink.finish()?;
+            Ok(sink)
+        };
+        let chunks = chunks(prepared.set.len(), prepared.scan.stats().rows_selected, grid.len());
+        match chunks.as_slice() {
+            [one] => Ok(vec![read(one.clone())?]),
+            _ => chunks.into_par_iter().map(read).collect(),
+        }
+    }
+}
+
+/// Consecutive positions, cut so that each is worth the opening of its files.
+fn chunks(series: usize, rows: u64, steps: usize) -> Vec<Range<usize>> {
+    let work = rows + series as u64 * steps as u64;
+    let wanted = usize::try_from(work / WORK_PER_CHUNK).unwrap_or(usize::MAX);
+    let count = wanted.clamp(1, 16).max(series.div_ceil(SERIES_PER_CHUNK)).min(series.max(1));
+    (0..count).map(|i| series * i / count..series * (i + 1) / count).collect()
+}
+
+fn read_histograms(
+    context: &Context<'_>,
+    set: &SeriesSet,
+    range: TimeRange,
+) -> Result<HashMap<usize, HistogramRows>, QueryError> {
+    let mut all: HashMap<usize, HistogramRows> = HashMap::new();
+    let mut scan = context.snapshot.histograms(set, range);
+    let mut rows = Vec::new();
+    while let Some(position) = scan.next_series(&mut rows)? {
+        context.check()?;
+        let series = all.entry(position).or_default();
+        for (ts, histogram) in &rows {
+            let float = (!histogram.is_stale()).then(|| Arc::new(FloatHistogram::from_model(histogram)));
+            series.push(*ts, float);
+        }
+    }
+    Ok(all)
+}
+
+/// Scratch memory and counts of one chunk.
+struct Chunk<'a> {
+    source: &'a Source<'a>,
+    context: &'a Context<'a>,
+    prepared: &'a Prepared,
+    grid: Grid,
+    column: Column,
+    bounds: Vec<(u32, u32)>,
+    samples: u64,
+    by_step: Vec<u64>,
+    /// the metric that was last looked at for whether it looks like a counter
+    metric: Option<String>,
+}
+
+impl<'a> Chunk<'a> {
+    fn new(source: &'a Source<'a>, context: &'a Context<'a>, prepared: &'a Prepared, grid: Grid) -> Self {
+        let steps = grid.len();
+        Self {
+            source,
+            context,
+            prepared,
+            grid,
+            column: Column::absent(steps),
+            bounds: Vec::with_capacity(steps),
+            samples: 0,
+            by_step: if context.meter.counts_steps() { vec![0; steps] } else { Vec::new() },
+            metric: None,
+        }
+    }
+
+    /// Fills the column with what a series has; `false` where it has no sample at all.
+    fn fill(&mut self, position: usize, rows: &mut SeriesRows) -> Result<bool, QueryError> {
+        let histograms = self.prepared.histograms.get(&position);
+        if rows.ts.is_empty() && histograms.is_none() {
+            return Ok(false);
+        }
+        self.column.drop_histograms();
+        let reference = self.prepared.reference;
+        match &self.source.sourcing {
+            Sourcing::Value | Sourcing::Timestamp => {
+                let wants_ts = matches!(self.source.sourcing, Sourcing::Timestamp);
+                let lookback = self.context.options.lookback_ms;
+                lookup::floats(rows, reference, lookback, wants_ts, &mut self.column.floats);
+                if let Some(histograms) = histograms {
+                    lookup::histograms(rows, histograms, reference, lookback, wants_ts, &mut self.column);
+                }
+                self.count_column();
+            }
+            Sourcing::Window { function, range_ms } => {
+                drop_stale(rows);
+                let samples = Samples {
+                    ts: &rows.ts,
+                    values: &rows.values,
+                };
+                let windows = Windows::find(samples.ts, reference, *range_ms, &mut self.bounds);
+                self.samples += windows.samples();
+                windows.count_into(&mut self.by_step);
+                match histograms {
+                    None => function.run(samples, &windows, &mut self.column.floats),
+                    Some(histograms) => mixed::run(
+                        self.context,
+                        self.source.span,
+                        function,
+                        samples,
+                        &windows,
+                        histograms,
+                        &mut self.column,
+                    ),
+                }
+                self.note_counter(position)?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn count_column(&mut self) {
+        self.samples += self.column.samples();
+        for (step, count) in self.by_step.iter_mut().enumerate() {
+            *count += u64::from(self.column.has(step));
+        }
+    }
+
+    /// Says so where a rate is taken of what is not named as a counter.
+    fn note_counter(&mut self, position: usize) -> Result<(), QueryError> {
+        let Sourcing::Window { function, .. } = &self.source.sourcing else {
+            return Ok(());
+        };
+        if !matches!(function.id, FunctionId::Rate | FunctionId::Increase)
+            || self.column.floats.iter().all(|value| value.to_bits() == ABSENT.to_bits())
+        {
+            return Ok(());
+        }
+        let set = &self.prepared.set;
+        let labels;
+        let metric = match set.known_label(position, METRIC_NAME) {
+            Some(metric) => metric,
+            None => {
+                labels = set.labels(position)?;
+                labels.metric()
+            }
+        };
+        if self.metric.as_deref() != Some(metric) {
+            let is_counter = ["_total", "_sum", "_count", "_bucket"].iter().any(|end| metric.ends_with(end));
+            if !metric.is_empty() && !is_counter {
+                let text = format!(
+                    "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {metric:?}"
+                );
+                self.context.inform(self.source.span, &text);
+            }
+            self.metric = Some(metric.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Hands the counts to the query's account.
+    fn count(&self) {
+        debug_assert_eq!(self.column.len(), self.grid.len());
+        self.context.meter.read(self.samples, &self.by_step);
+    }
+}
+
+/// Takes staleness markers out: a window does not see them.
+fn drop_stale(rows: &mut SeriesRows) {
+    if !rows.values.iter().any(|value| is_stale(*value)) {
+        return;
+    }
+    let mut kept = 0;
+    for row in 0..rows.ts.len() {
+        if !is_stale(rows.values[row]) {
+            rows.ts[kept] = rows.ts[row];
+            rows.values[kept] = rows.values[row];
+            kept += 1;
+        }
+    }
+    rows.ts.truncate(kept);
+    rows.values.truncate(kept);
+}
