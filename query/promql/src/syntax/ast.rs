@@ -26,6 +26,29 @@ pub enum ValueType {
     String,
 }
 
+impl ValueType {
+    /// The type in the answers of Prometheus' API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            Self::Vector => "vector",
+            Self::Matrix => "matrix",
+            Self::String => "string",
+        }
+    }
+
+    /// The type as Prometheus' documentation and errors call it.
+    #[must_use]
+    pub fn documented(self) -> &'static str {
+        match self {
+            Self::Vector => "instant vector",
+            Self::Matrix => "range vector",
+            other => other.as_str(),
+        }
+    }
+}
+
 /// A node of the tree.
 #[derive(Debug, Clone)]
 pub struct Expr {

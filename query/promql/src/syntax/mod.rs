@@ -5,9 +5,23 @@
 
 mod ast;
 mod functions;
+mod options;
+mod error;
+
+mod quote;
+mod number;
+mod duration;
+mod token;
+mod lexer;
+mod parser;
+mod check;
 
 pub use ast::{
     Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, Expr, ExprKind, Fill, MatrixSelector,
     Modifiers, Number, SourceSpan, Subquery, ValueType, VectorMatching, VectorSelector, Widening,
 };
+pub use duration::{DurationError, parse_duration};
+pub use error::ParseError;
 pub use functions::{Arity, Function, FunctionId, function};
+pub use options::ParseOptions;
+pub use parser::{parse, parse_selector};
