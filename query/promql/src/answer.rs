@@ -8,7 +8,7 @@ use crate::histogram::FloatHistogram;
 use crate::{Annotations, QueryStats};
 
 /// A float or a histogram at an instant.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum SampleValue {
     /// A float.
     Float(f64),
@@ -17,7 +17,7 @@ pub enum SampleValue {
 }
 
 /// A sample of an answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Point {
     /// Milliseconds since the epoch.
     pub ts: i64,
@@ -26,7 +26,7 @@ pub struct Point {
 }
 
 /// A series with one sample.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct InstantSeries {
     /// Its labels.
     pub labels: Arc<Labels>,
@@ -35,7 +35,7 @@ pub struct InstantSeries {
 }
 
 /// A series with its samples, ascending in time; at least one.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct RangeSeries {
     /// Its labels.
     pub labels: Arc<Labels>,
@@ -45,7 +45,7 @@ pub struct RangeSeries {
 
 /// The result of a query. Series of a matrix are sorted by labels; those of a vector have the order that the
 /// expression gives, such as `sort`'s.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum QueryValue {
     /// A number at an instant.
     Scalar {

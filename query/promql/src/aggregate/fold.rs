@@ -8,7 +8,7 @@ use super::grouping::Groups;
 use super::of_groups;
 use crate::QueryError;
 use crate::eval::Context;
-use crate::histogram::{FloatHistogram, Reconciled};
+use crate::histogram::{FloatHistogram, Reconciled, annotation};
 use crate::range_function::{Spread, Sum};
 use crate::syntax::{AggregateOp, SourceSpan};
 use crate::value::{ABSENT, Column, Vector, is_absent};
@@ -231,12 +231,12 @@ impl Fold {
         let mut columns: Vec<Column> = (0..groups.len()).map(of_group).collect();
         for (cell, histograms) in self.histograms {
             let (column, step) = (&mut columns[cell / self.steps], cell % self.steps);
-            context.note_reconciled(span, histograms.reconciled, "aggregation");
+            context.note_reconciled(span, histograms.reconciled, annotation::AGGREGATION);
             if column.has(step) {
                 column.clear(step);
                 context.warn(inner, "encountered a mix of histograms and floats for aggregation");
             } else if histograms.are_mixed {
-                context.note_mixed_schemas(inner);
+                context.warn(inner, &format!("{} \"\"", annotation::MIXED_SCHEMAS));
             } else {
                 column.set_histogram(step, Arc::new(histograms.finish(self.op)));
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::arithmetic::{arithmetic, comparison};
 use crate::SampleValue;
 use crate::eval::Context;
-use crate::histogram::FloatHistogram;
+use crate::histogram::{FloatHistogram, annotation};
 use crate::syntax::{Binary, BinaryOp, SourceSpan};
 use crate::value::{ABSENT, Column, is_absent};
 
@@ -107,12 +107,14 @@ impl<'c> Operator<'c> {
         };
         match result {
             Ok((histogram, reconciled)) => {
-                let what = if self.op == BinaryOp::Add { "addition" } else { "subtraction" };
+                let is_addition = self.op == BinaryOp::Add;
+                let what = if is_addition { annotation::ADDITION } else { annotation::SUBTRACTION };
                 self.context.note_reconciled(self.span, reconciled, what);
                 Some(SampleValue::Histogram(Arc::new(histogram)))
             }
             Err(_) => {
-                self.context.note_mixed_schemas(self.span);
+                let op = self.op.as_str();
+                self.context.warn(self.span, &format!("{} {op}", annotation::INCOMPATIBLE_OPERANDS));
                 None
             }
         }

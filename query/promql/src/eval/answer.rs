@@ -102,7 +102,7 @@ fn raw_rows(context: &Context<'_>, selector: &MatrixSelector) -> Result<Vec<Rang
         let sound = rows.iter().filter(|(_, histogram)| !histogram.is_stale());
         points[position].extend(sound.map(|(ts, histogram)| Point {
             ts: *ts,
-            value: SampleValue::Histogram(Arc::new(FloatHistogram::from_model(histogram))),
+            value: SampleValue::Histogram(Arc::new(FloatHistogram::from_stored(histogram))),
         }));
         points[position].sort_by_key(|point| point.ts);
     }

@@ -10,7 +10,7 @@ use super::evaluator::{eval_scalar, eval_vector};
 use super::source::{Collected, Prepared, Sink, Source, Sourcing};
 use super::subquery;
 use crate::range_function::RangeFunction;
-use crate::syntax::{Call, Expr, ExprKind, FunctionId, SourceSpan, ValueType};
+use crate::syntax::{Call, Expr, ExprKind, FunctionId, SourceSpan, ValueType, VectorSelector};
 use crate::value::{Column, Series, Vector, nameless};
 use crate::{Grid, QueryError, binary, function};
 
@@ -150,6 +150,23 @@ fn apply(vector: &mut Vector, link: &Link<'_>) -> Result<(), QueryError> {
         vector.drop_names()?;
     }
     Ok(())
+}
+
+/// The instants, in seconds, of the newest samples of some series; with the metrics' names.
+pub(crate) fn timestamps(
+    context: &Context<'_>,
+    selector: &VectorSelector,
+    span: SourceSpan,
+    grid: Grid,
+) -> Result<Vector, QueryError> {
+    let source = Source {
+        selector,
+        span,
+        sourcing: Sourcing::Timestamp,
+    };
+    let prepared = source.prepare(context, grid)?;
+    let chunks = source.run(context, &prepared, grid, || Collected::new(context), |_| ())?;
+    label(chunks, &prepared, false)
 }
 
 /// Puts the labels to collected columns.

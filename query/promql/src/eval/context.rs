@@ -5,6 +5,7 @@ use std::sync::Arc;
 use barograph_engine::Snapshot;
 
 use crate::annotations::{Notes, Severity};
+use crate::histogram::{Reconciled, annotation};
 use crate::meter::Meter;
 use crate::syntax::{At, Modifiers, SourceSpan};
 use crate::{EvalOptions, Grid, Interrupt, Query, QueryError};
@@ -49,6 +50,16 @@ impl<'q> Context<'q> {
     /// Says something worth knowing.
     pub(crate) fn inform(&self, span: SourceSpan, text: &str) {
         self.notes.add(Severity::Info, text, &self.query.text, span);
+    }
+
+    /// Says what had to be settled between histograms that were put together.
+    pub(crate) fn note_reconciled(&self, span: SourceSpan, reconciled: Reconciled, what: &str) {
+        if reconciled.reset_collision {
+            self.warn(span, &format!("{} {what}", annotation::RESET_COLLISION));
+        }
+        if reconciled.bounds {
+            self.inform(span, &format!("{} {what}", annotation::BOUNDS_RECONCILED));
+        }
     }
 
     /// The instants that a selector or subquery looks at for the steps of a grid.

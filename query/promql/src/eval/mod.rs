@@ -24,10 +24,10 @@ mod source;
 mod subquery;
 mod windows;
 
-pub(crate) use chain::{Chain, Link};
+pub(crate) use chain::{Chain, Link, timestamps};
 pub(crate) use context::Context;
-pub(crate) use evaluator::{eval, eval_scalar, eval_text, eval_vector};
-pub(crate) use source::{Prepared, Sink, Source};
+pub(crate) use evaluator::{eval_scalar, eval_text, eval_vector};
+pub(crate) use source::Sink;
 pub(crate) use windows::Windows;
 
 use barograph_engine::Snapshot;

@@ -210,7 +210,7 @@ fn read_histograms(
         context.check()?;
         let series = all.entry(position).or_default();
         for (ts, histogram) in &rows {
-            let float = (!histogram.is_stale()).then(|| Arc::new(FloatHistogram::from_model(histogram)));
+            let float = (!histogram.is_stale()).then(|| Arc::new(FloatHistogram::from_stored(histogram)));
             series.push(*ts, float);
         }
     }
@@ -279,6 +279,7 @@ impl<'a> Chunk<'a> {
                     Some(histograms) => mixed::run(
                         self.context,
                         self.source.span,
+                        self.prepared.set.labels(position)?.metric(),
                         function,
                         samples,
                         &windows,

@@ -46,7 +46,10 @@ pub(crate) fn over_time(
         let mut out = Column::absent(grid.len());
         match histogram_rows(column, steps) {
             None => function.run(samples, &windows, &mut out.floats),
-            Some(histograms) => mixed::run(context, span, function, samples, &windows, &histograms, &mut out),
+            Some(histograms) => {
+                let metric = labels.metric();
+                mixed::run(context, span, metric, function, samples, &windows, &histograms, &mut out);
+            }
         }
         if !out.is_empty() {
             let keeps_name = RangeFunction::keeps_name(function.id);

@@ -9,9 +9,9 @@ pub(super) fn part(id: FunctionId) -> Option<fn(&FloatHistogram) -> f64> {
     Some(match id {
         FunctionId::HistogramCount => FloatHistogram::count,
         FunctionId::HistogramSum => FloatHistogram::sum,
-        FunctionId::HistogramAvg => FloatHistogram::avg,
-        FunctionId::HistogramStddev => FloatHistogram::stddev,
-        FunctionId::HistogramStdvar => FloatHistogram::stdvar,
+        FunctionId::HistogramAvg => FloatHistogram::mean,
+        FunctionId::HistogramStddev => FloatHistogram::standard_deviation,
+        FunctionId::HistogramStdvar => FloatHistogram::variance,
         _ => return None,
     })
 }

@@ -149,4 +149,5 @@ fn seconds(ms: i64) -> f64 {
 
 pub(crate) use quantile::quantile_of;
 pub(crate) use rate::{Extrapolation, Kind as RateKind};
-pub(crate) use regression::linear_regression;
+pub(crate) use mean::Spread;
+pub(crate) use sum::Sum;

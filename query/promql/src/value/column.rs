@@ -21,7 +21,7 @@ pub(crate) type HistogramColumn = Vec<Option<Arc<FloatHistogram>>>;
 
 /// As many floats as there are steps, [`ABSENT`] where there is none. `histograms` is there only where a histogram may
 /// be; a step never has both.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Column {
     pub(crate) floats: Vec<f64>,
     pub(crate) histograms: Option<Box<HistogramColumn>>,

@@ -4,6 +4,6 @@ mod column;
 mod label_key;
 mod vector;
 
-pub(crate) use column::{ABSENT, Column, HistogramColumn, is_absent};
+pub(crate) use column::{ABSENT, Column, is_absent};
 pub(crate) use label_key::LabelSelection;
 pub(crate) use vector::{SAME_LABELS, Series, Value, Vector, nameless};

@@ -10,7 +10,7 @@ use crate::QueryError;
 use crate::meter::Hold;
 
 /// A series of a vector.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Series {
     pub(crate) labels: Arc<Labels>,
     pub(crate) column: Column,
