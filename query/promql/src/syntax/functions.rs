@@ -48,6 +48,11 @@ pub fn function(name: &str) -> Option<&'static Function> {
     Some(&FUNCTIONS[place])
 }
 
+/// All functions, sorted by name.
+pub fn all() -> impl Iterator<Item = &'static Function> {
+    FUNCTIONS.iter()
+}
+
 /// The functions, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
