@@ -5,7 +5,6 @@
 //! - one query sees one [`Snapshot`](barograph_engine::Snapshot);
 //! - every query ends: by its answer, its deadline, its cancellation or one of its limits.
 
-pub mod histogram;
 pub mod syntax;
 
 mod annotations;
