@@ -65,6 +65,69 @@ fn a_power_cut_a_full_disk_or_a_failing_sync_at_each_operation_of_merges() {
     });
 }
 
+/// Rows of some series over the day before, and what makes a rollup of it be made anew: late rows, and a delete while its
+/// rows are there and when they are gone.
+fn rolling_life(sim: &mut Simulation, engine: &Engine) -> Result<()> {
+    let midnight = sim.now() - sim.now().rem_euclid(24 * HOUR_MS);
+    for late in 0..2 {
+        let head = engine.head();
+        let (mut columns, mut rows) = (SampleColumns::new(&head), Vec::new());
+        for i in 0..40i64 {
+            let labels = series((i % 4) as usize);
+            let ts = midnight - i * 20 * 60_000 - late * 1000;
+            let value = (i + late) as f64;
+            columns.push(head.series(&labels), ts, value);
+            rows.push(((labels.to_string(), ts), value.to_bits()));
+        }
+        let result = engine.append_blocking(columns);
+        sim.model.write(&rows, result.is_ok());
+        result?;
+        engine.flush()?;
+        while engine.compact_once()?.is_some() {}
+        sim.delete(engine)?;
+        sim.clock.advance_ms(2 * HOUR_MS);
+        while engine.compact_once()?.is_some() {}
+    }
+    sim.clock.advance_ms(RETENTION_MS);
+    engine.apply_retention()?;
+    sim.delete(engine)?;
+    sim.clock.advance_ms(2 * HOUR_MS);
+    while engine.compact_once()?.is_some() {}
+    Ok(())
+}
+
+#[test]
+fn a_power_cut_a_full_disk_or_a_failing_sync_at_each_operation_of_rollups() {
+    for_each_seed(1, |seed| {
+        let whole = {
+            let mut sim = Simulation::new(seed);
+            let engine = sim.recover(true);
+            rolling_life(&mut sim, &engine).unwrap();
+            sim.check(&engine);
+            sim.vfs.operations()
+        };
+        for operations in 0..whole {
+            let mut sim = Simulation::new(seed);
+            let engine = sim.recover(true);
+            match operations % 4 {
+                0 => sim.vfs.fail_sync_after(operations / 6),
+                1 => sim.vfs.set_capacity(Some(operations * 200)),
+                _ => {}
+            }
+            sim.vfs.crash_after(operations);
+            drop((rolling_life(&mut sim, &engine), engine));
+            sim.vfs.set_capacity(None);
+            sim.vfs.restart();
+            let engine = sim.recover(true);
+            while engine.compact_once().unwrap().is_some() {}
+            sim.check(&engine);
+            drop(engine);
+            sim.vfs.restart();
+            drop(sim.recover(true));
+        }
+    });
+}
+
 #[test]
 fn a_merge_gives_damage_no_valid_checksum() {
     let mut sim = Simulation::new(1);
