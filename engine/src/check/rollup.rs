@@ -151,3 +151,47 @@ fn compare_series(id: SeriesId, from: i64, made: &[Bucket], there: &[Bucket], fi
         findings.damage(what, MADE_SO);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WIDTH: RollupWidth = RollupWidth::FiveMinutes;
+
+    fn buckets(values: &[(i64, f64)]) -> Vec<Bucket> {
+        let (ts, values): (Vec<i64>, Vec<f64>) = values.iter().copied().unzip();
+        let (mut accumulator, mut out) = (Accumulator::new(WIDTH), Vec::new());
+        accumulator.push(&ts, &values, &mut out);
+        accumulator.finish(&mut out);
+        out
+    }
+
+    fn found(from: i64, made: &[Bucket], there: &[Bucket]) -> Vec<String> {
+        let mut findings = FileFindings::new("f");
+        compare_series(SeriesId(7), from, made, there, &mut findings);
+        findings
+            .into_findings()
+            .into_iter()
+            .map(|finding| finding.what)
+            .collect()
+    }
+
+    #[test]
+    fn what_is_other_missing_or_too_much_is_found() {
+        let made = buckets(&[(1, 1.0), (300_001, 2.0), (600_001, 3.0)]);
+        assert_eq!(found(300_000, &made, &made), [""; 0]);
+        let mut other = made.clone();
+        other[1].sum = -0.0;
+        other[0].count = 9;
+        let what = found(600_000, &made, &other);
+        assert!(what.len() == 1 && what[0].contains("sum: -0.0"), "{what:?}");
+        assert_eq!(found(900_000, &made, &other), [""; 0], "not before both begin");
+        let what = found(300_000, &made, &made[..2]);
+        assert_eq!(what, ["series 7: no bucket that ends at 900000"]);
+        let what = found(300_000, &made[..2], &made);
+        assert_eq!(
+            what,
+            ["series 7: a bucket that ends at 900000 and has no samples"]
+        );
+    }
+}

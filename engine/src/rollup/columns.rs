@@ -6,11 +6,13 @@
 //!   first_ts, last_ts TIMESTAMP(ms, UTC), stale_ts TIMESTAMP(ms, UTC)?
 //!   count, resets, changes INT32
 //!   ve INT32                                    exponent of all mantissas of the row, 0 to 22
-//!   sum_m INT64, sum_f DOUBLE?                  likewise min, max, first, last, before_resets
+//!   sum_m INT64, sum_f DOUBLE?                  likewise first, last, before_resets
+//!   min_m INT64?, min_f DOUBLE?                 likewise max
 //! ```
 //!
 //! A number `x` is `coalesce(x_f, x_m / pow(10, ve))`, exactly, as the values of samples are. All numbers of a row share
-//! one exponent, because they are sums and picks of values that were printed with as many decimals.
+//! one exponent, because they are sums and picks of values that were printed with as many decimals. Both columns of `min`
+//! are null where it is `first`, and both of `max` where it is `last`, which they are of counters.
 
 use std::sync::Arc;
 
@@ -31,6 +33,9 @@ use crate::segment::{Decimal, POW10, timestamp};
 /// The numbers of a bucket, in the order of their columns.
 pub(crate) const NUMBERS: [&str; 6] = ["sum", "min", "max", "first", "last", "before_resets"];
 
+/// For each number the one that it is where it has neither mantissa nor double: `first` for `min`, `last` for `max`.
+const SAME_AS: [Option<usize>; NUMBERS.len()] = [None, Some(3), Some(4), None, None, None];
+
 /// The columns of a file of buckets.
 pub(crate) fn schema() -> SchemaRef {
     let required = |name: &str, of: DataType| Field::new(name, of, false);
@@ -45,8 +50,12 @@ pub(crate) fn schema() -> SchemaRef {
         required("changes", DataType::Int32),
         required("ve", DataType::Int32),
     ];
-    for name in NUMBERS {
-        fields.push(required(&format!("{name}_m"), DataType::Int64));
+    for (i, name) in NUMBERS.iter().enumerate() {
+        fields.push(Field::new(
+            format!("{name}_m"),
+            DataType::Int64,
+            SAME_AS[i].is_some(),
+        ));
         fields.push(Field::new(format!("{name}_f"), DataType::Float64, true));
     }
     Arc::new(Schema::new(fields))
@@ -58,7 +67,7 @@ pub(crate) struct PendingBuckets {
     ids: Vec<i64>,
     buckets: Vec<Bucket>,
     exponents: Vec<i32>,
-    mantissas: [Vec<i64>; NUMBERS.len()],
+    mantissas: [Vec<Option<i64>>; NUMBERS.len()],
     floats: [Vec<Option<f64>>; NUMBERS.len()],
 }
 
@@ -83,12 +92,17 @@ impl PendingBuckets {
                 false => exponent_of(&numbers, 0),
             };
             for (i, number) in numbers.iter().enumerate() {
+                if SAME_AS[i].is_some_and(|other| numbers[other].to_bits() == number.to_bits()) {
+                    self.mantissas[i].push(None);
+                    self.floats[i].push(None);
+                    continue;
+                }
                 let decimal = Decimal::at(*number, exponent);
                 if let Some(decimal) = decimal {
                     before[i] = decimal.mantissa;
                 }
                 // Beside a number that is no decimal the mantissa before it stands once more, which costs nothing.
-                self.mantissas[i].push(before[i]);
+                self.mantissas[i].push(Some(before[i]));
                 self.floats[i].push(decimal.is_none().then_some(*number));
             }
             self.exponents.push(i32::from(exponent));
@@ -193,9 +207,13 @@ impl BucketColumns {
         let exponent = self.exponents.value(row);
         let divisor = usize::try_from(exponent).ok().and_then(|e| POW10.get(e));
         let divisor = divisor.ok_or_else(|| format!("the exponent {exponent}"))?;
-        let number = |i: usize| match self.floats[i].is_valid(row) {
+        let own = |i: usize| match self.floats[i].is_valid(row) {
             true => self.floats[i].value(row),
             false => self.mantissas[i].value(row) as f64 / divisor,
+        };
+        let number = |i: usize| match SAME_AS[i] {
+            Some(other) if self.floats[i].is_null(row) && self.mantissas[i].is_null(row) => own(other),
+            _ => own(i),
         };
         let count = |column: &Int32Array, name: &str| {
             u32::try_from(column.value(row)).map_err(|_| format!("{name} {}", column.value(row)))

@@ -120,7 +120,7 @@ impl Bounds {
 
 /// Where a bucket is to come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum From {
+enum Origin {
     Rollup,
     Rows,
     Nowhere,
@@ -138,17 +138,17 @@ impl Need {
         }
     }
 
-    fn source_of(&self, width: RollupWidth, end: i64) -> From {
+    fn source_of(&self, width: RollupWidth, end: i64) -> Origin {
         let first = width.first_of(end);
         let touches = |ranges: &[RangeInclusive<i64>]| ranges.iter().any(|range| range.contains(&end));
         if self.is_all || first < self.bounds.buckets {
-            return From::Rows;
+            return Origin::Rows;
         }
         match (first >= self.bounds.rows, touches(&self.deleted)) {
-            (true, true) => From::Rows,
-            (true, false) if touches(&self.late) => From::Rows,
-            (false, true) => From::Nowhere,
-            (_, false) => From::Rollup,
+            (true, true) => Origin::Rows,
+            (true, false) if touches(&self.late) => Origin::Rows,
+            (false, true) => Origin::Nowhere,
+            (_, false) => Origin::Rollup,
         }
     }
 }
@@ -193,12 +193,12 @@ impl DayReader {
             }
         }
         let (width, ends) = (self.width, &self.ends);
-        let wanted = |bucket: &Bucket, need: &Need, source: From| {
+        let wanted = |bucket: &Bucket, need: &Need, source: Origin| {
             ends.contains(&bucket.end) && need.source_of(width, bucket.end) == source
         };
         let mut kept = from;
         for i in from..out.len() {
-            if wanted(&out[i], need.unwrap_or(&nothing), From::Rollup) {
+            if wanted(&out[i], need.unwrap_or(&nothing), Origin::Rollup) {
                 out[kept] = out[i];
                 kept += 1;
             }
@@ -214,7 +214,10 @@ impl DayReader {
         let (mut accumulator, mut made) = (Accumulator::new(width), Vec::new());
         accumulator.push(&ts[low..high], &values[low..high], &mut made);
         accumulator.finish(&mut made);
-        out.extend(made.into_iter().filter(|bucket| wanted(bucket, need, From::Rows)));
+        out.extend(
+            made.into_iter()
+                .filter(|bucket| wanted(bucket, need, Origin::Rows)),
+        );
         out[from..].sort_by_key(|bucket| bucket.end);
         Ok(())
     }

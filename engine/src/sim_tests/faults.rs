@@ -65,67 +65,85 @@ fn a_power_cut_a_full_disk_or_a_failing_sync_at_each_operation_of_merges() {
     });
 }
 
-/// Rows of some series over the day before, and what makes a rollup of it be made anew: late rows, and a delete while its
-/// rows are there and when they are gone.
-fn rolling_life(sim: &mut Simulation, engine: &Engine) -> Result<()> {
-    let midnight = sim.now() - sim.now().rem_euclid(24 * HOUR_MS);
-    for late in 0..2 {
+/// What makes merges and rollups due: a day for the first time, late rows, a delete, and another one when the rows are gone.
+fn make_due(sim: &mut Simulation, engine: &Engine, stage: usize) -> Result<()> {
+    let midnight = NOW - NOW.rem_euclid(24 * HOUR_MS);
+    if stage < 2 {
         let head = engine.head();
         let (mut columns, mut rows) = (SampleColumns::new(&head), Vec::new());
-        for i in 0..40i64 {
-            let labels = series((i % 4) as usize);
-            let ts = midnight - i * 20 * 60_000 - late * 1000;
-            let value = (i + late) as f64;
+        for i in 0..48i64 {
+            let labels = series((i % 6) as usize);
+            let ts = midnight - i * 10 * 60_000 - stage as i64 * 1000;
+            let value = (i * 7 % 5 + stage as i64) as f64;
             columns.push(head.series(&labels), ts, value);
             rows.push(((labels.to_string(), ts), value.to_bits()));
         }
         let result = engine.append_blocking(columns);
         sim.model.write(&rows, result.is_ok());
         result?;
-        engine.flush()?;
-        while engine.compact_once()?.is_some() {}
-        sim.delete(engine)?;
-        sim.clock.advance_ms(2 * HOUR_MS);
-        while engine.compact_once()?.is_some() {}
+        return engine.flush();
     }
-    sim.clock.advance_ms(RETENTION_MS);
-    engine.apply_retention()?;
-    sim.delete(engine)?;
+    if stage == 3 {
+        sim.clock.advance_ms(RETENTION_MS - 12 * HOUR_MS);
+        engine.apply_retention()?;
+    }
+    let range = TimeRange::new(
+        midnight - 3 * HOUR_MS,
+        midnight - HOUR_MS - stage as i64 * 600_000,
+    );
+    let result = engine.delete(&[Matcher::equal("__name__", "load")], range);
+    sim.model.delete("load{", range, result.is_ok());
     sim.clock.advance_ms(2 * HOUR_MS);
+    result.map(drop)
+}
+
+fn compact_all(engine: &Engine) -> Result<()> {
     while engine.compact_once()?.is_some() {}
     Ok(())
 }
 
 #[test]
-fn a_power_cut_a_full_disk_or_a_failing_sync_at_each_operation_of_rollups() {
-    for_each_seed(1, |seed| {
-        let whole = {
-            let mut sim = Simulation::new(seed);
-            let engine = sim.recover(true);
-            rolling_life(&mut sim, &engine).unwrap();
-            sim.check(&engine);
-            sim.vfs.operations()
-        };
-        for operations in 0..whole {
-            let mut sim = Simulation::new(seed);
-            let engine = sim.recover(true);
-            match operations % 4 {
-                0 => sim.vfs.fail_sync_after(operations / 6),
-                1 => sim.vfs.set_capacity(Some(operations * 200)),
-                _ => {}
+fn a_fault_at_each_operation_while_rollups_are_made() {
+    let mut rollups = 0;
+    for stage in 0..4 {
+        for fault in 0..3 {
+            for operations in 0.. {
+                let mut sim = Simulation::new(operations);
+                let engine = sim.recover(true);
+                for before in 0..stage {
+                    make_due(&mut sim, &engine, before).unwrap();
+                    compact_all(&engine).unwrap();
+                }
+                make_due(&mut sim, &engine, stage).unwrap();
+                match fault {
+                    0 => sim.vfs.crash_after(operations),
+                    1 => sim.vfs.fail_sync_after(operations),
+                    _ => sim
+                        .vfs
+                        .set_capacity(Some(sim.vfs.used_bytes() + operations * 1000)),
+                }
+                let is_whole = compact_all(&engine).is_ok();
+                rollups = rollups.max(engine.stats().segment_buckets_1h);
+                if !sim.vfs.is_crashed() && fault != 1 {
+                    sim.check(&engine);
+                }
+                drop(engine);
+                sim.vfs.set_capacity(None);
+                sim.vfs.restart();
+                let engine = sim.recover(true);
+                compact_all(&engine).unwrap();
+                sim.check(&engine);
+                assert_eq!(engine.stats().tombstones, 0);
+                drop(engine);
+                sim.vfs.restart();
+                drop(sim.recover(true));
+                if is_whole {
+                    break;
+                }
             }
-            sim.vfs.crash_after(operations);
-            drop((rolling_life(&mut sim, &engine), engine));
-            sim.vfs.set_capacity(None);
-            sim.vfs.restart();
-            let engine = sim.recover(true);
-            while engine.compact_once().unwrap().is_some() {}
-            sim.check(&engine);
-            drop(engine);
-            sim.vfs.restart();
-            drop(sim.recover(true));
         }
-    });
+    }
+    assert!(rollups > 10, "{rollups}");
 }
 
 #[test]
