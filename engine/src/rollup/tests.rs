@@ -307,9 +307,7 @@ fn damage_to_a_rollup_is_set_aside_and_it_is_made_anew() {
     let (path, _) = files.iter().find(|(path, _)| path.contains("rollup_5m")).unwrap();
     vfs.flip_bit(path, 3000);
     let engine = open(&vfs, &clock, options());
-    let read = scanned(&engine.snapshot(), TimeRange::ALL, RollupWidth::FiveMinutes);
-    assert!(read.unwrap_err().to_string().contains("rollup_5m"));
-    assert_eq!(engine.set_aside_damaged().unwrap(), 1);
+    // A file of one block is read with its footer, so opening has met it.
     let damages = engine.stats().damages;
     assert!(
         damages[0]
