@@ -123,7 +123,7 @@ fn open_segments(vfs: &Arc<dyn Vfs>, version: &mut Version) -> (Vec<Arc<Segment>
             }
             Err(error) => {
                 set_aside(vfs, &meta);
-                let what = format!("{error}; {} samples are not readable", meta.rows);
+                let what = format!("{error}; {}", meta.loss());
                 damaged.push((meta.name, what));
             }
         }

@@ -20,6 +20,8 @@ mod lane_cursor;
 mod lane_writer;
 mod meta;
 mod reader;
+mod rollup_reader;
+mod rollup_writer;
 mod schema;
 mod sealed;
 mod series_file;
@@ -29,14 +31,19 @@ mod verified;
 mod walk;
 mod writer;
 
-pub(crate) use decimal::POW10;
+pub(crate) use decimal::{Decimal, POW10};
 pub(crate) use file_writer::at;
 pub(crate) use lane_cursor::LaneCursor;
 pub(crate) use lane_writer::LaneWriter;
 pub(crate) use meta::{DAY_MS, SegmentKind, SegmentMeta};
 pub(crate) use reader::SegmentCursor;
+pub(crate) use rollup_reader::{RollupCursor, RollupStream};
+pub(crate) use rollup_writer::RollupWriter;
 pub(crate) use schema::{FLAG_STALE, timestamp};
 pub(crate) use sealed::Segment;
+pub(crate) use series_file::SeriesRow;
 pub(crate) use stream::{SegmentStream, SeriesTable};
-pub(crate) use walk::{IndexWalk, LaneWalk, SamplesBatch, SamplesWalk, SeriesEntry, SeriesWalk, Walk};
+pub(crate) use walk::{
+    IndexWalk, LaneWalk, RollupWalk, SamplesBatch, SamplesWalk, SeriesEntry, SeriesWalk, Walk,
+};
 pub(crate) use writer::SegmentWriter;

@@ -192,7 +192,7 @@ impl SegmentStream {
 }
 
 /// The bytes of a file, which are what the manifest says.
-fn read_checked(vfs: &Arc<dyn Vfs>, path: &str, len: u64, crc32c: u32) -> Result<Bytes> {
+pub(super) fn read_checked(vfs: &Arc<dyn Vfs>, path: &str, len: u64, crc32c: u32) -> Result<Bytes> {
     let bytes = vfs.read(path).map_err(EngineError::io("read", path))?;
     check(path, bytes.len() as u64, len, "bytes")?;
     let found = crc32c::crc32c(&bytes);

@@ -27,6 +27,7 @@ use super::file_writer::{at, block_sums};
 use super::label_sets::{LabelColumns, LabelSet, corrupt};
 use super::sidecar::{BLOCK_BYTES, Sidecar};
 use crate::index::StorageKey;
+use crate::rollup::BucketColumns;
 use crate::{EngineError, Result};
 
 /// Rows of samples decoded at a time.
@@ -34,6 +35,9 @@ const SAMPLES_BATCH_ROWS: usize = 1 << 15;
 
 /// Rows of histograms or exemplars decoded at a time: one may be as large as hundreds of samples.
 const LANE_BATCH_ROWS: usize = 1 << 10;
+
+/// Buckets decoded at a time.
+const BUCKETS_BATCH_ROWS: usize = 1 << 13;
 
 /// Rows of series decoded at a time.
 const SERIES_BATCH_ROWS: usize = 1 << 12;
@@ -86,6 +90,11 @@ impl Walk {
     /// The rows of a file of histograms or exemplars: every column is decoded, and whose and when they are is given.
     pub(crate) fn lane(&self) -> Result<LaneWalk> {
         Ok(LaneWalk(self.reader(None, LANE_BATCH_ROWS)?))
+    }
+
+    /// The rows of a file of buckets, in the order they lie there.
+    pub(crate) fn buckets(&self) -> Result<RollupWalk> {
+        Ok(RollupWalk(self.reader(None, BUCKETS_BATCH_ROWS)?))
     }
 
     /// The rows of a series file, in the order they lie there.
@@ -196,6 +205,25 @@ impl LaneWalk {
         let ids = self.0.integers::<Int64Type>(&batch, "series_id")?;
         let ts = self.0.integers::<TimestampMillisecondType>(&batch, "ts")?;
         Ok(Some((ids, ts)))
+    }
+}
+
+/// The rows of a file of buckets.
+pub(crate) struct RollupWalk(Batches);
+
+impl RollupWalk {
+    /// The next buckets; `None` behind the last.
+    ///
+    /// # Errors
+    /// [`EngineError::Parquet`] and [`EngineError::Corrupt`] name the file; there is nothing behind an error.
+    pub(crate) fn next(&mut self) -> Result<Option<BucketColumns>> {
+        let Some(batch) = self.0.next()? else {
+            return Ok(None);
+        };
+        let columns = BucketColumns::new(&batch);
+        columns
+            .map(Some)
+            .ok_or_else(|| self.0.wrong("the columns of a file of buckets"))
     }
 }
 

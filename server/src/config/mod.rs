@@ -32,7 +32,7 @@ pub use delivery::{AlertsConfig, ChannelConfig, ChannelKind, RouteConfig};
 pub use detector::{DetectorConfig, Transform};
 pub use listen::Listen;
 pub use problem::{ConfigError, Problem};
-pub use retention::RetentionConfig;
+pub use retention::{RetentionConfig, RollupConfig};
 pub use rule_files::RuleFilesError;
 pub use sections::{HttpConfig, IngestConfig, ServerConfig, SqlConfig, StorageConfig, parse_retention_ms};
 pub use size::{SizeError, format_size_bytes, parse_size_bytes};
@@ -54,6 +54,8 @@ pub struct Config {
     pub storage: StorageConfig,
     /// `[[retention]]`, in the order of the file.
     pub retention: Vec<RetentionConfig>,
+    /// `[rollup]`
+    pub rollup: RollupConfig,
     /// `[ingest]`
     pub ingest: IngestConfig,
     /// `[sql]`
@@ -73,11 +75,12 @@ pub struct Config {
 }
 
 /// The sections, and whether each may stand several times.
-const SECTIONS: [(&str, bool); 12] = [
+const SECTIONS: [(&str, bool); 13] = [
     ("server", false),
     ("http", false),
     ("storage", false),
     ("retention", true),
+    ("rollup", false),
     ("ingest", false),
     ("sql", false),
     ("limits", false),
@@ -152,6 +155,7 @@ impl Config {
         let rules = self.retention.iter().map(RetentionConfig::to_rule);
         Ok(barograph_engine::Options {
             retention_rules: rules.collect::<Result<_, _>>()?,
+            rollup: self.rollup.options,
             ..self.storage.engine_options(memory)
         })
     }
@@ -170,6 +174,9 @@ impl Config {
         self.retention = tables(document, "retention", problems)
             .filter_map(RetentionConfig::read)
             .collect();
+        if let Some(section) = once("rollup") {
+            self.rollup = RollupConfig::read(section);
+        }
         if let Some(section) = once("ingest") {
             self.ingest = IngestConfig::read(section);
         }
