@@ -11,6 +11,7 @@ use barograph_engine::vfs::{DiskVfs, Vfs};
 use barograph_engine::{DamageKind, Engine, EngineError};
 use barograph_model::{Clock, MemoryShare};
 use barograph_query::SelectorError;
+use barograph_query::promql::{PromqlEngine, PromqlError, promql_tables};
 use barograph_query::sql::{SqlEngine, SqlError, SqlLimits};
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -23,8 +24,8 @@ use crate::alerting::{
     AlertHub, DeliveryOptions, Evaluator, HubError, LoadError, alert_tables, deliver, load_rules,
 };
 use crate::api::{
-    Administration, MetricsSource, Readiness, admin_routes, health_routes, metrics_routes, reload_routes,
-    sql_routes,
+    Administration, MetricsSource, PrometheusSource, ReadPlaces, Readiness, admin_routes, health_routes, metrics_routes,
+    prometheus_routes, reload_routes, sql_routes,
 };
 use crate::channels::{Channel, LogChannel, WebhookChannel, WebhookError, WebhookOptions};
 use crate::config::{ChannelKind, Config, Listen};
@@ -33,6 +34,7 @@ use crate::detecting::{DetectorRunner, DetectorStats, RunnerHandle, Watch, Watch
 use crate::grpc;
 use crate::ingest::{self, IngestSink, SetupError};
 use crate::memory::{memory_table, watch_memory};
+use crate::query_log::{QueryLog, QueryLogError};
 use crate::tenants::Tenants;
 
 /// How long connections may take to end after a stop.
@@ -73,6 +75,12 @@ pub enum ServeError {
     /// SQL.
     #[error(transparent)]
     Sql(#[from] SqlError),
+    /// PromQL.
+    #[error(transparent)]
+    Promql(#[from] PromqlError),
+    /// The query log.
+    #[error(transparent)]
+    QueryLog(#[from] QueryLogError),
     /// Alert state.
     #[error(transparent)]
     Hub(#[from] HubError),
@@ -153,6 +161,7 @@ impl Server {
         let parts = Parts::from_config(&config, &clock)?;
         let http = listen(&config.server.http_listen, "HTTP", "http-listen").await?;
         let grpc = listen(&config.server.grpc_listen, "gRPC", "grpc-listen").await?;
+        let started_at = clock.now();
         let stop = CancellationToken::new();
         let readiness = Readiness::default();
         let mut tasks = Vec::new();
@@ -165,6 +174,7 @@ impl Server {
         let Opened {
             engine,
             sql,
+            promql,
             hub,
             ingest,
             reload,
@@ -210,9 +220,21 @@ impl Server {
             hub: Arc::clone(&hub),
             clock: Arc::clone(&clock),
         };
+        let prometheus = PrometheusSource {
+            promql,
+            engine: Arc::clone(&engine),
+            hub: Arc::clone(&hub),
+            rules: reload.rules.subscribe(),
+            clock: Arc::clone(&clock),
+            started_at,
+            config_yaml: reload.config.to_prometheus_yaml(),
+            flags: reload.config.to_prometheus_flags(data_dir),
+            read_places: ReadPlaces::default(),
+        };
         let routes = ingest::routes(ingest)
             .merge(admin_routes(administration))
             .merge(sql_routes(Arc::clone(&sql)))
+            .merge(prometheus_routes(prometheus))
             .merge(metrics_routes(metrics))
             .merge(reload_routes(Arc::clone(&reload)));
         readiness.open(routes);
@@ -348,6 +370,7 @@ impl Parts {
 struct Opened {
     engine: Arc<Engine>,
     sql: Arc<SqlEngine>,
+    promql: Arc<PromqlEngine>,
     hub: Arc<AlertHub>,
     ingest: Arc<IngestSink>,
     reload: Arc<Reload>,
@@ -393,6 +416,17 @@ fn open_blocking(
     let mut tables = alert_tables(&hub);
     tables.push(damage_table(&engine));
     tables.push(memory_table(&memory));
+    let query_log = match &config.promql.query_log {
+        Some(file) => Some(QueryLog::open(&config.folder.join(file))?.observer()),
+        None => None,
+    };
+    let promql = Arc::new(PromqlEngine::new(
+        Arc::new(Arc::clone(&engine)),
+        config.promql.limits(&memory),
+        Arc::clone(&clock),
+        query_log,
+    )?);
+    tables.extend(promql_tables(&promql));
     let memory_of_queries = memory.max_bytes(MemoryShare::Queries);
     let limits = SqlLimits {
         timeout: Duration::from_millis(config.sql.timeout_ms.unsigned_abs()),
@@ -420,6 +454,7 @@ fn open_blocking(
     Ok(Opened {
         engine,
         sql,
+        promql,
         hub,
         ingest,
         reload: Arc::new(reload),
@@ -454,6 +489,7 @@ fn serve_http(listener: TcpListener, readiness: &Readiness, stop: &CancellationT
         }
     });
     tokio::spawn(async move {
+        let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
         if let Err(error) = axum::serve(listener, routes)
             .with_graceful_shutdown(stopped)
             .await
