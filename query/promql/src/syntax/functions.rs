@@ -30,6 +30,15 @@ pub struct Function {
     pub is_experimental: bool,
 }
 
+impl FunctionId {
+    /// The name as it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        // The table has every function.
+        FUNCTIONS.iter().find(|function| function.id == self).map_or("", |function| function.name)
+    }
+}
+
 /// The function of a name; names are written in lower case.
 #[must_use]
 pub fn function(name: &str) -> Option<&'static Function> {
@@ -37,6 +46,11 @@ pub fn function(name: &str) -> Option<&'static Function> {
         .binary_search_by(|function| function.name.cmp(name))
         .ok()?;
     Some(&FUNCTIONS[place])
+}
+
+/// All functions, sorted by name.
+pub fn all() -> impl Iterator<Item = &'static Function> {
+    FUNCTIONS.iter()
 }
 
 /// The functions, by name.
