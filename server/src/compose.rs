@@ -24,8 +24,8 @@ use crate::alerting::{
     AlertHub, DeliveryOptions, Evaluator, HubError, LoadError, alert_tables, deliver, load_rules,
 };
 use crate::api::{
-    Administration, MetricsSource, PrometheusSource, ReadPlaces, Readiness, admin_routes, health_routes, metrics_routes,
-    prometheus_routes, reload_routes, sql_routes,
+    Administration, MetricsSource, PrometheusSource, ReadPlaces, Readiness, admin_routes, health_routes,
+    metrics_routes, prometheus_routes, reload_routes, sql_routes,
 };
 use crate::channels::{Channel, LogChannel, WebhookChannel, WebhookError, WebhookOptions};
 use crate::config::{ChannelKind, Config, Listen};

@@ -12,9 +12,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::Arc;
 
 use barograph_model::TimestampMs;
 use barograph_query::promql::{QueryRecord, SelectorCost};
@@ -101,7 +101,10 @@ impl Writer {
             }
             let lost = self.lost.swap(0, Ordering::Relaxed);
             if lost > 0 {
-                tracing::warn!(queries = lost, "the disk is too slow for the query log: queries are missing from it");
+                tracing::warn!(
+                    queries = lost,
+                    "the disk is too slow for the query log: queries are missing from it"
+                );
             }
         }
     }
@@ -203,7 +206,10 @@ mod tests {
         assert_eq!(line["params"]["start"], "2026-01-01T00:00:00.000Z");
         assert_eq!(line["params"]["step"], 15.0);
         assert_eq!(line["stats"]["samples"]["totalQueryableSamples"], 7);
-        assert_eq!((&line["errorType"], &line["error"]), (&json!("timeout"), &json!("too slow")));
+        assert_eq!(
+            (&line["errorType"], &line["error"]),
+            (&json!("timeout"), &json!("too slow"))
+        );
     }
 
     #[test]
@@ -219,7 +225,10 @@ mod tests {
         std::fs::rename(&path, folder.path().join("old")).unwrap();
         writer.write(b"b\n").unwrap();
         let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
-        assert_eq!((read("old"), read("queries.jsonl")), ("a\n".to_owned(), "b\n".to_owned()));
+        assert_eq!(
+            (read("old"), read("queries.jsonl")),
+            ("a\n".to_owned(), "b\n".to_owned())
+        );
         assert!(QueryLog::open(&folder.path().join("no/such/folder")).is_err());
     }
 }

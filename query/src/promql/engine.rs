@@ -163,9 +163,15 @@ impl PromqlEngine {
     ) -> Result<T, PromqlError> {
         let interrupt = CancelOnDrop(Interrupt::default());
         let inner = interrupt.0.clone();
-        self.within(self.limits.timeout, client, &interrupt.0, || {}, move || work(&inner))
-            .await
-            .and_then(|found| found)
+        self.within(
+            self.limits.timeout,
+            client,
+            &interrupt.0,
+            || {},
+            move || work(&inner),
+        )
+        .await
+        .and_then(|found| found)
     }
 
     fn timeout(&self, asked: Option<Duration>) -> Duration {

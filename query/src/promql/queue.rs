@@ -224,6 +224,13 @@ mod tests {
         // The place that was sent to one who never looked goes on as well.
         drop(place);
         drop(late);
-        assert!(queue.enter(&caller("e")).unwrap().place().now_or_never().is_some());
+        assert!(
+            queue
+                .enter(&caller("e"))
+                .unwrap()
+                .place()
+                .now_or_never()
+                .is_some()
+        );
     }
 }

@@ -76,9 +76,17 @@ fn queries(activity: &Activity) -> RecordBatch {
     let rows = activity.active();
     let columns: Vec<ArrayRef> = vec![
         Arc::new(UInt64Array::from_iter_values(rows.iter().map(|(id, ..)| *id))),
-        Arc::new(StringArray::from_iter_values(rows.iter().map(|(_, q, _)| &*q.text))),
-        Arc::new(StringArray::from_iter_values(rows.iter().map(|(_, q, _)| &*q.client))),
-        Arc::new(rows.iter().map(|(_, q, _)| Some(q.is_range)).collect::<BooleanArray>()),
+        Arc::new(StringArray::from_iter_values(
+            rows.iter().map(|(_, q, _)| &*q.text),
+        )),
+        Arc::new(StringArray::from_iter_values(
+            rows.iter().map(|(_, q, _)| &*q.client),
+        )),
+        Arc::new(
+            rows.iter()
+                .map(|(_, q, _)| Some(q.is_range))
+                .collect::<BooleanArray>(),
+        ),
         instants(rows.iter().map(|(_, q, _)| q.start_ms)),
         instants(rows.iter().map(|(_, q, _)| q.end_ms)),
         Arc::new(Float64Array::from_iter_values(
@@ -88,7 +96,11 @@ fn queries(activity: &Activity) -> RecordBatch {
         Arc::new(Float64Array::from_iter_values(
             rows.iter().map(|(_, _, age_ns)| seconds(*age_ns)),
         )),
-        Arc::new(rows.iter().map(|(_, q, _)| Some(q.is_running)).collect::<BooleanArray>()),
+        Arc::new(
+            rows.iter()
+                .map(|(_, q, _)| Some(q.is_running))
+                .collect::<BooleanArray>(),
+        ),
     ];
     batch(queries_schema(), columns)
 }
@@ -124,7 +136,9 @@ fn top_queries(activity: &Activity) -> RecordBatch {
         Arc::new(UInt64Array::from_iter_values(rows.iter().map(|(_, t)| of(t))))
     };
     let times = |of: fn(&Total) -> u64| -> ArrayRef {
-        Arc::new(Float64Array::from_iter_values(rows.iter().map(|(_, t)| seconds(of(t)))))
+        Arc::new(Float64Array::from_iter_values(
+            rows.iter().map(|(_, t)| seconds(of(t))),
+        ))
     };
     let columns: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from_iter_values(rows.iter().map(|(key, _)| &*key.0))),

@@ -9,7 +9,9 @@ use barograph_model::{Labels, ManualClock, TimestampMs};
 use barograph_promql::{Grid, QueryValue};
 use tokio::runtime::Runtime;
 
-use super::{PromqlAnswer, PromqlEngine, PromqlError, PromqlLimits, PromqlRequest, QueryRecord, promql_tables};
+use super::{
+    PromqlAnswer, PromqlEngine, PromqlError, PromqlLimits, PromqlRequest, QueryRecord, promql_tables,
+};
 
 const NOW_MS: i64 = 1_767_225_600_000;
 
@@ -29,7 +31,10 @@ fn fixture(limits: PromqlLimits) -> Fixture {
     let head = engine.head();
     let mut columns = SampleColumns::with_capacity(&head, 0);
     for instance in 0..20 {
-        let pairs = [("__name__", "up".to_owned()), ("instance", format!("i{instance:02}"))];
+        let pairs = [
+            ("__name__", "up".to_owned()),
+            ("instance", format!("i{instance:02}")),
+        ];
         let series = head.series(&Labels::from_pairs(pairs).unwrap());
         (0..60).for_each(|step| columns.push(series, NOW_MS - step * 15_000, 1.0));
     }

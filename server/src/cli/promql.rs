@@ -78,7 +78,9 @@ pub fn run(args: &PromqlArgs) -> Result<(), PromqlFailure> {
         say(note);
     }
     let mut out = io::stdout().lock();
-    let written = out.write_all(text.trim_end().as_bytes()).and_then(|()| out.write_all(b"\n"));
+    let written = out
+        .write_all(text.trim_end().as_bytes())
+        .and_then(|()| out.write_all(b"\n"));
     match written.and_then(|()| out.flush()) {
         // `barograph promql ... | head`
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -116,7 +118,9 @@ fn request(args: &PromqlArgs, now_ms: i64) -> Result<Request, PromqlFailure> {
             _ => return Err(PromqlFailure::Step { text: text.clone() }),
         },
         // Whole seconds, at least one.
-        None => (end.saturating_sub(start) / STEPS / 1000).max(1).saturating_mul(1000),
+        None => (end.saturating_sub(start) / STEPS / 1000)
+            .max(1)
+            .saturating_mul(1000),
     };
     parameters.extend([
         ("start", seconds(start)),

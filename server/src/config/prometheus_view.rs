@@ -23,7 +23,9 @@ impl Config {
         }
         if let Some(retention_ms) = self.storage.retention_ms {
             let retention = format_duration_ms(retention_ms);
-            text.push_str(&format!("storage:\n  tsdb:\n    retention:\n      time: {retention}\n"));
+            text.push_str(&format!(
+                "storage:\n  tsdb:\n    retention:\n      time: {retention}\n"
+            ));
         }
         text
     }
@@ -33,15 +35,28 @@ impl Config {
     pub fn to_prometheus_flags(&self, data_dir: &Path) -> BTreeMap<String, String> {
         let promql = &self.promql;
         let features = [
-            (promql.parse.experimental_functions, "promql-experimental-functions"),
+            (
+                promql.parse.experimental_functions,
+                "promql-experimental-functions",
+            ),
             (promql.parse.duration_expressions, "promql-duration-expr"),
-            (promql.parse.extended_range_selectors, "promql-extended-range-selectors"),
+            (
+                promql.parse.extended_range_selectors,
+                "promql-extended-range-selectors",
+            ),
             (promql.parse.fill_modifiers, "promql-binop-fill-modifiers"),
         ];
-        let enabled: Vec<&str> = features.iter().filter(|(on, _)| *on).map(|(_, name)| *name).collect();
+        let enabled: Vec<&str> = features
+            .iter()
+            .filter(|(on, _)| *on)
+            .map(|(_, name)| *name)
+            .collect();
         let listen = self.server.http_listen.address().unwrap_or("off");
         // Prometheus writes "keep everything" as 0s.
-        let retention = self.storage.retention_ms.map_or_else(|| "0s".to_owned(), format_duration_ms);
+        let retention = self
+            .storage
+            .retention_ms
+            .map_or_else(|| "0s".to_owned(), format_duration_ms);
         let flags = [
             ("enable-feature", enabled.join(",")),
             ("query.lookback-delta", format_duration_ms(promql.lookback_ms)),
@@ -76,7 +91,10 @@ type = "webhook"
 url = "https://a/secret-path"
 "#;
         let config = Config::parse("a.toml", text).unwrap();
-        let (yaml, flags) = (config.to_prometheus_yaml(), config.to_prometheus_flags(Path::new("d")));
+        let (yaml, flags) = (
+            config.to_prometheus_yaml(),
+            config.to_prometheus_flags(Path::new("d")),
+        );
         assert!(yaml.contains("time: 15d"), "{yaml}");
         assert_eq!(flags["query.timeout"], "30s");
         assert_eq!(flags["enable-feature"], "promql-experimental-functions");

@@ -24,12 +24,20 @@ async fn absurd_queries_are_refused() {
     let cases = [
         (deep.as_str(), "invalid parameter \"query\": "),
         (&long, "invalid parameter \"query\": "),
-        ("up{a=~\"((a{1,100}){1,100}){1,100}\"}", "invalid parameter \"query\": "),
-        ("", "invalid parameter \"query\": unknown position: parse error: no expression found in input"),
+        (
+            "up{a=~\"((a{1,100}){1,100}){1,100}\"}",
+            "invalid parameter \"query\": ",
+        ),
+        (
+            "",
+            "invalid parameter \"query\": unknown position: parse error: no expression found in input",
+        ),
         ("up{a\"b=\"c\"}", "invalid parameter \"query\": "),
     ];
     for (query, expected) in cases {
-        let (status, answer) = fixture.post("/api/v1/query", &format!("query={}", encoded(query))).await;
+        let (status, answer) = fixture
+            .post("/api/v1/query", &format!("query={}", encoded(query)))
+            .await;
         let (kind, message) = told(&answer);
         assert_eq!((status, kind), (400, "bad_data"), "{message}");
         assert!(message.starts_with(expected), "{message}");
@@ -38,14 +46,29 @@ async fn absurd_queries_are_refused() {
     let century = "query=up&start=0&end=3155760000&step=0.001";
     let (status, answer) = fixture.post("/api/v1/query_range", century).await;
     assert_eq!(status, 400);
-    assert!(told(&answer).1.starts_with("exceeded maximum resolution of 11,000 points"), "{answer}");
+    assert!(
+        told(&answer)
+            .1
+            .starts_with("exceeded maximum resolution of 11,000 points"),
+        "{answer}"
+    );
     let duplicates = "query=up+*+on(job)+group_left+up";
     let (status, answer) = fixture.post("/api/v1/query", duplicates).await;
     assert_eq!((status, told(&answer).0), (422, "execution"));
-    assert!(told(&answer).1.starts_with("found duplicate series for the match group {job=\"node\"} on the right"), "{answer}");
+    assert!(
+        told(&answer)
+            .1
+            .starts_with("found duplicate series for the match group {job=\"node\"} on the right"),
+        "{answer}"
+    );
     // Quoted names of labels are names; a query over no data is an answer.
-    let (status, answer) = fixture.post("/api/v1/query", "query=%7B%22no.such%22%2C%22a.b%22%3D%22c%22%7D").await;
-    assert_eq!((status, answer["data"]["result"].as_array().map(Vec::len)), (200, Some(0)));
+    let (status, answer) = fixture
+        .post("/api/v1/query", "query=%7B%22no.such%22%2C%22a.b%22%3D%22c%22%7D")
+        .await;
+    assert_eq!(
+        (status, answer["data"]["result"].as_array().map(Vec::len)),
+        (200, Some(0))
+    );
 }
 
 #[tokio::test]
@@ -53,7 +76,10 @@ async fn limits_of_the_configuration_hold() {
     let fixture = Fixture::with_config("[promql]\nsamples = 100\ntimeout = \"2s\"\n").await;
     let (status, answer) = fixture.post("/api/v1/query", "query=up%5B30m%5D").await;
     assert_eq!((status, told(&answer).0), (422, "execution"));
-    assert!(told(&answer).1.contains("too many samples into memory"), "{answer}");
+    assert!(
+        told(&answer).1.contains("too many samples into memory"),
+        "{answer}"
+    );
     let (status, answer) = fixture.post("/api/v1/query", "query=up&timeout=0").await;
     assert_eq!((status, told(&answer).0), (503, "timeout"));
     let (status, _) = fixture.post("/api/v1/query", "query=1").await;
@@ -66,9 +92,15 @@ const LONG: &str = "sum_over_time(sum(sin(vector(time())))[12000d:100ms])";
 #[tokio::test]
 async fn a_client_that_goes_away_ends_its_query() {
     let fixture = Fixture::new().await;
-    let waiting = fixture.client_of_one_second().post(fixture.barograph.url("/api/v1/query"));
+    let waiting = fixture
+        .client_of_one_second()
+        .post(fixture.barograph.url("/api/v1/query"));
     let form = format!("query={}", encoded(LONG));
-    let sent = waiting.header("content-type", "application/x-www-form-urlencoded").body(form).send().await;
+    let sent = waiting
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(form)
+        .send()
+        .await;
     let is_refused = match &sent {
         // The query may be refused at once: it would hold too much.
         Ok(answer) => answer.status().as_u16() == 422,
@@ -77,7 +109,10 @@ async fn a_client_that_goes_away_ends_its_query() {
     assert!(is_refused, "{sent:?}");
     // Neither it nor its place remain.
     eventually("the query is gone", || async {
-        let rows = fixture.barograph.rows("SELECT count(*) FROM system.queries").await;
+        let rows = fixture
+            .barograph
+            .rows("SELECT count(*) FROM system.queries")
+            .await;
         (rows[0][0].as_i64() == Some(0)).then_some(())
     })
     .await;
@@ -87,6 +122,9 @@ async fn a_client_that_goes_away_ends_its_query() {
 
 impl Fixture {
     fn client_of_one_second(&self) -> reqwest::Client {
-        reqwest::Client::builder().timeout(Duration::from_secs(1)).build().unwrap()
+        reqwest::Client::builder()
+            .timeout(Duration::from_secs(1))
+            .build()
+            .unwrap()
     }
 }

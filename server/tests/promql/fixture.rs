@@ -30,8 +30,14 @@ pub fn series(now: i64) -> Vec<(Pairs, Vec<(i64, f64)>)> {
         (labels("up", "a:1", "node"), instants(|_| 1.0)),
         (labels("up", "b:1", "node"), instants(|_| 0.0)),
         (labels("up", "c:1", "api"), instants(|_| 1.0)),
-        (labels("requests_total", "a:1", "node"), instants(|i| i as f64 * 3.0)),
-        (labels("requests_total", "c:1", "api"), instants(|i| i as f64 * 0.1)),
+        (
+            labels("requests_total", "a:1", "node"),
+            instants(|i| i as f64 * 3.0),
+        ),
+        (
+            labels("requests_total", "c:1", "api"),
+            instants(|i| i as f64 * 0.1),
+        ),
     ]
 }
 
@@ -67,12 +73,16 @@ impl Fixture {
         let answer = request.send().await.unwrap();
         let status = answer.status().as_u16();
         let text = answer.text().await.unwrap();
-        let json = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path} {status}: {error}: {text}"));
+        let json =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path} {status}: {error}: {text}"));
         (status, json)
     }
 
     pub async fn get(&self, path: &str) -> (u16, Value) {
         let (status, text) = self.barograph.get(path).await;
-        (status, serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path} {status}: {error}: {text}")))
+        (
+            status,
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path} {status}: {error}: {text}")),
+        )
     }
 }

@@ -10,7 +10,10 @@ fn promtool(arguments: &[&str]) -> String {
         .args(arguments)
         .output()
         .expect("promtool is installed (apt-get install prometheus)");
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (stdout, stderr) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
     assert!(output.status.success(), "{arguments:?}: {stdout}{stderr}");
     stdout.into_owned()
 }
@@ -23,12 +26,23 @@ async fn promtool_asks() {
     let at = format!("--time={seconds}");
 
     let instant = promtool(&["query", "instant", &at, &url, "sum by (job) (up)"]);
-    assert_eq!(instant, format!("{{job=\"api\"}} => 1 @[{seconds}]\n{{job=\"node\"}} => 1 @[{seconds}]\n"));
+    assert_eq!(
+        instant,
+        format!("{{job=\"api\"}} => 1 @[{seconds}]\n{{job=\"node\"}} => 1 @[{seconds}]\n")
+    );
     let scalar = promtool(&["query", "instant", &at, &url, "1+1"]);
     assert_eq!(scalar, format!("scalar: 2 @[{seconds}]\n"));
 
     let (start, end) = (format!("--start={}", seconds - 30), format!("--end={seconds}"));
-    let range = promtool(&["query", "range", &start, &end, "--step=15s", &url, "rate(requests_total{job=\"node\"}[5m])"]);
+    let range = promtool(&[
+        "query",
+        "range",
+        &start,
+        &end,
+        "--step=15s",
+        &url,
+        "rate(requests_total{job=\"node\"}[5m])",
+    ]);
     assert_eq!(range.matches("0.2 @[").count(), 3, "{range}");
 
     let series = promtool(&["query", "series", "--match=up{job=\"node\"}", &url]);
@@ -39,10 +53,24 @@ async fn promtool_asks() {
     // The one command of `promtool tsdb` that speaks HTTP: it evaluates recording rules over a range.
     let folder = tempfile::tempdir().unwrap();
     let (rules, blocks) = (folder.path().join("rules.yml"), folder.path().join("blocks"));
-    std::fs::write(&rules, "groups: [{name: g, rules: [{record: job:up:sum, expr: sum by (job) (up)}]}]\n").unwrap();
+    std::fs::write(
+        &rules,
+        "groups: [{name: g, rules: [{record: job:up:sum, expr: sum by (job) (up)}]}]\n",
+    )
+    .unwrap();
     let output_dir = format!("--output-dir={}", blocks.display());
     let (rules, url_flag) = (rules.display().to_string(), format!("--url={url}"));
-    let command = ["tsdb", "create-blocks-from", "rules", &output_dir, &start, &end, "--eval-interval=15s", &url_flag, &rules];
+    let command = [
+        "tsdb",
+        "create-blocks-from",
+        "rules",
+        &output_dir,
+        &start,
+        &end,
+        "--eval-interval=15s",
+        &url_flag,
+        &rules,
+    ];
     promtool(&command);
     let dump = promtool(&["tsdb", "dump", &blocks.display().to_string()]);
     assert_eq!(dump.matches("job:up:sum").count(), 6, "{dump}");
@@ -57,5 +85,8 @@ async fn promtool_shows_prometheus_errors() {
         .unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
-    assert!(text.contains("parse error: unexpected end of input inside braces"), "{text}");
+    assert!(
+        text.contains("parse error: unexpected end of input inside braces"),
+        "{text}"
+    );
 }

@@ -89,7 +89,10 @@ async fn start_prometheus(root: &Path, config: &str) -> (String, Process) {
     std::fs::write(&path, config).unwrap();
     let child = Command::new("prometheus")
         .arg(format!("--config.file={}", path.display()))
-        .arg(format!("--storage.tsdb.path={}", root.join("prometheus").display()))
+        .arg(format!(
+            "--storage.tsdb.path={}",
+            root.join("prometheus").display()
+        ))
         .arg(format!("--web.listen-address=127.0.0.1:{port}"))
         .arg("--web.enable-remote-write-receiver")
         .stdout(Stdio::null())
@@ -109,7 +112,12 @@ async fn start_prometheus(root: &Path, config: &str) -> (String, Process) {
 /// The result of an instant query.
 async fn query(url: &str, expression: &str, ms: i64) -> Option<Value> {
     let expression: String = form_urlencoded::byte_serialize(expression.as_bytes()).collect();
-    let answer = reqwest::get(format!("{url}/api/v1/query?query={expression}&time={}", ms / 1000)).await.ok()?;
+    let answer = reqwest::get(format!(
+        "{url}/api/v1/query?query={expression}&time={}",
+        ms / 1000
+    ))
+    .await
+    .ok()?;
     let mut json: Value = serde_json::from_str(&answer.text().await.ok()?).ok()?;
     Some(json["data"]["result"].take())
 }
@@ -128,9 +136,14 @@ async fn a_prometheus_reads_and_federates() {
         fixture.barograph.http,
     );
     let (url, _prometheus) = start_prometheus(root.path(), &config).await;
-    for expression in ["sum by (job) (rate(requests_total[5m]))", "count_over_time(up{job=\"node\"}[20m])"] {
+    for expression in [
+        "sum by (job) (rate(requests_total[5m]))",
+        "count_over_time(up{job=\"node\"}[20m])",
+    ] {
         let theirs = query(&url, expression, fixture.now_ms).await.unwrap();
-        let ours = query(&fixture.barograph.url(""), expression, fixture.now_ms).await.unwrap();
+        let ours = query(&fixture.barograph.url(""), expression, fixture.now_ms)
+            .await
+            .unwrap();
         assert_eq!(theirs, ours, "{expression}");
         assert_eq!(theirs.as_array().unwrap().len(), 2, "{expression}: {theirs}");
     }
@@ -158,7 +171,9 @@ fn request(from_ms: i64, to_ms: i64, accepted: Vec<i32>) -> Vec<u8> {
         queries: vec![query],
         accepted_response_types: accepted,
     };
-    snap::raw::Encoder::new().compress_vec(&request.encode_to_vec()).unwrap()
+    snap::raw::Encoder::new()
+        .compress_vec(&request.encode_to_vec())
+        .unwrap()
 }
 
 async fn read(url: &str, body: Vec<u8>) -> (String, Vec<u8>) {
@@ -200,12 +215,33 @@ async fn both_kinds_of_answers_are_what_prometheus_sends() {
     barograph.start().await;
     let now = now_ms() / 1000 * 1000;
     // Fewer samples than after which Prometheus may cut a chunk, with every width of times and of values.
-    let odd = [0.0, 1.0, -0.0, f64::NAN, 0.1 + 0.2, 1e300, f64::INFINITY, 5e-324, 1.0, 2.0, 3.0];
+    let odd = [
+        0.0,
+        1.0,
+        -0.0,
+        f64::NAN,
+        0.1 + 0.2,
+        1e300,
+        f64::INFINITY,
+        5e-324,
+        1.0,
+        2.0,
+        3.0,
+    ];
     let series: Vec<(Pairs, Vec<(i64, f64)>)> = (0..40i64)
         .map(|s| {
-            let labels = pairs(&[("__name__", &format!("wave{}", s % 3)), ("Zone", "x"), ("i", &format!("{s:02}"))]);
+            let labels = pairs(&[
+                ("__name__", &format!("wave{}", s % 3)),
+                ("Zone", "x"),
+                ("i", &format!("{s:02}")),
+            ]);
             let jitter = |i: i64| [0, 3, -7, 4_000, 9_000][((i * s) % 5) as usize];
-            let sample = |i: i64| (now - (25 - i) * 20_000 + jitter(i), odd[((i + s) % 11) as usize] * (s + 1) as f64);
+            let sample = |i: i64| {
+                (
+                    now - (25 - i) * 20_000 + jitter(i),
+                    odd[((i + s) % 11) as usize] * (s + 1) as f64,
+                )
+            };
             (labels, (0..25).map(sample).collect())
         })
         .collect();
@@ -235,16 +271,21 @@ async fn both_kinds_of_answers_are_what_prometheus_sends() {
 
     let unpacked = |bytes: Vec<u8>| {
         let mut message = vec![0; snap::raw::decompress_len(&bytes).unwrap()];
-        snap::raw::Decoder::new().decompress(&bytes, &mut message).unwrap();
+        snap::raw::Decoder::new()
+            .decompress(&bytes, &mut message)
+            .unwrap();
         ReadResponse::decode(message.as_slice()).unwrap()
     };
     let (theirs_type, theirs) = read(&url, request(from, to, vec![])).await;
     let (ours_type, ours) = read(&barograph.url(""), request(from, to, vec![])).await;
     assert_eq!(ours_type, theirs_type);
     let bits = |response: &ReadResponse| {
-        let sample = |sample: &barograph_proto::prometheus::Sample| (sample.timestamp, sample.value.to_bits());
+        let sample =
+            |sample: &barograph_proto::prometheus::Sample| (sample.timestamp, sample.value.to_bits());
         let series = response.results[0].timeseries.iter();
-        series.map(|s| (s.labels.clone(), s.samples.iter().map(sample).collect::<Vec<_>>())).collect::<Vec<_>>()
+        series
+            .map(|s| (s.labels.clone(), s.samples.iter().map(sample).collect::<Vec<_>>()))
+            .collect::<Vec<_>>()
     };
     assert_eq!(bits(&unpacked(ours)), bits(&unpacked(theirs)));
 }

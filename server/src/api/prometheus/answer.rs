@@ -23,7 +23,9 @@ pub(super) fn truncate(value: &mut QueryValue, limit: usize) -> bool {
 /// The whole answer, written while it is sent. `stats` is JSON.
 pub(super) fn respond(value: QueryValue, stats: Option<Vec<u8>>, notes: &Annotations) -> Response {
     let pieces = Pieces::new(value, stats, notes);
-    answer(Body::from_stream(stream::iter(pieces.map(Ok::<_, std::convert::Infallible>))))
+    answer(Body::from_stream(stream::iter(
+        pieces.map(Ok::<_, std::convert::Infallible>),
+    )))
 }
 
 /// What is left to write.
@@ -210,7 +212,10 @@ mod tests {
             r#"{"status":"success","data":{"resultType":"scalar","result":[1,"2.5"]}}"#
         );
         assert_eq!(
-            text(QueryValue::String { ts: 1000, text: "a\n".to_owned() }),
+            text(QueryValue::String {
+                ts: 1000,
+                text: "a\n".to_owned()
+            }),
             r#"{"status":"success","data":{"resultType":"string","result":[1,"a\n"]}}"#
         );
         assert_eq!(

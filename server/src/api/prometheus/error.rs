@@ -56,7 +56,9 @@ impl ApiError {
 
     fn with_retry(&self, mut response: Response) -> Response {
         if let Some(seconds) = self.retry_after_s {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -107,11 +107,19 @@ fn read(
 fn respond(found: &Found, notes: &Annotations) -> Response {
     let mut out = br#"{"status":"success","data":["#.to_vec();
     for (i, (labels, exemplars)) in found.iter().enumerate() {
-        out.extend_from_slice(if i == 0 { &br#"{"seriesLabels":"#[..] } else { br#",{"seriesLabels":"# });
+        out.extend_from_slice(if i == 0 {
+            &br#"{"seriesLabels":"#[..]
+        } else {
+            br#",{"seriesLabels":"#
+        });
         push_labels(&mut out, labels);
         out.extend_from_slice(br#","exemplars":["#);
         for (i, exemplar) in exemplars.iter().enumerate() {
-            out.extend_from_slice(if i == 0 { &br#"{"labels":"#[..] } else { br#",{"labels":"# });
+            out.extend_from_slice(if i == 0 {
+                &br#"{"labels":"#[..]
+            } else {
+                br#",{"labels":"#
+            });
             push_labels(&mut out, &exemplar.labels);
             out.extend_from_slice(br#","value":"#);
             push_float(&mut out, exemplar.value);

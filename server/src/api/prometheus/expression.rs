@@ -39,9 +39,13 @@ async fn read<T: Serialize + Send + 'static>(
     then: impl FnOnce(&Expr) -> T + Send + 'static,
 ) -> Result<Response, ApiError> {
     let text: Arc<str> = Arc::from(parameters.get("query"));
-    let found = api.promql.parsed(caller, text, then).await.map_err(|error| match error.kind() {
-        "bad_data" => ApiError::parameter("query", error),
-        _ => ApiError::from(error),
-    })?;
+    let found = api
+        .promql
+        .parsed(caller, text, then)
+        .await
+        .map_err(|error| match error.kind() {
+            "bad_data" => ApiError::parameter("query", error),
+            _ => ApiError::from(error),
+        })?;
     Ok(success(&found, &Annotations::default()))
 }

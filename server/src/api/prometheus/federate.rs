@@ -56,7 +56,10 @@ async fn text(
         end: now,
     };
     let promql = Arc::clone(&api.promql);
-    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accept = headers
+        .get(ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let is_openmetrics = accept.contains("application/openmetrics-text");
     let read = move |interrupt: &Interrupt| {
         let latest = latest(&promql.snapshot(), &selectors, range, interrupt)?;
@@ -108,7 +111,11 @@ fn render(samples: &[Latest], is_openmetrics: bool) -> String {
         let is_plain = is_plain_name(metric);
         if metric != family {
             let kind = if is_openmetrics { "unknown" } else { "untyped" };
-            let name = if is_plain { metric.to_owned() } else { quoted(metric) };
+            let name = if is_plain {
+                metric.to_owned()
+            } else {
+                quoted(metric)
+            };
             let _ = writeln!(out, "# TYPE {name} {kind}");
             family = metric;
         }
@@ -140,7 +147,11 @@ fn write_series(out: &mut String, labels: &Labels, is_plain: bool) {
         comma = ",";
     }
     for (name, value) in labels.iter().filter(|(name, _)| *name != METRIC_NAME) {
-        let name = if is_plain_name(name) { name.to_owned() } else { quoted(name) };
+        let name = if is_plain_name(name) {
+            name.to_owned()
+        } else {
+            quoted(name)
+        };
         let _ = write!(out, "{comma}{name}={}", quoted(value));
         comma = ",";
     }
@@ -152,23 +163,31 @@ fn write_series(out: &mut String, labels: &Labels, is_plain: bool) {
 
 /// A label value in quotes, with the three escapes that the format knows.
 fn quoted(text: &str) -> String {
-    let escaped = text.replace('\\', "\\\\").replace('\n', "\\n").replace('"', "\\\"");
+    let escaped = text
+        .replace('\\', "\\\\")
+        .replace('\n', "\\n")
+        .replace('"', "\\\"");
     format!("\"{escaped}\"")
 }
 
 /// Whether a name needs no quotes.
 fn is_plain_name(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':')
 }
-
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn sample(pairs: &[(&str, &str)], ts: i64, value: f64) -> Latest {
-        (Arc::new(Labels::from_pairs(pairs.iter().copied()).unwrap()), ts, value)
+        (
+            Arc::new(Labels::from_pairs(pairs.iter().copied()).unwrap()),
+            ts,
+            value,
+        )
     }
 
     #[test]
@@ -188,6 +207,9 @@ mod tests {
              up{job=\"b\",instance=\"\"} +Inf 2000\n"
         );
         let openmetrics = render(&samples[1..2], true);
-        assert_eq!(openmetrics, "# TYPE up unknown\nup{instance=\"a:1\"} 1 2\n# EOF\n");
+        assert_eq!(
+            openmetrics,
+            "# TYPE up unknown\nup{instance=\"a:1\"} 1 2\n# EOF\n"
+        );
     }
 }

@@ -46,6 +46,10 @@ mod tests {
             parse_integer("x"),
             Err("strconv.Atoi: parsing \"x\": invalid syntax".to_owned())
         );
-        assert!(parse_integer("99999999999999999999").unwrap_err().ends_with("value out of range"));
+        assert!(
+            parse_integer("99999999999999999999")
+                .unwrap_err()
+                .ends_with("value out of range")
+        );
     }
 }

@@ -42,7 +42,9 @@ pub(crate) fn parse_duration_ns(text: &str) -> Result<i64, String> {
         let ns = seconds * 1e9;
         if ns.is_nan() || ns.abs() > i64::MAX as f64 {
             let text = quoted(text);
-            return Err(format!("cannot parse {text} to a valid duration. It overflows int64"));
+            return Err(format!(
+                "cannot parse {text} to a valid duration. It overflows int64"
+            ));
         }
         return Ok(ns as i64);
     }
@@ -66,9 +68,15 @@ mod tests {
     fn instants_are_floats_or_dates() {
         assert_eq!(parse_instant("1435781430.781"), Ok(1_435_781_430_781));
         assert_eq!(parse_instant("2015-07-01T20:10:51.781Z"), Ok(1_435_781_451_781));
-        assert_eq!(parse_instant("2015-07-01T22:10:51.781+02:00"), Ok(1_435_781_451_781));
+        assert_eq!(
+            parse_instant("2015-07-01T22:10:51.781+02:00"),
+            Ok(1_435_781_451_781)
+        );
         assert_eq!(parse_instant("-1.5"), Ok(-1500));
-        assert_eq!((parse_instant(EARLIEST), parse_instant(LATEST)), (Ok(i64::MIN), Ok(i64::MAX)));
+        assert_eq!(
+            (parse_instant(EARLIEST), parse_instant(LATEST)),
+            (Ok(i64::MIN), Ok(i64::MAX))
+        );
         assert_eq!(parse_instant("1e300"), Ok(i64::MAX));
         for wrong in ["", "now", "NaN", "2015-07-01", "30 s"] {
             let error = parse_instant(wrong).unwrap_err();
@@ -81,7 +89,11 @@ mod tests {
         assert_eq!(parse_duration_ns("15"), Ok(15_000_000_000));
         assert_eq!(parse_duration_ns("0.5"), Ok(500_000_000));
         assert_eq!(parse_duration_ns("1h30m"), Ok(5_400_000_000_000));
-        assert!(parse_duration_ns("1e300").unwrap_err().contains("overflows int64"));
+        assert!(
+            parse_duration_ns("1e300")
+                .unwrap_err()
+                .contains("overflows int64")
+        );
         assert_eq!(
             parse_duration_ns("5 minutes"),
             Err("cannot parse \"5 minutes\" to a valid duration".to_owned())

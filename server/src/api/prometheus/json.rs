@@ -99,7 +99,10 @@ mod tests {
         };
         assert_eq!(timestamp(1_435_781_430_781), "1435781430.781");
         assert_eq!(timestamp(1_435_781_430_000), "1435781430");
-        assert_eq!((timestamp(1), timestamp(-1500)), ("0.001".into(), "-1.500".into()));
+        assert_eq!(
+            (timestamp(1), timestamp(-1500)),
+            ("0.001".into(), "-1.500".into())
+        );
         let mut out = Vec::new();
         push_float(&mut out, f64::INFINITY);
         assert_eq!(out, b"\"+Inf\"");
@@ -112,7 +115,10 @@ mod tests {
             infos: vec!["i".to_owned()],
         };
         let text = String::from_utf8(tail(&notes)).unwrap();
-        assert!(text.ends_with(r#""w9","2 more warning annotations omitted"],"infos":["i"]}"#), "{text}");
+        assert!(
+            text.ends_with(r#""w9","2 more warning annotations omitted"],"infos":["i"]}"#),
+            "{text}"
+        );
         assert_eq!(tail(&Annotations::default()), b"}");
     }
 }

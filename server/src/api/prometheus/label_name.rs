@@ -8,7 +8,9 @@ const DIGITS_MAX: usize = 6;
 /// The name that is meant. What is not a whole escape is taken as it is.
 pub(super) fn unescape(name: &str) -> String {
     let escaped = name.strip_prefix("U__");
-    escaped.and_then(unescape_values).unwrap_or_else(|| name.to_owned())
+    escaped
+        .and_then(unescape_values)
+        .unwrap_or_else(|| name.to_owned())
 }
 
 fn unescape_values(mut rest: &str) -> Option<String> {
@@ -27,7 +29,11 @@ fn unescape_values(mut rest: &str) -> Option<String> {
             return None;
         }
         // No digit at all is code point 0, as Prometheus reads it.
-        let code = if digits.is_empty() { 0 } else { u32::from_str_radix(digits, 16).ok()? };
+        let code = if digits.is_empty() {
+            0
+        } else {
+            u32::from_str_radix(digits, 16).ok()?
+        };
         out.push(char::from_u32(code)?);
         rest = &rest[end + 1..];
     }

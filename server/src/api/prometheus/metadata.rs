@@ -45,7 +45,12 @@ pub(super) async fn metadata(
     let entries = |metadata| vec![Entry::of(metadata)].into_iter().take(per_metric).collect();
     let mut found: BTreeMap<&str, Vec<Entry<'_>>> = BTreeMap::new();
     if metric.is_empty() {
-        found.extend(table.iter().take(limit).map(|(family, metadata)| (family, entries(metadata))));
+        found.extend(
+            table
+                .iter()
+                .take(limit)
+                .map(|(family, metadata)| (family, entries(metadata))),
+        );
     } else if let Some(metadata) = table.get(metric).filter(|_| limit > 0) {
         found.insert(metric, entries(metadata));
     }

@@ -80,14 +80,23 @@ pub fn prometheus_routes(source: PrometheusSource) -> Router {
         .route(&both("labels"), get(series::names).post(series::names))
         .route(&both("label/{name}/values"), get(series::values))
         .route(&both("series"), get(series::series).post(series::series))
-        .route(&both("query_exemplars"), get(exemplars::exemplars).post(exemplars::exemplars))
+        .route(
+            &both("query_exemplars"),
+            get(exemplars::exemplars).post(exemplars::exemplars),
+        )
         .route(&both("read"), post(remote_read::remote_read))
         .route("/federate", get(federate::federate))
         .route(&both("rules"), get(rules::rules))
         .route(&both("alerts"), get(rules::alerts))
         .route(&both("metadata"), get(metadata::metadata))
-        .route(&both("format_query"), get(expression::format).post(expression::format))
-        .route(&both("parse_query"), get(expression::parse).post(expression::parse))
+        .route(
+            &both("format_query"),
+            get(expression::format).post(expression::format),
+        )
+        .route(
+            &both("parse_query"),
+            get(expression::parse).post(expression::parse),
+        )
         .route(&both("status/buildinfo"), get(status::build))
         .route(&both("status/runtimeinfo"), get(status::runtime))
         .route(&both("status/config"), get(status::config))

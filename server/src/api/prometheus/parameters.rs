@@ -30,18 +30,22 @@ impl<S: Sync> FromRequest<S> for Parameters {
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         let mut pairs = Vec::new();
-        let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let is_form = content_type.is_some_and(|value| {
-            MediaType::parse(value).is("application/x-www-form-urlencoded")
-        });
+        let content_type = parts
+            .headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok());
+        let is_form =
+            content_type.is_some_and(|value| MediaType::parse(value).is("application/x-www-form-urlencoded"));
         if parts.method == Method::POST && is_form {
-            let form = read_capped(body, FORM_BYTES_MAX, PATIENCE, |_| true).await.map_err(|error| {
-                let kind = match error {
-                    BodyError::TimedOut { .. } => "timeout",
-                    _ => "bad_data",
-                };
-                ApiError::new(kind, format!("error parsing form values: {error}"))
-            })?;
+            let form = read_capped(body, FORM_BYTES_MAX, PATIENCE, |_| true)
+                .await
+                .map_err(|error| {
+                    let kind = match error {
+                        BodyError::TimedOut { .. } => "timeout",
+                        _ => "bad_data",
+                    };
+                    ApiError::new(kind, format!("error parsing form values: {error}"))
+                })?;
             read_pairs(&form, &mut pairs);
         }
         read_pairs(parts.uri.query().unwrap_or_default().as_bytes(), &mut pairs);

@@ -18,6 +18,9 @@ use super::stats::stats_json;
 /// What is said when `limit` cuts a result.
 pub(super) const TRUNCATED: &str = "results truncated due to limit";
 
+/// The last instant of a date in a browser, in the year 275760.
+const INSTANT_MS_MAX: i64 = 8_640_000_000_000_000;
+
 /// `/api/v1/query`: at one instant.
 pub(super) async fn instant(
     State(api): State<Arc<PrometheusSource>>,
@@ -26,7 +29,7 @@ pub(super) async fn instant(
 ) -> Result<Response, ApiError> {
     let limit = parameters.limit()?;
     let ts = parameters.instant_or("time", api.clock.now().0)?;
-    run(&api, caller, &parameters, Grid::instant(ts), false, limit).await
+    run(&api, caller, &parameters, Grid::instant(held(ts)), false, limit).await
 }
 
 /// `/api/v1/query_range`: at each step of a range.
@@ -40,16 +43,31 @@ pub(super) async fn range(
     run(&api, caller, &parameters, grid, true, limit).await
 }
 
+/// The instant, or the nearest at which ranges and offsets can still be counted.
+fn held(ms: i64) -> i64 {
+    ms.clamp(-INSTANT_MS_MAX, INSTANT_MS_MAX)
+}
+
 /// The steps that are asked for.
 pub(super) fn grid(parameters: &Parameters) -> Result<Grid, ApiError> {
-    let (start, end) = (parameters.instant("start")?, parameters.instant("end")?);
+    let (start, end) = (
+        held(parameters.instant("start")?),
+        held(parameters.instant("end")?),
+    );
     let step = parse_duration_ns(parameters.get("step"));
     if end < start {
-        return Err(ApiError::parameter("end", "end timestamp must not be before start time"));
+        return Err(ApiError::parameter(
+            "end",
+            "end timestamp must not be before start time",
+        ));
     }
     let step_ns = step.map_err(|reason| ApiError::parameter("step", reason))?;
     // Less than a millisecond is the least there is.
-    let step_ms = if step_ns > 0 { (step_ns / 1_000_000).max(1) } else { step_ns.min(0) };
+    let step_ms = if step_ns > 0 {
+        (step_ns / 1_000_000).max(1)
+    } else {
+        step_ns.min(0)
+    };
     Grid::range(start, end, step_ms).map_err(|error| ApiError::bad_data(error.to_string()))
 }
 
@@ -72,10 +90,14 @@ async fn run(
         client: caller,
     };
     let text = Arc::clone(&request.text);
-    let mut found = api.promql.query(request).await.map_err(|error| match error.kind() {
-        "bad_data" => ApiError::parameter("query", error),
-        _ => ApiError::from(error),
-    })?;
+    let mut found = api
+        .promql
+        .query(request)
+        .await
+        .map_err(|error| match error.kind() {
+            "bad_data" => ApiError::parameter("query", error),
+            _ => ApiError::from(error),
+        })?;
     let stats = (!stats.is_empty()).then(|| stats_json(&text, &found));
     let mut notes = std::mem::take(&mut found.answer.annotations);
     if limit.is_some_and(|limit| truncate(&mut found.answer.value, limit)) {

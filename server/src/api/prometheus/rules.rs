@@ -68,7 +68,9 @@ impl<'a> Wanted<'a> {
             "1" | "t" | "T" | "true" | "TRUE" | "True" => true,
             text => {
                 let text = super::go::quoted(text);
-                let reason = format!("error converting exclude_alerts: strconv.ParseBool: parsing {text}: invalid syntax");
+                let reason = format!(
+                    "error converting exclude_alerts: strconv.ParseBool: parsing {text}: invalid syntax"
+                );
                 return Err(ApiError::parameter("exclude_alerts", reason));
             }
         };
@@ -187,9 +189,13 @@ fn alert_json(alert: &ActiveAlert<'_>) -> Value {
 }
 
 fn with_name(labels: &Labels, rule: &str) -> BTreeMap<String, String> {
-    let pairs = labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let pairs = labels
+        .iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
     let mut labels: BTreeMap<String, String> = pairs.collect();
-    labels.entry(ALERT_NAME.to_owned()).or_insert_with(|| rule.to_owned());
+    labels
+        .entry(ALERT_NAME.to_owned())
+        .or_insert_with(|| rule.to_owned());
     labels
 }
 
@@ -216,6 +222,9 @@ mod tests {
     fn values_are_written_as_prometheus_writes_them() {
         assert_eq!(scientific(1.0), "1e+00");
         assert_eq!(scientific(0.0025), "2.5e-03");
-        assert_eq!((scientific(f64::NAN), scientific(f64::NEG_INFINITY)), ("NaN".into(), "-Inf".into()));
+        assert_eq!(
+            (scientific(f64::NAN), scientific(f64::NEG_INFINITY)),
+            ("NaN".into(), "-Inf".into())
+        );
     }
 }

@@ -45,7 +45,10 @@ pub(super) async fn values(
 ) -> Result<Response, ApiError> {
     let name = unescape(&name);
     if name.is_empty() {
-        return Err(ApiError::bad_data(format!("invalid label name: {}", quoted(&name))));
+        return Err(ApiError::bad_data(format!(
+            "invalid label name: {}",
+            quoted(&name)
+        )));
     }
     let limit = parameters.limit()?;
     let range = parameters.range()?;
@@ -76,6 +79,7 @@ pub(super) async fn series(
     };
     let mut series = api.promql.read(&caller, read).await?;
     let notes = cut(&mut series, limit);
+    let series: Vec<&Labels> = series.iter().map(Arc::as_ref).collect();
     Ok(success(&series, &notes))
 }
 

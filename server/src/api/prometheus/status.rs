@@ -20,8 +20,8 @@ use super::go::parse_integer;
 use super::json::success;
 use super::parameters::Parameters;
 
-/// The release of Prometheus whose API this is; clients choose by it what they ask for.
-pub(crate) const PROMETHEUS_VERSION: &str = "3.5.0";
+/// The release of Prometheus whose language and API this is; clients choose by it what they ask for.
+pub(crate) const PROMETHEUS_VERSION: &str = "3.13.0";
 
 /// What `tsdb` looks at: series with samples in so much time before now.
 const RECENT_MS: i64 = 2 * 3_600_000;
@@ -75,7 +75,8 @@ pub(super) async fn runtime(State(api): State<Arc<PrometheusSource>>) -> Respons
 }
 
 fn host_name() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| String::new(), |name| name.trim().to_owned())
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| String::new(), |name| name.trim().to_owned())
 }
 
 /// `/api/v1/status/config`.

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Request, StatusCode};
-use axum::Router;
 use barograph_engine::vfs::SimVfs;
 use barograph_engine::{Engine, Options, SampleColumns};
 use barograph_model::{Clock, Exemplar, Labels, ManualClock, Metadata, MetricType, TimestampMs, stale_nan};
@@ -30,7 +30,12 @@ pub(super) fn api() -> Router {
     let head = engine.head();
     let mut columns = SampleColumns::with_capacity(&head, 0);
     for (instance, job) in [("a:1", "node"), ("b:1", "node"), ("c:1", "api")] {
-        let pairs = [("__name__", "up"), ("instance", instance), ("job", job), ("my.dots", "x")];
+        let pairs = [
+            ("__name__", "up"),
+            ("instance", instance),
+            ("job", job),
+            ("my.dots", "x"),
+        ];
         let series = head.series(&Labels::from_pairs(pairs).unwrap());
         (0..240).for_each(|step| columns.push(series, NOW_MS - step * 15_000, 1.0));
     }
@@ -38,11 +43,14 @@ pub(super) fn api() -> Router {
     columns.push(series, NOW_MS - 60_000, 1.0);
     columns.push(series, NOW_MS - 45_000, stale_nan());
     let traced = head.series(&Labels::from_pairs([("__name__", "traced_total"), ("job", "api")]).unwrap());
-    columns.push_exemplar(traced, Exemplar {
-        labels: Labels::from_pairs([("trace_id", "abc")]).unwrap(),
-        value: 0.25,
-        ts: TimestampMs(NOW_MS - 1500),
-    });
+    columns.push_exemplar(
+        traced,
+        Exemplar {
+            labels: Labels::from_pairs([("trace_id", "abc")]).unwrap(),
+            value: 0.25,
+            ts: TimestampMs(NOW_MS - 1500),
+        },
+    );
     columns.push_metadata(
         "up".to_owned(),
         Metadata {
@@ -83,7 +91,11 @@ async fn get(uri: &str) -> (StatusCode, Value) {
 
 async fn data(uri: &str) -> Value {
     let (status, mut answer) = get(uri).await;
-    assert_eq!((status, &answer["status"]), (StatusCode::OK, &json!("success")), "{uri}: {answer}");
+    assert_eq!(
+        (status, &answer["status"]),
+        (StatusCode::OK, &json!("success")),
+        "{uri}: {answer}"
+    );
     answer["data"].take()
 }
 
@@ -116,7 +128,11 @@ async fn instant_queries() {
 
 #[tokio::test]
 async fn range_queries_by_form() {
-    let form = format!("query=sum(up)&start={}&end={}&step=15", NOW_MS / 1000 - 30, NOW_MS / 1000);
+    let form = format!(
+        "query=sum(up)&start={}&end={}&step=15",
+        NOW_MS / 1000 - 30,
+        NOW_MS / 1000
+    );
     let request = Request::post("/api/v1/query_range")
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .body(Body::from(form))
@@ -162,12 +178,18 @@ async fn errors_are_those_of_prometheus() {
         ),
     ];
     for (parameters, message) in cases {
-        assert_eq!(error(&format!("{range}{parameters}")).await, expected(400, "bad_data", message));
+        assert_eq!(
+            error(&format!("{range}{parameters}")).await,
+            expected(400, "bad_data", message)
+        );
     }
     assert_eq!(error("/api/v1/query?query=up&timeout=0").await.0, 503);
     let (status, kind, message) = error("/api/v1/query?query=up%20%2B%20on(job)%20up").await;
     assert_eq!((status, kind.as_str()), (422, "execution"));
-    assert!(message.starts_with("found duplicate series for the match group"), "{message}");
+    assert!(
+        message.starts_with("found duplicate series for the match group"),
+        "{message}"
+    );
     assert_eq!(error("/api/v1/series").await.2, "no match[] parameter provided");
     assert_eq!(
         error("/api/v1/labels?match[]=%7B%7D").await.2,
@@ -180,7 +202,8 @@ async fn what_there_is() {
     let names = json!(["__name__", "instance", "job", "my.dots"]);
     assert_eq!(data("/api/v1/labels?match[]=up").await, names);
     assert_eq!(data("/api/v1/label/job/values").await, json!(["api", "node"]));
-    let some = "/api/v1/label/instance/values?match[]=up%7Bjob%3D%22node%22%7D&match[]=up%7Bjob%3D%22api%22%7D";
+    let some =
+        "/api/v1/label/instance/values?match[]=up%7Bjob%3D%22node%22%7D&match[]=up%7Bjob%3D%22api%22%7D";
     assert_eq!(data(some).await, json!(["a:1", "b:1", "c:1"]));
     assert_eq!(data("/api/v1/label/U__my_2e_dots/values").await, json!(["x"]));
     let series = data("/api/v1/series?match[]=up%7Binstance%3D~%22a.*%22%7D").await;
@@ -192,7 +215,10 @@ async fn what_there_is() {
     let up = json!({"up": [{"type": "gauge", "help": "Whether it is up.", "unit": ""}]});
     assert_eq!(data("/api/v1/metadata?metric=up&limit_per_metric=1").await, up);
     assert_eq!(data("/api/v1/metadata?metric=down").await, json!({}));
-    assert_eq!(error("/api/v1/metadata?limit=x").await.2, "limit must be a number");
+    assert_eq!(
+        error("/api/v1/metadata?limit=x").await.2,
+        "limit must be a number"
+    );
 }
 
 #[tokio::test]
@@ -200,15 +226,24 @@ async fn expressions_and_status() {
     let formatted = data("/api/v1/format_query?query=sum(rate(x%5B5m%5D))by(job)").await;
     assert_eq!(formatted, json!("sum by (job) (rate(x[5m]))"));
     let tree = data("/api/v1/parse_query?query=up").await;
-    assert_eq!((&tree["type"], &tree["name"]), (&json!("vectorSelector"), &json!("up")));
+    assert_eq!(
+        (&tree["type"], &tree["name"]),
+        (&json!("vectorSelector"), &json!("up"))
+    );
     let build = data("/api/v1/status/buildinfo").await;
     assert!(build["version"].as_str().unwrap().starts_with("3."), "{build}");
     assert_eq!(data("/api/v1/status/flags").await["query.timeout"], "2m");
     assert_eq!(data("/api/v1/status/config").await["yaml"], "global: {}\n");
-    assert_eq!(data("/api/v1/status/runtimeinfo").await["serverTime"], "2026-01-01T00:00:00.000Z");
+    assert_eq!(
+        data("/api/v1/status/runtimeinfo").await["serverTime"],
+        "2026-01-01T00:00:00.000Z"
+    );
     let tsdb = data("/api/v1/status/tsdb?limit=1").await;
     assert_eq!(tsdb["headStats"]["numSeries"], 5);
-    assert_eq!(tsdb["seriesCountByMetricName"], json!([{"name": "up", "value": 3}]));
+    assert_eq!(
+        tsdb["seriesCountByMetricName"],
+        json!([{"name": "up", "value": 3}])
+    );
 }
 
 #[tokio::test]
@@ -228,31 +263,63 @@ async fn exemplars_of_every_selector() {
 async fn rules_and_alerts() {
     let alerts = data("/api/v1/alerts").await;
     let alert = &alerts["alerts"][0];
-    assert_eq!(alert["labels"], json!({"alertname": "Down", "host": "a", "severity": "P1"}));
-    assert_eq!((&alert["state"], &alert["value"]), (&json!("firing"), &json!("1e+00")));
+    assert_eq!(
+        alert["labels"],
+        json!({"alertname": "Down", "host": "a", "severity": "P1"})
+    );
+    assert_eq!(
+        (&alert["state"], &alert["value"]),
+        (&json!("firing"), &json!("1e+00"))
+    );
     assert_eq!(alert["activeAt"], "2025-12-31T23:59:00.000Z");
     let rules = data("/api/v1/rules?type=alert").await;
     let rule = &rules["groups"][0]["rules"][0];
-    assert_eq!((&rule["name"], &rule["query"]), (&json!("Down"), &json!("SELECT 1")));
-    assert_eq!((&rule["state"], &rule["health"]), (&json!("firing"), &json!("ok")));
+    assert_eq!(
+        (&rule["name"], &rule["query"]),
+        (&json!("Down"), &json!("SELECT 1"))
+    );
+    assert_eq!(
+        (&rule["state"], &rule["health"]),
+        (&json!("firing"), &json!("ok"))
+    );
     assert_eq!(rule["alerts"].as_array().unwrap().len(), 1);
     assert_eq!(rules["groups"][0]["file"], "test.yml");
-    for nothing in ["type=record", "rule_name[]=Up", "rule_group[]=x", "file[]=x", "match[]=%7Ba=%22b%22%7D"] {
-        assert_eq!(data(&format!("/api/v1/rules?{nothing}")).await, json!({"groups": []}));
+    for nothing in [
+        "type=record",
+        "rule_name[]=Up",
+        "rule_group[]=x",
+        "file[]=x",
+        "match[]=%7Ba=%22b%22%7D",
+    ] {
+        assert_eq!(
+            data(&format!("/api/v1/rules?{nothing}")).await,
+            json!({"groups": []})
+        );
     }
-    assert_eq!(error("/api/v1/rules?type=x").await.2, "invalid parameter \"type\": not supported value \"x\"");
+    assert_eq!(
+        error("/api/v1/rules?type=x").await.2,
+        "invalid parameter \"type\": not supported value \"x\""
+    );
 }
 
 #[tokio::test]
 async fn the_latest_samples_are_federated() {
     let uri = "/federate?match[]=up%7Bjob%3D%22node%22%7D&match[]=gone&match[]=up";
-    let response = api().oneshot(Request::get(uri).body(Body::empty()).unwrap()).await.unwrap();
+    let response = api()
+        .oneshot(Request::get(uri).body(Body::empty()).unwrap())
+        .await
+        .unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
     let text = String::from_utf8(body.to_vec()).unwrap();
     let line = |instance: &str, job: &str| {
         format!("up{{instance=\"{instance}\",job=\"{job}\",\"my.dots\"=\"x\"}} 1 {NOW_MS}\n")
     };
-    let expected = ["# TYPE up untyped\n".to_owned(), line("a:1", "node"), line("b:1", "node"), line("c:1", "api")];
+    let expected = [
+        "# TYPE up untyped\n".to_owned(),
+        line("a:1", "node"),
+        line("b:1", "node"),
+        line("c:1", "api"),
+    ];
     assert_eq!(text, expected.concat());
 }

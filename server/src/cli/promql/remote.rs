@@ -106,7 +106,9 @@ impl Remote {
                 text,
             }),
             _ => Err(PromqlFailure::Query {
-                message: envelope.error.unwrap_or_else(|| format!("the server answered {status}")),
+                message: envelope
+                    .error
+                    .unwrap_or_else(|| format!("the server answered {status}")),
             }),
         }
     }
@@ -130,9 +132,15 @@ mod tests {
         let remote = Remote::new("a:1").unwrap();
         let good = r#"{"status":"success","data":{"resultType":"scalar","result":[1,"2"]},"warnings":["w"]}"#;
         let answer = remote.read(200, good.to_owned()).unwrap();
-        assert_eq!((&answer.data["result"][1], answer.warnings.len()), (&Value::from("2"), 1));
+        assert_eq!(
+            (&answer.data["result"][1], answer.warnings.len()),
+            (&Value::from("2"), 1)
+        );
         let bad = r#"{"status":"error","errorType":"bad_data","error":"1:5: parse error"}"#;
-        assert_eq!(remote.read(400, bad.to_owned()).unwrap_err().to_string(), "1:5: parse error");
+        assert_eq!(
+            remote.read(400, bad.to_owned()).unwrap_err().to_string(),
+            "1:5: parse error"
+        );
         let other = remote.read(404, "<html>".to_owned()).unwrap_err().to_string();
         assert_eq!(other, "http://a:1 answered 404: <html>");
         assert!(Remote::new("ftp://a").is_err());

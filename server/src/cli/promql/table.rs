@@ -54,7 +54,8 @@ pub(super) fn render(data: Value) -> Result<String, PromqlFailure> {
         Data::Scalar((_, value)) | Data::String((_, value)) => return Ok(text_of(&value)),
         Data::Vector(series) | Data::Matrix(series) => {
             for series in series {
-                let labels = Labels::from_pairs(&series.metric).map_err(|error| unreadable(error.to_string()))?;
+                let labels =
+                    Labels::from_pairs(&series.metric).map_err(|error| unreadable(error.to_string()))?;
                 let mut samples: Vec<Sample> = series.value.into_iter().chain(series.histogram).collect();
                 samples.extend(series.values);
                 samples.extend(series.histograms);

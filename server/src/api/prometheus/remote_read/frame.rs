@@ -74,7 +74,10 @@ mod tests {
         let labels = Labels::from_pairs([("__name__", "up")]).unwrap();
         let ts: Vec<i64> = (0..250).map(|i| i * 1000).collect();
         let chunks = chunks_of(&ts, &vec![1.0; 250]);
-        let lengths: Vec<i64> = chunks.iter().map(|c| (c.max_time_ms - c.min_time_ms) / 1000 + 1).collect();
+        let lengths: Vec<i64> = chunks
+            .iter()
+            .map(|c| (c.max_time_ms - c.min_time_ms) / 1000 + 1)
+            .collect();
         assert_eq!(lengths, [120, 120, 10]);
         let frames = frames_of(3, &labels, chunks);
         assert_eq!(frames.len(), 1);
@@ -83,6 +86,9 @@ mod tests {
         assert_eq!(len, bytes.len() - 4);
         assert_eq!(bytes[..4], crc32c::crc32c(&bytes[4..]).to_be_bytes());
         let message = ChunkedReadResponse::decode(&bytes[4..]).unwrap();
-        assert_eq!((message.query_index, message.chunked_series[0].chunks.len()), (3, 3));
+        assert_eq!(
+            (message.query_index, message.chunked_series[0].chunks.len()),
+            (3, 3)
+        );
     }
 }

@@ -73,7 +73,10 @@ mod tests {
     fn whole_numbers_are_sent_as_differences() {
         let parts = HistogramParts {
             sum: 12.5,
-            positive_spans: vec![Span { offset: -1, length: 3 }],
+            positive_spans: vec![Span {
+                offset: -1,
+                length: 3,
+            }],
             counts: HistogramCounts::Integer {
                 count: 9,
                 zero_count: 1,

@@ -42,7 +42,9 @@ impl ReadQuery {
         range: TimeRange,
     ) -> barograph_engine::Result<Self> {
         let set = snapshot.select(matchers, range)?;
-        let labels = (0..set.len()).map(|position| set.labels(position)).collect::<Result<Vec<_>, _>>()?;
+        let labels = (0..set.len())
+            .map(|position| set.labels(position))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut order: Vec<usize> = (0..set.len()).collect();
         order.sort_by(|a, b| labels[*a].cmp(&labels[*b]));
         Ok(Self {
@@ -57,7 +59,11 @@ impl ReadQuery {
     /// Whether any of the series has a native histogram in the range.
     pub(super) fn has_histograms(&self) -> barograph_engine::Result<bool> {
         let mut rows = Vec::new();
-        Ok(self.snapshot.histograms(&self.set, self.range).next_series(&mut rows)?.is_some())
+        Ok(self
+            .snapshot
+            .histograms(&self.set, self.range)
+            .next_series(&mut rows)?
+            .is_some())
     }
 
     /// The next series; those without a sample are left out. `None` behind the last. What is read is drawn from
@@ -106,7 +112,10 @@ impl ReadQuery {
         Ok(Some(found))
     }
 
-    fn histograms(&self, set: &SeriesSet) -> barograph_engine::Result<BTreeMap<usize, Vec<(i64, Histogram)>>> {
+    fn histograms(
+        &self,
+        set: &SeriesSet,
+    ) -> barograph_engine::Result<BTreeMap<usize, Vec<(i64, Histogram)>>> {
         let mut found: BTreeMap<usize, Vec<(i64, Histogram)>> = BTreeMap::new();
         let (mut scan, mut rows) = (self.snapshot.histograms(set, self.range), Vec::new());
         while let Some(position) = scan.next_series(&mut rows)? {

@@ -66,7 +66,10 @@ impl Drop for CancelOnDrop {
 }
 
 /// `POST /api/v1/read`.
-pub(in crate::api::prometheus) async fn remote_read(State(api): State<Arc<PrometheusSource>>, body: Body) -> Response {
+pub(in crate::api::prometheus) async fn remote_read(
+    State(api): State<Arc<PrometheusSource>>,
+    body: Body,
+) -> Response {
     match answer(&api, body).await {
         Ok(response) => response,
         Err(error) => error.into_text(),
@@ -88,9 +91,14 @@ async fn answer(api: &Arc<PrometheusSource>, body: Body) -> Result<Response, Api
     };
     let guard = CancelOnDrop(work.interrupt.clone());
     let takes = |kind: ResponseType| request.accepted_response_types.contains(&(kind as i32));
-    let first = request.accepted_response_types.iter().find_map(|kind| ResponseType::try_from(*kind).ok());
+    let first = request
+        .accepted_response_types
+        .iter()
+        .find_map(|kind| ResponseType::try_from(*kind).ok());
     let has_samples = request.accepted_response_types.is_empty() || takes(ResponseType::Samples);
-    let planned = tokio::task::spawn_blocking(move || work.plan()).await.map_err(fault)??;
+    let planned = tokio::task::spawn_blocking(move || work.plan())
+        .await
+        .map_err(fault)??;
     match first {
         None if !request.accepted_response_types.is_empty() => {
             let message = "the server does not support any of the requested response types";
@@ -98,19 +106,25 @@ async fn answer(api: &Arc<PrometheusSource>, body: Body) -> Result<Response, Api
         }
         Some(ResponseType::StreamedXorChunks) if !planned.has_histograms => Ok(stream(planned, place, guard)),
         _ if has_samples => {
-            let message = tokio::task::spawn_blocking(move || samples(planned)).await.map_err(fault)?;
+            let message = tokio::task::spawn_blocking(move || samples(planned))
+                .await
+                .map_err(fault)?;
             drop((place, guard));
             Ok(message?)
         }
         _ => {
-            let message = "native histograms are answered with samples only; accept the response type SAMPLES as well";
+            let message =
+                "native histograms are answered with samples only; accept the response type SAMPLES as well";
             Err(ApiError::new("internal", message))
         }
     }
 }
 
 fn fault(_: tokio::task::JoinError) -> ApiError {
-    ApiError::new("internal", "the read ended by a fault of the program; see the log")
+    ApiError::new(
+        "internal",
+        "the read ended by a fault of the program; see the log",
+    )
 }
 
 type Asked = (Vec<Matcher>, TimeRange);
@@ -176,7 +190,9 @@ fn samples(mut planned: Planned) -> Result<Response, ApiError> {
     let mut response = ReadResponse::default();
     for query in &mut planned.queries {
         let mut result = QueryResult::default();
-        while let Some(batch) = query.next_batch(&planned.interrupt, &mut memory, &mut planned.samples_left)? {
+        while let Some(batch) =
+            query.next_batch(&planned.interrupt, &mut memory, &mut planned.samples_left)?
+        {
             result.timeseries.extend(batch.into_iter().map(time_series));
         }
         response.results.push(result);
@@ -203,7 +219,11 @@ fn time_series(series: ReadSeries) -> TimeSeries {
                 timestamp: *timestamp,
             })
             .collect(),
-        histograms: series.histograms.iter().map(|(ts, h)| histogram_message(*ts, h)).collect(),
+        histograms: series
+            .histograms
+            .iter()
+            .map(|(ts, h)| histogram_message(*ts, h))
+            .collect(),
         ..TimeSeries::default()
     }
 }

@@ -167,7 +167,11 @@ mod tests {
 
         fn signed(&mut self, width: u32) -> i64 {
             let raw = self.bits(width) as i64;
-            if width < 64 && raw > 1 << (width - 1) { raw - (1 << width) } else { raw }
+            if width < 64 && raw > 1 << (width - 1) {
+                raw - (1 << width)
+            } else {
+                raw
+            }
         }
 
         fn samples(&mut self) -> Vec<(i64, u64)> {
