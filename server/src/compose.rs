@@ -1,111 +1,44 @@
 //! Puts the program together: store, edges, detectors, rules, delivery; and takes it apart again.
 
+mod error;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::serve::ListenerExt;
-use barograph_alerts::{FilterError, Options as AlertOptions, RuleSet};
+use barograph_alerts::{Options as AlertOptions, RuleSet};
 use barograph_engine::vfs::{DiskVfs, Vfs};
-use barograph_engine::{DamageKind, Engine, EngineError};
+use barograph_engine::{DamageKind, Engine};
 use barograph_model::{Clock, MemoryShare};
-use barograph_query::SelectorError;
-use barograph_query::promql::{PromqlEngine, PromqlError, promql_tables};
-use barograph_query::sql::{SqlEngine, SqlError, SqlLimits};
-use thiserror::Error;
+use barograph_query::promql::{PromqlEngine, promql_tables};
+use barograph_query::sql::{SqlEngine, SqlLimits};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use crate::alerting::ALERTS_DIR;
-use crate::alerting::{
-    AlertHub, DeliveryOptions, Evaluator, HubError, LoadError, alert_tables, deliver, load_rules,
-};
+use crate::alerting::{AlertHub, DeliveryOptions, Evaluator, LoadError, alert_tables, deliver, load_rules};
 use crate::api::{
     Administration, MetricsSource, PrometheusSource, ReadPlaces, Readiness, admin_routes, health_routes,
     metrics_routes, prometheus_routes, reload_routes, sql_routes,
 };
-use crate::channels::{Channel, LogChannel, WebhookChannel, WebhookError, WebhookOptions};
+use crate::channels::{Channel, LogChannel, WebhookChannel, WebhookOptions};
 use crate::config::{ChannelKind, Config, Listen};
 use crate::damage_table::damage_table;
-use crate::detecting::{DetectorRunner, DetectorStats, RunnerHandle, Watch, WatchError};
+use crate::detecting::{DetectorRunner, DetectorStats, RunnerHandle, Watch};
 use crate::grpc;
-use crate::ingest::{self, IngestSink, SetupError};
+use crate::ingest::{self, IngestSink};
 use crate::memory::{memory_table, watch_memory};
-use crate::query_log::{QueryLog, QueryLogError};
+use crate::query_log::QueryLog;
 use crate::tenants::Tenants;
+
+pub use error::ServeError;
 
 /// How long connections may take to end after a stop.
 const STOP_GRACE: Duration = Duration::from_secs(5);
-
-/// Why the program cannot start or go on.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ServeError {
-    /// An address cannot be listened on.
-    #[error(
-        "cannot listen on {address} for {what}: {source} (is another Barograph running? choose another address with --{flag})"
-    )]
-    Listen {
-        /// The address asked for.
-        address: String,
-        /// What would be offered there.
-        what: &'static str,
-        /// The flag that sets it.
-        flag: &'static str,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The data directory cannot be used.
-    #[error("cannot use the data directory {}: {source}", path.display())]
-    DataDir {
-        /// The directory.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The store.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// A `[[retention]]`.
-    #[error(transparent)]
-    Retention(#[from] SelectorError),
-    /// SQL.
-    #[error(transparent)]
-    Sql(#[from] SqlError),
-    /// PromQL.
-    #[error(transparent)]
-    Promql(#[from] PromqlError),
-    /// The query log.
-    #[error(transparent)]
-    QueryLog(#[from] QueryLogError),
-    /// Alert state.
-    #[error(transparent)]
-    Hub(#[from] HubError),
-    /// Remote write.
-    #[error(transparent)]
-    Ingest(#[from] SetupError),
-    /// A `[[detector]]`.
-    #[error(transparent)]
-    Watch(#[from] WatchError),
-    /// The rules.
-    #[error(transparent)]
-    Rules(#[from] LoadError),
-    /// A `[[channel]]`.
-    #[error(transparent)]
-    Channel(#[from] WebhookError),
-    /// A `[[route]]`.
-    #[error("a route of the configuration: {0}")]
-    Route(#[from] FilterError),
-    /// The system gave no thread.
-    #[error("cannot start the detectors' thread: {0}")]
-    Thread(std::io::Error),
-    /// A part of the start did not finish.
-    #[error("the start did not finish; see the log for a panic")]
-    Unfinished,
-}
 
 /// A running program.
 pub struct Server {

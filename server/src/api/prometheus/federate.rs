@@ -3,6 +3,7 @@
 //! Source: Prometheus, "Federation"; "Exposition formats"; OpenMetrics 1.0. Native histograms have no text and are left
 //! out, as Prometheus leaves them out of its text.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -20,8 +21,35 @@ use super::caller::Caller;
 use super::error::ApiError;
 use super::parameters::Parameters;
 
-const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=allow-utf-8";
-const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8";
+/// What a scraper takes, by its `Accept`.
+#[derive(Debug, Clone, Copy)]
+struct Format {
+    is_openmetrics: bool,
+    /// whether names may be any text, in quotes; what may not stand in a plain name is an underscore otherwise
+    takes_utf8: bool,
+}
+
+impl Format {
+    fn of(accept: &str) -> Self {
+        Self {
+            is_openmetrics: accept.contains("application/openmetrics-text"),
+            takes_utf8: accept.contains("escaping=allow-utf-8"),
+        }
+    }
+
+    fn content_type(self) -> &'static str {
+        match (self.is_openmetrics, self.takes_utf8) {
+            (true, true) => {
+                "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8"
+            }
+            (true, false) => {
+                "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"
+            }
+            (false, true) => "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
+            (false, false) => "text/plain; version=0.0.4; charset=utf-8; escaping=underscores",
+        }
+    }
+}
 
 /// What a scrape without an instance gets, so that the scraping Prometheus does not put its own there.
 const INSTANCE: &str = "instance";
@@ -56,18 +84,15 @@ async fn text(
         end: now,
     };
     let promql = Arc::clone(&api.promql);
-    let accept = headers
-        .get(ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let is_openmetrics = accept.contains("application/openmetrics-text");
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    let format = Format::of(accept.unwrap_or_default());
     let read = move |interrupt: &Interrupt| {
         let latest = latest(&promql.snapshot(), &selectors, range, interrupt)?;
-        Ok(render(&latest, is_openmetrics))
+        Ok(render(&latest, format))
     };
     let text = api.promql.read(caller, read).await?;
     let mut response = text.into_response();
-    let content_type = HeaderValue::from_static(if is_openmetrics { OPENMETRICS } else { TEXT });
+    let content_type = HeaderValue::from_static(format.content_type());
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     Ok(response)
 }
@@ -100,7 +125,7 @@ fn latest(
     Ok(found)
 }
 
-fn render(samples: &[Latest], is_openmetrics: bool) -> String {
+fn render(samples: &[Latest], format: Format) -> String {
     let mut out = String::new();
     let mut family = "";
     for (labels, ts, value) in samples {
@@ -108,57 +133,62 @@ fn render(samples: &[Latest], is_openmetrics: bool) -> String {
         if metric.is_empty() {
             continue;
         }
-        let is_plain = is_plain_name(metric);
         if metric != family {
-            let kind = if is_openmetrics { "unknown" } else { "untyped" };
-            let name = if is_plain {
-                metric.to_owned()
+            let kind = if format.is_openmetrics {
+                "unknown"
             } else {
-                quoted(metric)
+                "untyped"
             };
-            let _ = writeln!(out, "# TYPE {name} {kind}");
+            let _ = writeln!(out, "# TYPE {} {kind}", shown_name(metric, format));
             family = metric;
         }
-        write_series(&mut out, labels, is_plain);
-        out.push(' ');
-        out.push_str(&float_text(*value));
-        if is_openmetrics {
-            let _ = writeln!(out, " {}", *ts as f64 / 1e3);
-        } else {
-            let _ = writeln!(out, " {ts}");
-        }
+        write_series(&mut out, labels, format);
+        let value = float_text(*value);
+        let _ = match format.is_openmetrics {
+            true => writeln!(out, " {value} {}", *ts as f64 / 1e3),
+            false => writeln!(out, " {value} {ts}"),
+        };
     }
-    if is_openmetrics {
+    if format.is_openmetrics {
         out.push_str("# EOF\n");
     }
     out
 }
 
-/// `up{instance="a",job="b"}`, or `{"my.metric",job="b",instance=""}` where the name is not a plain word.
-fn write_series(out: &mut String, labels: &Labels, is_plain: bool) {
-    let metric = labels.metric();
+/// `up{instance="a",job="b"}`, or `{"my.metric",job="b",instance=""}` where the name is in quotes.
+fn write_series(out: &mut String, labels: &Labels, format: Format) {
+    let metric = shown_name(labels.metric(), format);
     let mut comma = "";
-    if is_plain {
-        out.push_str(metric);
-        out.push('{');
-    } else {
-        out.push('{');
-        out.push_str(&quoted(metric));
+    if metric.starts_with('"') {
+        let _ = write!(out, "{{{metric}");
         comma = ",";
+    } else {
+        let _ = write!(out, "{metric}{{");
     }
     for (name, value) in labels.iter().filter(|(name, _)| *name != METRIC_NAME) {
-        let name = if is_plain_name(name) {
-            name.to_owned()
-        } else {
-            quoted(name)
-        };
-        let _ = write!(out, "{comma}{name}={}", quoted(value));
+        let _ = write!(out, "{comma}{}={}", shown_name(name, format), quoted(value));
         comma = ",";
     }
     if labels.get(INSTANCE).is_empty() {
         let _ = write!(out, "{comma}{INSTANCE}=\"\"");
     }
     out.push('}');
+}
+
+/// A name as the scraper can read it.
+fn shown_name(name: &str, format: Format) -> Cow<'_, str> {
+    if is_plain_name(name) {
+        return Cow::Borrowed(name);
+    }
+    if format.takes_utf8 {
+        return Cow::Owned(quoted(name));
+    }
+    let is_kept = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
+    let mut shown: String = name.chars().map(|c| if is_kept(c) { c } else { '_' }).collect();
+    if shown.starts_with(|c: char| c.is_ascii_digit()) {
+        shown.insert(0, '_');
+    }
+    Cow::Owned(shown)
 }
 
 /// A label value in quotes, with the three escapes that the format knows.
@@ -198,18 +228,26 @@ mod tests {
             sample(&[("__name__", "up"), ("job", "b")], 2000, f64::INFINITY),
             sample(&[("job", "nameless")], 2000, 1.0),
         ];
+        let format = |accept| Format::of(accept);
         assert_eq!(
-            render(&samples, false),
+            render(&samples, format("text/plain; escaping=allow-utf-8")),
             "# TYPE \"my.metric\" untyped\n\
              {\"my.metric\",a=\"x\\\"y\\\\\\n\",instance=\"\"} 0.5 1500\n\
              # TYPE up untyped\n\
              up{instance=\"a:1\"} 1 2000\n\
              up{job=\"b\",instance=\"\"} +Inf 2000\n"
         );
-        let openmetrics = render(&samples[1..2], true);
+        let openmetrics = render(
+            &samples[..2],
+            format("application/openmetrics-text;version=1.0.0"),
+        );
         assert_eq!(
             openmetrics,
-            "# TYPE up unknown\nup{instance=\"a:1\"} 1 2\n# EOF\n"
+            "# TYPE my_metric unknown\n\
+             my_metric{a=\"x\\\"y\\\\\\n\",instance=\"\"} 0.5 1.5\n\
+             # TYPE up unknown\n\
+             up{instance=\"a:1\"} 1 2\n\
+             # EOF\n"
         );
     }
 }

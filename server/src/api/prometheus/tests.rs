@@ -313,7 +313,7 @@ async fn the_latest_samples_are_federated() {
     let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
     let text = String::from_utf8(body.to_vec()).unwrap();
     let line = |instance: &str, job: &str| {
-        format!("up{{instance=\"{instance}\",job=\"{job}\",\"my.dots\"=\"x\"}} 1 {NOW_MS}\n")
+        format!("up{{instance=\"{instance}\",job=\"{job}\",my_dots=\"x\"}} 1 {NOW_MS}\n")
     };
     let expected = [
         "# TYPE up untyped\n".to_owned(),
