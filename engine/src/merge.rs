@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::memtable::{Memtable, Run};
+use crate::memtable::{Memtable, Run, Window};
 use crate::segment::{Segment, SegmentCursor};
 use crate::tombstone::Mask;
 use crate::{Result, SeriesRef, SeriesSet};
@@ -91,10 +91,10 @@ struct FromMemory {
 }
 
 impl Merge {
-    /// Opens the segments, which are older than the runs, for some positions of a set.
+    /// Opens the segments, which are older than what is in memory, for some positions of a set.
     pub(crate) fn open(
         segments: &[(Arc<Segment>, Mask)],
-        memory: Vec<(&Memtable, Vec<Arc<Run>>)>,
+        memory: &[(Arc<Memtable>, Vec<Window>)],
         set: &SeriesSet,
         positions: Range<usize>,
     ) -> Result<Self> {
@@ -106,9 +106,10 @@ impl Merge {
                 from_segments.push(FromSegment { cursor, mask, places });
             }
         }
-        let from_memory = memory.into_iter().map(|(memtable, runs)| FromMemory {
-            runs,
-            series: set.refs_in(memtable.head(), positions.clone()),
+        let from_memory = memory.iter().map(|(memtable, windows)| {
+            let series = set.refs_in(memtable.head(), positions.clone());
+            let runs = windows.iter().flat_map(|window| window.runs_of(&series)).collect();
+            FromMemory { runs, series }
         });
         Ok(Self {
             set: set.clone(),

@@ -133,17 +133,8 @@ impl ScanPartition {
         let merge = match &mut self.merge {
             Some(merge) => merge,
             None => {
-                let runs = |windows: &Vec<Window>| windows.iter().flat_map(Window::sorted_runs).collect();
-                let memory = self
-                    .memory
-                    .iter()
-                    .map(|(memtable, windows)| (memtable.as_ref(), runs(windows)));
-                let merge = Merge::open(
-                    &self.segments,
-                    memory.collect(),
-                    &self.set,
-                    self.positions.clone(),
-                )?;
+                let positions = self.positions.clone();
+                let merge = Merge::open(&self.segments, &self.memory, &self.set, positions)?;
                 self.merge.insert(merge)
             }
         };

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use barograph_model::TimeRange;
 
-use crate::memtable::Window;
 use crate::merge::Merge;
 use crate::retention::Kept;
 use crate::snapshot::Stretch;
@@ -83,17 +82,8 @@ impl SeriesScan {
         let Inner { set, stretches, .. } = &*self.0;
         let mut merges = Vec::with_capacity(stretches.len());
         for stretch in stretches {
-            let runs = |windows: &Vec<Window>| windows.iter().flat_map(Window::sorted_runs).collect();
-            let memory = stretch
-                .memory
-                .iter()
-                .map(|(memtable, windows)| (memtable.as_ref(), runs(windows)));
-            merges.push(Merge::open(
-                &stretch.segments,
-                memory.collect(),
-                set,
-                positions.clone(),
-            )?);
+            let Stretch { segments, memory, .. } = stretch;
+            merges.push(Merge::open(segments, memory, set, positions.clone())?);
         }
         Ok(SeriesReader {
             scan: Arc::clone(&self.0),

@@ -254,8 +254,15 @@ impl SeriesSet {
 
     /// Which series of a head each of some positions is.
     pub(crate) fn refs_in(&self, head: &Head, positions: Range<usize>) -> Vec<Option<SeriesRef>> {
-        let ids: Vec<SeriesId> = self.0.entries[positions].iter().map(|e| e.id).collect();
-        head.find(&ids)
+        let entries = &self.0.entries[positions];
+        let is_of_head = |source: &Source| matches!(source, Source::Head(known) if known.is(head));
+        match self.0.sources.iter().position(is_of_head) {
+            // Found there, so the number is at hand; the others may be in several places.
+            Some(source) if entries.iter().all(|e| e.source as usize == source) => {
+                entries.iter().map(|e| Some(SeriesRef(e.place))).collect()
+            }
+            _ => head.find(&entries.iter().map(|e| e.id).collect::<Vec<_>>()),
+        }
     }
 }
 

@@ -57,14 +57,58 @@ impl Run {
         run
     }
 
+    /// Sorts those rows of chunks, oldest first, that are of some series: O(rows of the chunks), with little for each.
+    pub(crate) fn of_series(chunks: &[Arc<SampleColumns>], series: &[Option<SeriesRef>]) -> Self {
+        let highest = series.iter().flatten().max().map_or(0, |series| series.0 as usize + 1);
+        let mut wanted = vec![0u64; highest.div_ceil(64)];
+        for series in series.iter().flatten() {
+            wanted[series.0 as usize / 64] |= 1 << (series.0 % 64);
+        }
+        let is_wanted = |series: &SeriesRef| {
+            let word = wanted.get(series.0 as usize / 64).copied().unwrap_or(0);
+            word >> (series.0 % 64) & 1 == 1
+        };
+        let mut rows: Vec<(SeriesRef, i64, f64)> = Vec::new();
+        for chunk in chunks {
+            let found = chunk.series().iter().enumerate().filter(|(_, series)| is_wanted(series));
+            rows.extend(found.map(|(row, series)| (*series, chunk.ts()[row], chunk.values()[row])));
+        }
+        // Stable, so that among equal instants the newest write stays last.
+        rows.sort_by_key(|(series, ts, _)| (*series, *ts));
+        let mut run = Self::default();
+        for (i, (series, ts, value)) in rows.iter().enumerate() {
+            if rows.get(i + 1).is_some_and(|next| (next.0, next.1) == (*series, *ts)) {
+                continue;
+            }
+            if run.series.last() != Some(series) {
+                run.series.push(*series);
+                run.starts.push(run.ts.len() as u32);
+            }
+            run.ts.push(*ts);
+            run.values.push(*value);
+        }
+        run.starts.push(run.ts.len() as u32);
+        run
+    }
+
     /// The rows of a series: instants and values of the same length, both empty where it is not here.
     pub(crate) fn rows_of(&self, series: SeriesRef) -> (&[i64], &[f64]) {
-        match self.series.binary_search(&series) {
+        match self.place_of(series) {
             Ok(i) => {
                 let range = self.starts[i] as usize..self.starts[i + 1] as usize;
                 (&self.ts[range.clone()], &self.values[range])
             }
             Err(_) => (&[], &[]),
+        }
+    }
+
+    /// Where a series is. Runs mostly have every number between their first and their last, so that place is looked at
+    /// before any search.
+    fn place_of(&self, series: SeriesRef) -> Result<usize, usize> {
+        let guess = self.series.first().and_then(|first| series.0.checked_sub(first.0));
+        match guess.and_then(|guess| self.series.get(guess as usize)) {
+            Some(found) if *found == series => Ok(guess.unwrap_or_default() as usize),
+            _ => self.series.binary_search(&series),
         }
     }
 
@@ -159,6 +203,12 @@ mod tests {
             }
             prop_assert_eq!(found, model.into_iter().collect::<Vec<_>>());
             prop_assert_eq!(run.rows_of(SeriesRef(99)).0.len(), 0);
+            let wanted = [Some(SeriesRef(1)), None, Some(SeriesRef(4)), Some(SeriesRef(99))];
+            let some = Run::of_series(&chunks, &wanted);
+            prop_assert!(some.series().iter().all(|series| wanted.contains(&Some(*series))));
+            for series in wanted.iter().flatten() {
+                prop_assert_eq!(some.rows_of(*series), run.rows_of(*series));
+            }
         }
     }
 }

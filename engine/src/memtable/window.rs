@@ -1,6 +1,6 @@
 //! The rows of one two-hour window.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use roaring::RoaringBitmap;
 
@@ -9,6 +9,9 @@ use crate::{SampleColumns, SeriesRef};
 
 /// Unsorted rows at which a window sorts them. Below it a reader sorts what it needs.
 const SORT_ROWS: usize = 1 << 18;
+
+/// A reader of at most one series for so many unsorted rows has only those series' rows sorted.
+const FEW_SERIES: usize = 16;
 
 /// What a chunk takes beside its rows: its own fields, and what the allocator adds to four pieces.
 const CHUNK_BYTES: usize = size_of::<SampleColumns>() + 64;
@@ -19,6 +22,8 @@ pub(crate) struct Window {
     runs: Vec<Arc<Run>>,
     chunks: Vec<Arc<SampleColumns>>,
     chunk_rows: usize,
+    /// the chunks as a run, once a reader has wanted all of them; clones of this window share it
+    tail: Arc<OnceLock<Arc<Run>>>,
     /// bytes of runs and chunks
     bytes: usize,
     /// the earliest and the latest instant
@@ -36,6 +41,7 @@ impl Window {
         self.chunk_rows += columns.len();
         self.bytes += columns.heap_bytes() + CHUNK_BYTES;
         self.chunks.push(Arc::new(columns));
+        self.tail = Arc::default();
     }
 
     /// Sorts the chunks into a run where they hold many rows.
@@ -43,17 +49,31 @@ impl Window {
         if self.chunk_rows >= SORT_ROWS {
             self.runs.push(Arc::new(Run::from_chunks(&self.chunks)));
             self.chunks.clear();
+            self.tail = Arc::default();
             self.chunk_rows = 0;
             self.bytes = self.runs.iter().map(|run| run.heap_bytes()).sum();
         }
     }
 
-    /// Everything as sorted runs, oldest first. Sorts the unsorted tail: at most a quarter of a million rows.
+    /// Everything as sorted runs, oldest first. Sorts the unsorted tail, at most a quarter of a million rows, unless a
+    /// reader has done so since the last write.
     pub(crate) fn sorted_runs(&self) -> Vec<Arc<Run>> {
         let mut runs = self.runs.clone();
         if !self.chunks.is_empty() {
-            runs.push(Arc::new(Run::from_chunks(&self.chunks)));
+            let tail = self.tail.get_or_init(|| Arc::new(Run::from_chunks(&self.chunks)));
+            runs.push(Arc::clone(tail));
         }
+        runs
+    }
+
+    /// Sorted runs, oldest first, with all rows of some series. For few of them only their rows of the tail are sorted.
+    pub(crate) fn runs_of(&self, series: &[Option<SeriesRef>]) -> Vec<Arc<Run>> {
+        let is_few = series.len() * FEW_SERIES < self.chunk_rows;
+        if self.chunks.is_empty() || self.tail.get().is_some() || !is_few {
+            return self.sorted_runs();
+        }
+        let mut runs = self.runs.clone();
+        runs.push(Arc::new(Run::of_series(&self.chunks, series)));
         runs
     }
 

@@ -10,7 +10,7 @@ const KEPT_MAX: usize = 64;
 
 /// How grave an annotation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
+pub(crate) enum Severity {
     /// The answer may not be what was meant.
     Warning,
     /// Something worth knowing.

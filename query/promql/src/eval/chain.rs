@@ -10,7 +10,7 @@ use super::evaluator::{eval_scalar, eval_vector};
 use super::source::{Collected, Prepared, Sink, Source, Sourcing};
 use super::subquery;
 use crate::range_function::RangeFunction;
-use crate::syntax::{Call, Expr, ExprKind, FunctionId, SourceSpan, ValueType, VectorSelector};
+use crate::syntax::{Call, Expr, ExprKind, FunctionId, SourceSpan, ValueType, VectorSelector, Widening};
 use crate::value::{Column, Series, Vector, nameless};
 use crate::{Grid, QueryError, binary, function};
 
@@ -229,6 +229,9 @@ fn base<'c>(
         Ok(Some((Base::Source(source), drops_name)))
     };
     match &expr.kind {
+        ExprKind::Vector(selector) if selector.widening.is_some() => Err(QueryError::Execution(
+            "anchored and smoothed modifiers can only be used with a range".to_owned(),
+        )),
         ExprKind::Vector(selector) => source(selector, expr.span, Sourcing::Value),
         ExprKind::Call(call) if call.function.id == FunctionId::Timestamp => {
             match &call.args[0].unwrap_parens().kind {
@@ -254,6 +257,7 @@ fn windowed<'c>(
     match &matrix.unwrap_parens().kind {
         ExprKind::Matrix(selector) => {
             let range_ms = selector.range_ms;
+            check_widening(function.id, selector.vector.widening)?;
             let source = Source {
                 selector: &selector.vector,
                 span: matrix.span,
@@ -268,6 +272,22 @@ fn windowed<'c>(
         }
         _ => Err(QueryError::execution("expected a range vector")),
     }
+}
+
+/// Only some functions know what to do with samples beyond the edges.
+fn check_widening(id: FunctionId, widening: Option<Widening>) -> Result<(), QueryError> {
+    use FunctionId as F;
+    let (name, known): (_, &[FunctionId]) = match widening {
+        None => return Ok(()),
+        Some(Widening::Anchored) => ("anchored", &[F::Changes, F::Delta, F::Increase, F::Rate, F::Resets]),
+        Some(Widening::Smoothed) => ("smoothed", &[F::Delta, F::Increase, F::Rate]),
+    };
+    if known.contains(&id) {
+        return Ok(());
+    }
+    let known = known.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
+    let message = format!("{name} modifier can only be used with: {known} - not with {}", id.as_str());
+    Err(QueryError::Execution(message))
 }
 
 /// A range function with its scalars evaluated, and its range vector.

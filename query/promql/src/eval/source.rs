@@ -14,8 +14,8 @@ use super::mixed;
 use super::windows::Windows;
 use crate::histogram::FloatHistogram;
 use crate::meter::{Hold, Meter};
-use crate::range_function::{RangeFunction, Samples};
-use crate::syntax::{FunctionId, SourceSpan, VectorSelector};
+use crate::range_function::{RangeFunction, Samples, extended};
+use crate::syntax::{FunctionId, SourceSpan, VectorSelector, Widening};
 use crate::value::{ABSENT, Column};
 use crate::{Grid, QueryError, SelectorStats};
 
@@ -138,9 +138,16 @@ impl Source<'_> {
     /// Finds the series and plans the scan.
     pub(crate) fn prepare(&self, context: &Context<'_>, grid: Grid) -> Result<Prepared, QueryError> {
         let reference = context.reference(&self.selector.modifiers, grid);
+        let beyond = context.options.lookback_ms;
+        let (before, behind) = match self.selector.widening {
+            None => (0, 0),
+            Some(Widening::Anchored) => (beyond, 0),
+            Some(Widening::Smoothed) => (beyond, beyond),
+        };
+        let reach = self.reach_ms(context).saturating_add(before);
         // Windows and lookback are left-open.
-        let start = reference.start().saturating_sub(self.reach_ms(context)).saturating_add(1);
-        let range = TimeRange::new(start, reference.end());
+        let start = reference.start().saturating_sub(reach).saturating_add(1);
+        let range = TimeRange::new(start, reference.end().saturating_add(behind));
         let set = context.snapshot.select(&self.selector.matchers, range)?;
         let scan = context.snapshot.scan_series(&set, range);
         context.meter.note_scan(SelectorStats {
@@ -274,9 +281,14 @@ impl<'a> Chunk<'a> {
                 let windows = Windows::find(samples.ts, reference, *range_ms, &mut self.bounds);
                 self.samples += windows.samples();
                 windows.count_into(&mut self.by_step);
-                match histograms {
-                    None => function.run(samples, &windows, &mut self.column.floats),
-                    Some(histograms) => mixed::run(
+                match (histograms, self.source.selector.widening) {
+                    (None, Some(widening)) => {
+                        let lookback = self.context.options.lookback_ms;
+                        let out = &mut self.column.floats;
+                        extended::run(function.id, widening, samples, &windows, lookback, out);
+                    }
+                    (None, None) => function.run(samples, &windows, &mut self.column.floats),
+                    (Some(histograms), _) => mixed::run(
                         self.context,
                         self.source.span,
                         self.prepared.set.labels(position)?.metric(),

@@ -52,10 +52,8 @@ impl<'a> Windows<'a> {
 /// mostly move by few samples.
 fn advance(ts: &[i64], from: usize, after: i64) -> usize {
     let near = ts.len().min(from + 8);
-    for place in from..near {
-        if ts[place] > after {
-            return place;
-        }
+    if let Some(ahead) = ts[from..near].iter().position(|ts| *ts > after) {
+        return from + ahead;
     }
     let mut width = 8;
     let mut start = near;

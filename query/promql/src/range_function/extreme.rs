@@ -23,11 +23,10 @@ impl Kind {
 }
 
 pub(super) fn over_time(samples: Samples<'_>, windows: &Windows<'_>, kind: Kind, out: &mut [f64]) {
-    let (of, merge): (fn(&[f64]) -> f64, fn(f64, f64) -> f64) = match kind {
-        Kind::Min => (least, f64::min),
-        Kind::Max => (greatest, f64::max),
+    let mut blocks = match kind {
+        Kind::Min => Blocks::new(samples.values, least, f64::min),
+        Kind::Max => Blocks::new(samples.values, greatest, f64::max),
     };
-    let mut blocks = Blocks::new(samples.values, of, merge);
     each(windows, out, |_, places| blocks.summary(places));
 }
 

@@ -6,6 +6,7 @@
 
 mod blocks;
 mod count;
+pub(crate) mod extended;
 mod extreme;
 mod mean;
 mod quantile;

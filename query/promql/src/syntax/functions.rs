@@ -30,6 +30,15 @@ pub struct Function {
     pub is_experimental: bool,
 }
 
+impl FunctionId {
+    /// The name as it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        // The table has every function.
+        FUNCTIONS.iter().find(|function| function.id == self).map_or("", |function| function.name)
+    }
+}
+
 /// The function of a name; names are written in lower case.
 #[must_use]
 pub fn function(name: &str) -> Option<&'static Function> {

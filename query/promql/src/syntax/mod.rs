@@ -4,17 +4,21 @@
 //! where clients show it.
 
 mod ast;
+mod error;
 mod functions;
 mod options;
-mod error;
 
-mod quote;
-mod number;
-mod duration;
-mod token;
-mod lexer;
-mod parser;
 mod check;
+mod duration;
+mod lexer;
+mod number;
+mod parser;
+mod quote;
+mod token;
+
+mod display;
+mod json;
+mod pretty;
 
 pub use ast::{
     Aggregate, AggregateOp, At, Binary, BinaryOp, Call, Cardinality, Expr, ExprKind, Fill, MatrixSelector,
@@ -25,3 +29,4 @@ pub use error::ParseError;
 pub use functions::{Arity, Function, FunctionId, function};
 pub use options::ParseOptions;
 pub use parser::{parse, parse_selector};
+pub use pretty::prettify;

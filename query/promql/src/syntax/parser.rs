@@ -20,7 +20,7 @@ use super::error::Fault;
 use super::lexer::Lexer;
 use super::quote::{UnquoteError, quote, unquote};
 use super::token::{Token, TokenKind};
-use super::{Expr, ParseError, ParseOptions, SourceSpan, check};
+use super::{Expr, ExprKind, ParseError, ParseOptions, SourceSpan, check};
 
 /// Reads an expression and checks its types.
 ///
@@ -51,7 +51,7 @@ fn parse_checked(text: &str, options: &ParseOptions) -> Result<Expr, Fault> {
     if parser.peek()?.kind == TokenKind::End {
         return Err(Fault::new(SourceSpan::default(), "no expression found in input"));
     }
-    let mut expr = parser.expression(0)?.expr;
+    let mut expr = *parser.expression(0)?.expr;
     parser.expect_end()?;
     check::check(&mut expr, text)?;
     Ok(expr)
@@ -69,10 +69,20 @@ struct Parser<'a> {
     aggregations_open: usize,
 }
 
-/// A piece of the tree with the number of its levels.
+/// A piece of the tree with the number of its levels. Boxed, because it passes through every function of the descent,
+/// and the stack is what limits depth.
 struct Node {
-    expr: Expr,
+    expr: Box<Expr>,
     height: usize,
+}
+
+impl Node {
+    fn new(kind: ExprKind, span: SourceSpan, height: usize) -> Self {
+        Self {
+            expr: Box::new(Expr { kind, span }),
+            height,
+        }
+    }
 }
 
 impl<'a> Parser<'a> {

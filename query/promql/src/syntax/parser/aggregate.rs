@@ -1,9 +1,10 @@
 //! Aggregations: `sum by (job) (up)`, `topk(3, up) without (instance)`.
 
+use super::call::Arguments;
 use super::{Node, Parser};
 use crate::syntax::error::Fault;
 use crate::syntax::token::{Keyword, Token, TokenKind};
-use crate::syntax::{Aggregate, AggregateOp, Expr, ExprKind, SourceSpan};
+use crate::syntax::{Aggregate, AggregateOp, ExprKind, SourceSpan};
 
 /// `by` or `without` with its labels.
 #[derive(Default)]
@@ -27,17 +28,25 @@ impl Parser<'_> {
     fn aggregate(&mut self, name: Token, op: AggregateOp) -> Result<Node, Fault> {
         self.aggregations_open += 1;
         let before = self.aggregate_modifier()?;
-        let mut arguments = self.arguments()?;
-        let mut end = arguments.end;
+        let arguments = self.arguments()?;
+        self.aggregated(name, op, before, arguments)
+    }
+
+    fn aggregated(
+        &mut self,
+        name: Token,
+        op: AggregateOp,
+        before: Option<Modifier>,
+        mut arguments: Arguments,
+    ) -> Result<Node, Fault> {
         let modifier = match before {
             Some(modifier) => modifier,
             None => self.aggregate_modifier()?.unwrap_or_default(),
         };
         self.aggregations_open -= 1;
-        end = end.max(modifier.end);
         let span = SourceSpan {
             start: name.span.start,
-            end,
+            end: arguments.end.max(modifier.end),
         };
         if arguments.args.is_empty() {
             return Err(Fault::new(span, "no arguments for aggregate expression provided"));
@@ -66,10 +75,7 @@ impl Parser<'_> {
             grouping: modifier.labels,
             without: modifier.without,
         }));
-        Ok(Node {
-            expr: Expr { kind, span },
-            height,
-        })
+        Ok(Node::new(kind, span, height))
     }
 
     fn aggregate_modifier(&mut self) -> Result<Option<Modifier>, Fault> {

@@ -5,7 +5,7 @@ use super::{Node, Parser};
 use crate::syntax::duration::seconds_to_ms;
 use crate::syntax::error::Fault;
 use crate::syntax::token::{Token, TokenKind};
-use crate::syntax::{Expr, ExprKind, MatrixSelector, Modifiers, SourceSpan, Subquery};
+use crate::syntax::{ExprKind, MatrixSelector, Modifiers, SourceSpan, Subquery};
 
 impl Parser<'_> {
     /// The brackets whose opening one is already read, behind this piece.
@@ -52,10 +52,7 @@ impl Parser<'_> {
             vector_span,
             range_ms,
         });
-        Ok(Node {
-            expr: Expr { kind, span },
-            height: node.height,
-        })
+        Ok(Node::new(kind, span, node.height))
     }
 
     fn subquery(&mut self, node: Node, range_ms: i64) -> Result<Node, Fault> {
@@ -81,15 +78,12 @@ impl Parser<'_> {
         };
         let height = self.above(node.height, span)?;
         let kind = ExprKind::Subquery(Box::new(Subquery {
-            expr: node.expr,
+            expr: *node.expr,
             range_ms,
             step_ms,
             modifiers: Modifiers::default(),
         }));
-        Ok(Node {
-            expr: Expr { kind, span },
-            height,
-        })
+        Ok(Node::new(kind, span, height))
     }
 }
 

@@ -19,6 +19,10 @@ impl Parser<'_> {
     /// The call of the function of this name; the next word is the opening parenthesis.
     pub(super) fn call(&mut self, name: Token) -> Result<Node, Fault> {
         let arguments = self.arguments()?;
+        self.called(name, arguments)
+    }
+
+    fn called(&self, name: Token, arguments: Arguments) -> Result<Node, Fault> {
         let word = self.word(name);
         let Some(function) = function(word) else {
             let message = format!("unknown function with name {}", quote(word));
@@ -37,10 +41,7 @@ impl Parser<'_> {
             function,
             args: arguments.args,
         });
-        Ok(Node {
-            expr: Expr { kind, span },
-            height,
-        })
+        Ok(Node::new(kind, span, height))
     }
 
     /// Arguments in parentheses.
@@ -59,7 +60,7 @@ impl Parser<'_> {
             let node = self.expression(0)?;
             self.leave();
             height = height.max(node.height);
-            args.push(node.expr);
+            args.push(*node.expr);
             let behind = self.next()?;
             match behind.kind {
                 TokenKind::RightParen => {

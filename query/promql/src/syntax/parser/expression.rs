@@ -4,7 +4,7 @@ use super::{Node, Parser};
 use crate::syntax::error::Fault;
 use crate::syntax::number::parse_number;
 use crate::syntax::token::{Token, TokenKind};
-use crate::syntax::{Binary, BinaryOp, Expr, ExprKind, Number, SourceSpan, parse_duration};
+use crate::syntax::{Binary, BinaryOp, ExprKind, Fill, Number, SourceSpan, VectorMatching, parse_duration};
 
 /// Tighter than `*`, looser than `^`: `-1 ^ 2` is `-(1 ^ 2)`, `-1 * 2` is `(-1) * 2`.
 const UNARY_PRECEDENCE: u8 = 6;
@@ -33,26 +33,33 @@ impl Parser<'_> {
         self.enter()?;
         let right = self.expression(tighter)?;
         self.leave();
+        self.joined(left, op, (matching, return_bool), right)
+    }
+
+    fn joined(
+        &self,
+        left: Node,
+        op: BinaryOp,
+        (matching, return_bool): (VectorMatching, bool),
+        right: Node,
+    ) -> Result<Node, Fault> {
         let span = SourceSpan {
             start: left.expr.span.start,
             end: right.expr.span.end,
         };
-        if !self.options.fill_modifiers && matching.fill != super::super::Fill::default() {
+        if !self.options.fill_modifiers && matching.fill != Fill::default() {
             let message = "binop fill modifiers are experimental and not enabled";
             return Err(Fault::new(span, message));
         }
         let height = self.above(left.height.max(right.height), span)?;
         let kind = ExprKind::Binary(Box::new(Binary {
             op,
-            lhs: left.expr,
-            rhs: right.expr,
+            lhs: *left.expr,
+            rhs: *right.expr,
             matching: Some(matching),
             return_bool,
         }));
-        Ok(Node {
-            expr: Expr { kind, span },
-            height,
-        })
+        Ok(Node::new(kind, span, height))
     }
 
     /// An operand with the signs before it and everything behind it that belongs to it.
@@ -70,8 +77,12 @@ impl Parser<'_> {
 
     fn unary(&mut self, sign: Token, negate: bool) -> Result<Node, Fault> {
         self.enter()?;
-        let mut node = self.expression(UNARY_PRECEDENCE)?;
+        let node = self.expression(UNARY_PRECEDENCE)?;
         self.leave();
+        self.signed(sign, negate, node)
+    }
+
+    fn signed(&self, sign: Token, negate: bool, mut node: Node) -> Result<Node, Fault> {
         let span = SourceSpan {
             start: sign.span.start,
             end: node.expr.span.end,
@@ -87,38 +98,42 @@ impl Parser<'_> {
         let height = self.above(node.height, span)?;
         let kind = ExprKind::Unary {
             negate,
-            expr: Box::new(node.expr),
+            expr: node.expr,
         };
-        Ok(Node {
-            expr: Expr { kind, span },
-            height,
-        })
+        Ok(Node::new(kind, span, height))
     }
 
     fn primary(&mut self, token: Token) -> Result<Node, Fault> {
-        let span = token.span;
+        match token.kind {
+            TokenKind::LeftParen => self.paren(token),
+            TokenKind::Aggregate(op) => self.aggregate_or_metric(token, op),
+            TokenKind::Identifier | TokenKind::Context(_) => match self.peek()?.kind {
+                TokenKind::LeftParen => self.call(token),
+                _ => self.selector(token),
+            },
+            _ => self.leaf(token),
+        }
+    }
+
+    fn leaf(&mut self, token: Token) -> Result<Node, Fault> {
         let kind = match token.kind {
             TokenKind::Number | TokenKind::Duration => ExprKind::Number(self.number(token)?),
             TokenKind::String => ExprKind::String(self.unquoted(token)?),
-            TokenKind::LeftParen => return self.paren(token),
-            TokenKind::Aggregate(op) => return self.aggregate_or_metric(token, op),
-            TokenKind::Identifier | TokenKind::Context(_) if self.peek()?.kind == TokenKind::LeftParen => {
-                return self.call(token);
-            }
             TokenKind::LeftBrace => return self.selector(token),
             kind if kind.is_metric_name() => return self.selector(token),
             _ => return Err(self.unexpected(token)),
         };
-        Ok(Node {
-            expr: Expr { kind, span },
-            height: 1,
-        })
+        Ok(Node::new(kind, token.span, 1))
     }
 
     fn paren(&mut self, open: Token) -> Result<Node, Fault> {
         self.enter()?;
         let inner = self.expression(0)?;
         self.leave();
+        self.closed(open, inner)
+    }
+
+    fn closed(&mut self, open: Token, inner: Node) -> Result<Node, Fault> {
         let close = self.next()?;
         if close.kind != TokenKind::RightParen {
             return Err(self.unexpected(close));
@@ -128,11 +143,8 @@ impl Parser<'_> {
             end: close.span.end,
         };
         let height = self.above(inner.height, span)?;
-        let kind = ExprKind::Paren(Box::new(inner.expr));
-        Ok(Node {
-            expr: Expr { kind, span },
-            height,
-        })
+        let kind = ExprKind::Paren(inner.expr);
+        Ok(Node::new(kind, span, height))
     }
 
     /// The value of a number or of a duration, which is a number of seconds.

@@ -5,7 +5,7 @@ use barograph_model::{METRIC_NAME, MatchOp, Matcher, MatcherError};
 use super::{Node, Parser};
 use crate::syntax::error::Fault;
 use crate::syntax::token::{Token, TokenKind};
-use crate::syntax::{BinaryOp, Expr, ExprKind, Modifiers, SourceSpan, VectorSelector};
+use crate::syntax::{BinaryOp, ExprKind, Modifiers, SourceSpan, VectorSelector};
 
 const CONTEXT: &str = "label matching";
 
@@ -14,10 +14,7 @@ impl Parser<'_> {
     pub(super) fn selector(&mut self, first: Token) -> Result<Node, Fault> {
         let (selector, span) = self.selector_from(first)?;
         let kind = ExprKind::Vector(selector);
-        Ok(Node {
-            expr: Expr { kind, span },
-            height: 1,
-        })
+        Ok(Node::new(kind, span, 1))
     }
 
     /// A selector where nothing else may stand.
