@@ -48,6 +48,12 @@ pub fn function(name: &str) -> Option<&'static Function> {
     Some(&FUNCTIONS[place])
 }
 
+/// All functions, by name.
+#[must_use]
+pub fn functions() -> &'static [Function] {
+    FUNCTIONS
+}
+
 /// The functions, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]

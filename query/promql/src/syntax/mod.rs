@@ -26,7 +26,7 @@ pub use ast::{
 };
 pub use duration::{DurationError, parse_duration};
 pub use error::ParseError;
-pub use functions::{Arity, Function, FunctionId, function};
+pub use functions::{Arity, Function, FunctionId, function, functions};
 pub use options::ParseOptions;
 pub use parser::{parse, parse_selector};
 pub use pretty::prettify;
