@@ -19,13 +19,19 @@ pub(super) fn evaluate(context: &Context<'_>) -> Result<QueryValue, QueryError> 
     let grid = query.grid;
     let expr = query.expr.unwrap_parens();
     if query.is_range {
-        return match eval(context, expr, grid)? {
-            Value::Scalar(values) => Ok(QueryValue::Matrix(vec![of_scalars(&values, grid)])),
-            Value::Vector(vector) => Ok(QueryValue::Matrix(matrix(vector, grid))),
-            Value::Text(_) => Err(QueryError::BadData(
-                "invalid expression type \"string\" for range query, must be Scalar or instant Vector".to_owned(),
-            )),
-        };
+        let found = expr.value_type();
+        if !matches!(found, ValueType::Scalar | ValueType::Vector) {
+            let message = format!(
+                "invalid expression type {:?} for range query, must be Scalar or instant Vector",
+                found.documented()
+            );
+            return Err(QueryError::BadData(message));
+        }
+        return Ok(QueryValue::Matrix(match eval(context, expr, grid)? {
+            Value::Scalar(values) => vec![of_scalars(&values, grid)],
+            Value::Vector(vector) => matrix(vector, grid),
+            Value::Text(_) => Vec::new(),
+        }));
     }
     let ts = grid.start();
     match &expr.kind {

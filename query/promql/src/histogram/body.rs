@@ -13,7 +13,7 @@ use barograph_model::{CUSTOM_BUCKETS_SCHEMA, ResetHint};
 
 use super::{
     bounds::{custom_bound, exponential_bound},
-    cell::{Addend, Cell},
+    cell::Cell,
     custom_bounds,
     side::Side,
 };

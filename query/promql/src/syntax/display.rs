@@ -8,8 +8,8 @@ use barograph_model::{METRIC_NAME, MatchOp, Matcher, format_duration_ms};
 
 use super::quote::quote;
 use super::{
-    Aggregate, At, Binary, Cardinality, Expr, ExprKind, Fill, Modifiers, Number, Subquery, VectorMatching,
-    VectorSelector, Widening,
+    Aggregate, At, Binary, BinaryOp, Cardinality, Expr, ExprKind, Fill, Modifiers, Number, Subquery,
+    VectorMatching, VectorSelector, Widening,
 };
 
 impl fmt::Display for Expr {
@@ -39,7 +39,7 @@ impl fmt::Display for Expr {
                 write!(f, "{})", aggregate.expr)
             }
             ExprKind::Binary(binary) => {
-                write!(f, "{} {} {}", binary.lhs, Operator(binary), binary.rhs)
+                write!(f, "{} {} {}", LeftSide(binary), Operator(binary), binary.rhs)
             }
             ExprKind::Unary { negate, expr } => write!(f, "{}{expr}", sign(*negate)),
             ExprKind::Paren(expr) => write!(f, "({expr})"),
@@ -202,6 +202,21 @@ impl fmt::Display for AggregateHead<'_> {
         f.write_str(keyword)?;
         write_labels(&self.0.grouping, f)?;
         f.write_char(' ')
+    }
+}
+
+/// The left side of an operator.
+pub(super) struct LeftSide<'a>(pub(super) &'a Binary);
+
+impl fmt::Display for LeftSide<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.0.lhs.kind {
+            // Prometheus writes its sign here too, and reads it back as the sign of the power.
+            ExprKind::Number(number) if self.0.op == BinaryOp::Pow && number.value == f64::INFINITY => {
+                f.write_str("Inf")
+            }
+            _ => self.0.lhs.fmt(f),
+        }
     }
 }
 

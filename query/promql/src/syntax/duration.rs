@@ -90,11 +90,17 @@ fn end_of(text: &str, part: impl Fn(char) -> bool) -> usize {
     text.find(|c| !part(c)).unwrap_or(text.len())
 }
 
-/// Seconds as whole milliseconds, cut as Prometheus cuts its nanoseconds; `None` beyond what it can count.
+/// Seconds as whole milliseconds; `None` beyond what Prometheus counts in nanoseconds.
+///
+/// A part of a millisecond is cut off, as Prometheus cuts it. What a float of so many seconds cannot tell from a whole
+/// millisecond is one: a long duration must not lose a millisecond on its way through seconds.
 pub(super) fn seconds_to_ms(seconds: f64) -> Option<i64> {
     const LIMIT_S: f64 = (1u64 << 63) as f64 / 1e9;
     if seconds.is_nan() || seconds.abs() > LIMIT_S {
         return None;
     }
-    Some((seconds * 1e9).round() as i64 / MILLISECOND_NS as i64)
+    let ms = seconds * 1e3;
+    let nearest = ms.round();
+    let is_whole = (ms - nearest).abs() <= nearest.abs() * f64::EPSILON;
+    Some(if is_whole { nearest } else { ms.trunc() } as i64)
 }

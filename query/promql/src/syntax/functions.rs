@@ -48,10 +48,9 @@ pub fn function(name: &str) -> Option<&'static Function> {
     Some(&FUNCTIONS[place])
 }
 
-/// All functions, by name.
-#[must_use]
-pub fn functions() -> &'static [Function] {
-    FUNCTIONS
+/// All functions, sorted by name.
+pub fn all() -> impl Iterator<Item = &'static Function> {
+    FUNCTIONS.iter()
 }
 
 /// The functions, by name.

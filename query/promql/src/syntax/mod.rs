@@ -26,7 +26,10 @@ pub use ast::{
 };
 pub use duration::{DurationError, parse_duration};
 pub use error::ParseError;
-pub use functions::{Arity, Function, FunctionId, function, functions};
+pub use functions::{Arity, Function, FunctionId, all as functions, function};
 pub use options::ParseOptions;
 pub use parser::{parse, parse_selector};
 pub use pretty::prettify;
+
+#[cfg(test)]
+mod tests;

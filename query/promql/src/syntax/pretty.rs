@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Write};
 
-use super::display::{AggregateHead, Operator, SubquerySuffix, sign};
+use super::display::{AggregateHead, LeftSide, Operator, SubquerySuffix, sign};
 use super::{Expr, ExprKind};
 
 /// A longer text is split; in bytes, as Prometheus counts.
@@ -37,7 +37,10 @@ fn write_node(out: &mut String, expr: &Expr, level: usize) -> fmt::Result {
             write!(out, "\n{})", indent(level))
         }
         ExprKind::Binary(binary) => {
-            write_node(out, &binary.lhs, level + 1)?;
+            match binary.lhs.kind {
+                ExprKind::Number(_) => write!(out, "{}{}", indent(level + 1), LeftSide(binary))?,
+                _ => write_node(out, &binary.lhs, level + 1)?,
+            }
             write!(out, "\n{}{}\n", indent(level), Operator(binary))?;
             write_node(out, &binary.rhs, level + 1)
         }

@@ -108,7 +108,7 @@ impl Seen {
 #[test]
 fn every_function_has_a_script() {
     let seen = Seen::all();
-    let missing = functions().iter().filter(|function| !seen.functions.contains(&function.id));
+    let missing = functions().filter(|function| !seen.functions.contains(&function.id));
     assert_eq!(missing.map(|function| function.name).collect::<Vec<_>>(), [""; 0]);
 }
 
