@@ -6,9 +6,8 @@ mod aggregate;
 mod binary;
 mod range;
 
-pub(super) use range::range_function;
-
 use barograph_model::{Labels, METRIC_NAME, is_stale, matches_all};
+use range::range_function;
 
 use super::random::FloatSeries;
 use crate::syntax::{At, Call, Expr, ExprKind, FunctionId, MatrixSelector, Modifiers, Subquery, ValueType, VectorSelector};
@@ -127,7 +126,8 @@ impl Reference<'_> {
         let start = end - subquery.range_ms;
         let step = subquery.step_ms.unwrap_or(60_000);
         let mut found = Ranges::new();
-        for ts in (start + 1..=end).filter(|ts| ts % step == 0) {
+        let first = (start + 1..=end).find(|ts| ts.rem_euclid(step) == 0).unwrap_or(end + 1);
+        for ts in (first..=end).step_by(step as usize) {
             for (labels, value) in self.vector(&subquery.expr, ts)? {
                 match found.iter_mut().find(|(known, _)| *known == labels) {
                     Some((_, samples)) => samples.push((ts, value)),
@@ -154,11 +154,6 @@ impl Reference<'_> {
                     return renamed(self.select(selector, at, |ts, _| ts as f64 / 1000.0));
                 }
                 return renamed(self.vector(&call.args[0], at)?.into_iter().map(|(l, _)| (l, seconds)).collect());
-            }
-            F::Absent => {
-                let is_absent = self.vector(&call.args[0], at)?.is_empty();
-                // The generator asks with matchers of which none becomes a label.
-                return Ok(Value::Vector(if is_absent { vec![(Labels::empty(), 1.0)] } else { Vec::new() }));
             }
             _ => {}
         }
@@ -187,7 +182,6 @@ fn math(id: FunctionId, value: f64, args: &[f64]) -> f64 {
         F::Ceil => value.ceil(),
         F::Floor => value.floor(),
         F::Exp => value.exp(),
-        F::Sqrt => value.sqrt(),
         F::ClampMin if value.is_nan() => f64::NAN,
         F::ClampMin => value.max(args[0]),
         F::ClampMax if value.is_nan() => f64::NAN,

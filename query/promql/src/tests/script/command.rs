@@ -28,7 +28,7 @@ pub(super) fn commands(text: &str) -> Result<Vec<(usize, Command)>, String> {
         let length = after.iter().take_while(|(_, line)| line.starts_with([' ', '\t'])).count();
         let body: Vec<&str> = after[..length].iter().map(|(_, line)| line.trim()).collect();
         rest = &after[length..];
-        let (word, arguments) = head.split_once(' ').unwrap_or((head, ""));
+        let (word, arguments) = head.split_once(' ').unwrap_or((*head, ""));
         let command = match word {
             "clear" if body.is_empty() => Command::Clear,
             "load" => Command::Load(load(arguments, &body).map_err(at_line)?),
@@ -42,7 +42,7 @@ pub(super) fn commands(text: &str) -> Result<Vec<(usize, Command)>, String> {
 
 fn load(interval: &str, body: &[&str]) -> Result<Vec<StoredSeries>, String> {
     let interval_ms = milliseconds(interval.trim())?;
-    let one = |line: &&str| {
+    let one = |line: &&str| -> Result<StoredSeries, String> {
         let (labels, values) = notation::series(line)?;
         let places = notation::values(values)?.into_iter().enumerate();
         let samples = places.filter_map(|(i, place)| Some((i as i64 * interval_ms, place?)));
@@ -131,7 +131,7 @@ fn regex(pattern: &str) -> Result<Verdict, String> {
 
 /// `instant at T EXPR` or `range from T to T step D EXPR`.
 fn times(text: &str) -> Result<(Times, &str), String> {
-    let word = |text: &'_ str, expected: &str| -> Result<String, String> {
+    let word = |text: &str, expected: &str| -> Result<String, String> {
         let rest = text.trim_start().strip_prefix(expected).ok_or(format!("{expected:?} is missing in {text:?}"))?;
         Ok(rest.trim_start().to_owned())
     };

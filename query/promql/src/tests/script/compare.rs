@@ -6,24 +6,19 @@ use crate::histogram::FloatHistogram;
 const EPSILON: f64 = 1e-6;
 
 /// Whether two floats differ by no more than a script allows; NaN equals itself.
-pub(in crate::tests) fn almost_equal(a: f64, b: f64) -> bool {
-    within(a, b, EPSILON)
-}
-
-/// Whether two floats differ relatively by less than `epsilon`.
-pub(in crate::tests) fn within(a: f64, b: f64, epsilon: f64) -> bool {
+pub(super) fn almost_equal(a: f64, b: f64) -> bool {
     if a == b || (a.is_nan() && b.is_nan()) {
         return true;
     }
     let (sum, difference) = (a.abs() + b.abs(), (a - b).abs());
     if a == 0.0 || b == 0.0 || sum < f64::MIN_POSITIVE {
-        return difference < epsilon * f64::MIN_POSITIVE;
+        return difference < EPSILON * f64::MIN_POSITIVE;
     }
-    difference / sum.min(f64::MAX) < epsilon
+    difference / sum.min(f64::MAX) < EPSILON
 }
 
 /// Whether two histograms are the same but for rounding and empty buckets.
-pub(in crate::tests) fn histograms_are_almost_equal(a: &FloatHistogram, b: &FloatHistogram) -> bool {
+pub(super) fn histograms_are_almost_equal(a: &FloatHistogram, b: &FloatHistogram) -> bool {
     let buckets = |histogram: &FloatHistogram| {
         let mut histogram = histogram.clone();
         histogram.compact();

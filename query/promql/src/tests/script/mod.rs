@@ -27,8 +27,6 @@ mod command;
 mod compare;
 mod notation;
 
-pub(super) use compare::{almost_equal, histograms_are_almost_equal};
-
 use std::path::PathBuf;
 
 use command::{Command, commands};
