@@ -57,6 +57,8 @@ pub struct Matcher {
     op: MatchOp,
     value: String,
     regex: Option<Regex>,
+    /// what an expression of texts and bars alone can match
+    alternatives: Option<Vec<String>>,
 }
 
 impl Matcher {
@@ -85,6 +87,7 @@ impl Matcher {
             op,
             value: value.to_owned(),
             regex,
+            alternatives: (op == MatchOp::Regex).then(|| alternatives(value)).flatten(),
         })
     }
 
@@ -96,6 +99,7 @@ impl Matcher {
             op: MatchOp::Equal,
             value: value.to_owned(),
             regex: None,
+            alternatives: None,
         }
     }
 
@@ -115,6 +119,13 @@ impl Matcher {
     #[must_use]
     pub fn value(&self) -> &str {
         &self.value
+    }
+
+    /// The only values that an `=~` lets pass, where it is made of plain texts between bars, as the variables of
+    /// dashboards are: `a|b|c\.d`. Looking each up is cheaper than trying the expression on every value there is.
+    #[must_use]
+    pub fn alternatives(&self) -> Option<&[String]> {
+        self.alternatives.as_deref()
     }
 
     /// Whether a value passes; give `""` for an absent label.
@@ -141,6 +152,26 @@ impl fmt::Display for Matcher {
     }
 }
 
+/// The texts between the bars of a pattern that has no other meaning, around which there may be one pair of brackets.
+fn alternatives(pattern: &str) -> Option<Vec<String>> {
+    let bare = pattern.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+    let mut texts = vec![String::new()];
+    let mut chars = bare.unwrap_or(pattern).chars();
+    while let Some(c) = chars.next() {
+        let literal = match c {
+            '|' => {
+                texts.push(String::new());
+                continue;
+            }
+            '\\' => chars.next().filter(char::is_ascii_punctuation)?,
+            '.' | '+' | '*' | '?' | '(' | ')' | '[' | ']' | '{' | '}' | '^' | '$' => return None,
+            plain => plain,
+        };
+        texts.last_mut()?.push(literal);
+    }
+    Some(texts)
+}
+
 /// Whether a label set passes every condition.
 #[must_use]
 pub fn matches_all(matchers: &[Matcher], labels: &Labels) -> bool {
@@ -158,6 +189,25 @@ mod tests {
         let matcher = Matcher::new("job", MatchOp::Regex, "a|b").unwrap();
         assert!(matcher.matches("a") && matcher.matches("b"));
         assert!(!matcher.matches("ab") && !matcher.matches("xa"));
+    }
+
+    #[test]
+    fn alternatives_are_what_the_expression_matches() {
+        let of = |pattern| {
+            let matcher = Matcher::new("job", MatchOp::Regex, pattern).unwrap();
+            let texts = matcher.alternatives().map(<[String]>::to_vec);
+            for text in texts.iter().flatten() {
+                assert!(matcher.matches(text), "{pattern} matches {text}");
+            }
+            texts
+        };
+        let texts = |texts: &[&str]| Some(texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+        assert_eq!(of("a"), texts(&["a"]));
+        assert_eq!(of("a|b\\.c|"), texts(&["a", "b.c", ""]));
+        assert_eq!(of("(a|b)"), texts(&["a", "b"]));
+        for pattern in ["a.b|c", "a|b+", "(a)(b)", "a|(b|c)", "\\d|x", "^a$", "[ab]", "(?i:a)", "(a|b)|(c)"] {
+            assert_eq!(of(pattern), None, "{pattern}");
+        }
     }
 
     #[test]

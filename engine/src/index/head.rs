@@ -311,7 +311,7 @@ impl Head {
             if series
                 .pairs
                 .values(name)
-                .any(|(_, with)| !with.is_disjoint(&selected))
+                .any(|(_, with)| with.meet(&selected))
             {
                 give(name);
             }
@@ -329,7 +329,7 @@ impl Head {
         let series = self.read();
         let selected = series.pairs.select(matchers, len as u32);
         for (value, with) in series.pairs.values(name) {
-            if !with.is_disjoint(&selected) {
+            if with.meet(&selected) {
                 give(value);
             }
         }

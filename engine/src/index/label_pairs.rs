@@ -39,7 +39,7 @@ struct Pair {
 
 /// The series that have a pair. Most values of labels such as a pod's name belong to few series.
 #[derive(Debug)]
-enum Postings {
+pub(crate) enum Postings {
     One(u32),
     Many(Box<RoaringBitmap>),
 }
@@ -119,14 +119,14 @@ impl LabelPairs {
     }
 
     /// The values of a label with their series, in no order.
-    pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = (&str, RoaringBitmap)> {
+    pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = (&str, &Postings)> {
         let pairs = self
             .name_ids
             .get(name)
             .map(|id| self.names[*id as usize].pairs.as_slice());
         pairs.into_iter().flatten().map(|id| {
             let pair = &self.pairs[*id as usize];
-            (self.value(pair), bitmap(&pair.series))
+            (self.value(pair), &pair.series)
         })
     }
 
@@ -146,7 +146,7 @@ impl LabelPairs {
                 // Everything but the series that have a refused value.
                 for (value, series) in self.values(matcher.name()) {
                     if !matcher.matches(value) {
-                        selected -= series;
+                        series.remove_from(&mut selected);
                     }
                 }
             } else {
@@ -170,27 +170,33 @@ impl LabelPairs {
     }
 
     fn with_value(&self, matcher: &Matcher) -> RoaringBitmap {
-        if matcher.op() == MatchOp::Equal {
-            let Some(name) = self.name_ids.get(matcher.name()) else {
-                return RoaringBitmap::new();
-            };
-            let hash = hash_of(self.seed, *name, matcher.value());
-            let is_it = |id: &PairId| {
-                let pair = &self.pairs[*id as usize];
-                pair.name == *name && self.value(pair) == matcher.value()
-            };
-            let found = self.table.find(hash, is_it);
-            return found
-                .map(|id| bitmap(&self.pairs[*id as usize].series))
-                .unwrap_or_default();
-        }
         let mut found = RoaringBitmap::new();
-        for (value, series) in self.values(matcher.name()) {
-            if matcher.matches(value) {
-                found |= series;
+        if matcher.op() == MatchOp::Equal {
+            self.add_with(matcher.name(), matcher.value(), &mut found);
+        } else if let Some(values) = matcher.alternatives() {
+            values.iter().for_each(|value| self.add_with(matcher.name(), value, &mut found));
+        } else {
+            for (value, series) in self.values(matcher.name()) {
+                if matcher.matches(value) {
+                    series.add_to(&mut found);
+                }
             }
         }
         found
+    }
+
+    /// Adds the series under a pair.
+    fn add_with(&self, name: &str, value: &str, found: &mut RoaringBitmap) {
+        let Some(name) = self.name_ids.get(name) else {
+            return;
+        };
+        let is_it = |id: &PairId| {
+            let pair = &self.pairs[*id as usize];
+            pair.name == *name && self.value(pair) == value
+        };
+        if let Some(id) = self.table.find(hash_of(self.seed, *name, value), is_it) {
+            self.pairs[*id as usize].series.add_to(found);
+        }
     }
 
     fn value(&self, pair: &Pair) -> &str {
@@ -198,11 +204,34 @@ impl LabelPairs {
     }
 }
 
-fn bitmap(postings: &Postings) -> RoaringBitmap {
-    match postings {
-        Postings::One(u32::MAX) => RoaringBitmap::new(),
-        Postings::One(series) => RoaringBitmap::from_iter([*series]),
-        Postings::Many(bitmap) => bitmap.as_ref().clone(),
+impl Postings {
+    /// Adds them to a set.
+    fn add_to(&self, set: &mut RoaringBitmap) {
+        match self {
+            Self::One(u32::MAX) => {}
+            Self::One(series) => {
+                set.insert(*series);
+            }
+            Self::Many(bitmap) => *set |= bitmap.as_ref(),
+        }
+    }
+
+    /// Takes them out of a set.
+    fn remove_from(&self, set: &mut RoaringBitmap) {
+        match self {
+            Self::One(series) => {
+                set.remove(*series);
+            }
+            Self::Many(bitmap) => *set -= bitmap.as_ref(),
+        }
+    }
+
+    /// Whether any of them is in a set.
+    pub(crate) fn meet(&self, set: &RoaringBitmap) -> bool {
+        match self {
+            Self::One(series) => set.contains(*series),
+            Self::Many(bitmap) => !bitmap.is_disjoint(set),
+        }
     }
 }
 

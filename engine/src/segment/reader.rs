@@ -55,7 +55,11 @@ impl SegmentCursor {
             segment.samples_footer.clone(),
         );
         let columns = ProjectionMask::columns(builder.parquet_schema(), ["ts", "vm", "ve", "vf"]);
-        let mut builder = builder.with_projection(columns).with_batch_size(BATCH_ROWS);
+        // The reader takes memory for a whole batch at once, however few rows are wanted.
+        let wanted: usize = ranges.iter().map(ExactSizeIterator::len).sum();
+        let mut builder = builder
+            .with_projection(columns)
+            .with_batch_size(BATCH_ROWS.min(wanted.max(1)));
         if ranges[0] != (0..rows) {
             let selection = RowSelection::from_consecutive_ranges(ranges.into_iter(), rows);
             builder = builder.with_row_selection(selection);

@@ -246,6 +246,14 @@ impl Sidecar {
                     Some(postings) => selected &= self.postings(postings)?,
                     None => return Ok(RoaringBitmap::new()),
                 }
+            } else if let Some(values) = matcher.alternatives() {
+                let mut found = RoaringBitmap::new();
+                for value in values {
+                    if let Some(postings) = self.labels.get(key(matcher.name(), value)) {
+                        found |= self.postings(postings)?;
+                    }
+                }
+                selected &= found;
             } else {
                 let mut found = RoaringBitmap::new();
                 self.for_each_value(matcher.name(), |value, postings| {

@@ -6,6 +6,10 @@ use crate::syntax::error::Fault;
 use crate::syntax::token::{Context, Keyword, Token, TokenKind};
 use crate::syntax::{At, BinaryOp, Expr, ExprKind, Modifiers, Widening};
 
+/// The farthest instant of `@`: some 30,000 years on both sides of the epoch. Prometheus goes on to where its integers
+/// end, but a float of seconds does not tell milliseconds apart there; who writes such a number means nanoseconds.
+const AT_MS_MAX: f64 = 1e15;
+
 impl Parser<'_> {
     /// The operand with everything behind it that binds to it.
     pub(super) fn modified(&mut self, mut node: Node) -> Result<Node, Fault> {
@@ -94,7 +98,7 @@ impl Parser<'_> {
             seconds = -seconds;
         }
         let ms = (seconds * 1e3).round();
-        if !ms.is_finite() || ms >= i64::MAX as f64 || ms <= i64::MIN as f64 {
+        if ms.is_nan() || ms.abs() > AT_MS_MAX {
             let shown = match (seconds.is_infinite(), negate) {
                 (true, true) => "-Inf".to_owned(),
                 (true, false) => "+Inf".to_owned(),
