@@ -11,6 +11,7 @@ mod alerting;
 mod backup;
 mod cli;
 mod damage;
+mod differential;
 mod durability;
 mod import;
 mod lifecycle;

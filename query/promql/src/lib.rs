@@ -34,3 +34,6 @@ pub use grid::{Grid, STEPS_MAX};
 pub use number::float_text;
 pub use query::{EvalOptions, Interrupt, LOOKBACK_MS, Query, SAMPLES_MAX};
 pub use stats::{QueryStats, SelectorStats};
+
+#[cfg(test)]
+mod tests;

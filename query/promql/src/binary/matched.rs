@@ -54,10 +54,11 @@ pub(super) fn combine(
         swapped,
     };
     let (many, one) = if swapped { (&right, &left) } else { (&left, &right) };
+    let matched = sides.steps_with_matching(many, grid);
     let mut results = Results::new(matching.cardinality);
     for group in sides.groups(many, one) {
         context.check()?;
-        sides.refuse_duplicates(&group, one)?;
+        sides.refuse_duplicates(&group, one, &matched)?;
         results.begin_group();
         sides.match_group(&group, many, one, grid, &mut results)?;
     }
@@ -84,17 +85,27 @@ impl Sides<'_> {
         groups
     }
 
+    /// The steps at which anything is matched: where the many side is empty, Prometheus does not look at the other.
+    fn steps_with_matching(&self, many: &Vector, grid: Grid) -> Vec<bool> {
+        let mut steps = vec![self.matching.fill != Fill::default(); grid.len()];
+        for series in &many.series {
+            for (step, is_matched) in steps.iter_mut().enumerate() {
+                *is_matched |= series.column.has(step);
+            }
+        }
+        steps
+    }
+
     /// The one side may have only one series of a group at a step.
-    fn refuse_duplicates(&self, group: &Group, one: &Vector) -> Result<(), QueryError> {
+    fn refuse_duplicates(&self, group: &Group, one: &Vector, matched: &[bool]) -> Result<(), QueryError> {
         if group.one.len() < 2 {
             return Ok(());
         }
-        let steps = one.series[group.one[0]].column.len();
-        let mut first: Vec<Option<usize>> = vec![None; steps];
+        let mut first: Vec<Option<usize>> = vec![None; matched.len()];
         for i in &group.one {
             let series = &one.series[*i];
             for (step, first) in first.iter_mut().enumerate() {
-                if !series.column.has(step) {
+                if !matched[step] || !series.column.has(step) {
                     continue;
                 }
                 if let Some(before) = first.replace(*i) {

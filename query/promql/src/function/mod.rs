@@ -108,8 +108,8 @@ pub(crate) fn vector(
         }
         F::LabelReplace => label::replace(context, call, grid),
         F::LabelJoin => label::join(context, call, grid),
-        F::Sort | F::SortDesc => sort::by_value(context, call, grid),
-        F::SortByLabel | F::SortByLabelDesc => sort::by_label(context, call, grid),
+        F::Sort | F::SortDesc => sort::by_value(context, call, span, grid),
+        F::SortByLabel | F::SortByLabelDesc => sort::by_label(context, call, span, grid),
         F::Absent => absent::absent(context, call, grid),
         F::HistogramQuantile => quantile::quantile(context, call, span, grid),
         F::HistogramQuantiles => quantile::quantiles(context, call, span, grid),

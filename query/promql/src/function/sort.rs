@@ -3,20 +3,26 @@
 use std::cmp::Ordering;
 
 use crate::eval::{Context, eval_text, eval_vector};
-use crate::syntax::{Call, FunctionId};
+use crate::syntax::{Call, FunctionId, SourceSpan};
 use crate::value::{Series, Vector};
 use crate::{Grid, QueryError};
 
 /// By value; NaN last either way, and histograms not at all.
-pub(super) fn by_value(context: &Context<'_>, call: &Call, grid: Grid) -> Result<Vector, QueryError> {
+pub(super) fn by_value(
+    context: &Context<'_>,
+    call: &Call,
+    span: SourceSpan,
+    grid: Grid,
+) -> Result<Vector, QueryError> {
+    note_range(context, span, grid);
     let mut vector = eval_vector(context, &call.args[0], grid)?;
-    if context.query.is_range {
-        return Ok(vector);
-    }
     for series in &mut vector.series {
         series.column.drop_histograms();
     }
     vector.drop_empty();
+    if context.query.is_range {
+        return Ok(vector);
+    }
     let descending = call.function.id == FunctionId::SortDesc;
     vector.series.sort_by(|a, b| {
         let (a, b) = (a.column.floats[0], b.column.floats[0]);
@@ -31,8 +37,22 @@ pub(super) fn by_value(context: &Context<'_>, call: &Call, grid: Grid) -> Result
     Ok(vector)
 }
 
+/// Says so where the order is lost.
+fn note_range(context: &Context<'_>, span: SourceSpan, grid: Grid) {
+    if grid.start() != grid.end() {
+        let text = "sort is ineffective for range queries since results are always ordered by labels";
+        context.warn(span, text);
+    }
+}
+
 /// By the values of some labels, numbers inside them by their size; then by all labels.
-pub(super) fn by_label(context: &Context<'_>, call: &Call, grid: Grid) -> Result<Vector, QueryError> {
+pub(super) fn by_label(
+    context: &Context<'_>,
+    call: &Call,
+    span: SourceSpan,
+    grid: Grid,
+) -> Result<Vector, QueryError> {
+    note_range(context, span, grid);
     let names: Vec<String> = call.args[1..].iter().map(|arg| eval_text(context, arg)).collect::<Result<_, _>>()?;
     let mut vector = eval_vector(context, &call.args[0], grid)?;
     let ascending = |a: &Series, b: &Series| {

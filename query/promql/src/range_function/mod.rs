@@ -15,9 +15,6 @@ mod regression;
 mod smoothing;
 mod sum;
 
-#[cfg(test)]
-mod tests;
-
 use crate::Grid;
 use crate::eval::Windows;
 use crate::syntax::FunctionId;
