@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use barograph_engine::RollupWidth;
 use barograph_model::MemoryBudget;
 
 use crate::syntax::Expr;
@@ -40,6 +41,20 @@ pub struct EvalOptions {
     pub memory: Arc<MemoryBudget>,
     /// Whether samples are counted step by step as well.
     pub per_step_stats: bool,
+    /// Whether rollups may answer.
+    pub rollup: RollupUse,
+}
+
+/// What rollups may answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RollupUse {
+    /// Nothing.
+    Off,
+    /// What they answer as the rows would, but for the order in which numbers are added.
+    #[default]
+    WhereExact,
+    /// Every function that they know, with instants and windows brought to the width of this one.
+    Asked(RollupWidth),
 }
 
 impl Default for EvalOptions {
@@ -50,6 +65,7 @@ impl Default for EvalOptions {
             subquery_step_ms: 60_000,
             memory: Arc::new(MemoryBudget::unlimited()),
             per_step_stats: false,
+            rollup: RollupUse::default(),
         }
     }
 }

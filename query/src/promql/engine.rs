@@ -8,7 +8,7 @@ use std::time::Duration;
 use barograph_engine::Snapshot;
 use barograph_model::Clock;
 use barograph_promql::syntax::{self, Expr, ParseError, ValueType};
-use barograph_promql::{Answer, EvalOptions, Grid, Interrupt, Query, QueryError, evaluate};
+use barograph_promql::{Answer, EvalOptions, Grid, Interrupt, Query, QueryError, RollupUse, evaluate};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::oneshot;
 
@@ -35,6 +35,8 @@ pub struct PromqlRequest {
     pub timeout: Option<Duration>,
     /// Whether samples are counted step by step as well.
     pub per_step_stats: bool,
+    /// What rollups may answer.
+    pub rollup: RollupUse,
     /// Who asks; callers take turns.
     pub client: Arc<str>,
 }
@@ -238,6 +240,7 @@ impl PromqlEngine {
             samples_max: self.limits.samples_max,
             memory: Arc::clone(&self.limits.memory),
             per_step_stats: request.per_step_stats,
+            rollup: request.rollup,
             ..EvalOptions::default()
         };
         move || {

@@ -62,6 +62,7 @@ fn request(text: &str) -> PromqlRequest {
         lookback_ms: None,
         timeout: None,
         per_step_stats: false,
+        rollup: barograph_promql::RollupUse::default(),
         client: Arc::from("test"),
     }
 }

@@ -4,6 +4,7 @@
 //! context    what all parts of one evaluation share
 //! invariant  what is the same at every step and evaluated once
 //! source     selectors: rows of the store -> columns, in parallel
+//! bucketed   the same from rollups, where they have the answer
 //! lookup     the newest sample before each step
 //! windows    the samples of each window
 //! mixed      windows of series that have native histograms
@@ -14,6 +15,7 @@
 //! ```
 
 mod answer;
+mod bucketed;
 mod chain;
 mod context;
 mod evaluator;

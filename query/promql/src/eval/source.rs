@@ -8,6 +8,7 @@ use barograph_model::{METRIC_NAME, MatchOp, TimeRange, is_stale};
 use hashbrown::HashMap;
 use rayon::prelude::*;
 
+use super::bucketed::Bucketed;
 use super::context::Context;
 use super::lookup::{self, HistogramRows};
 use super::mixed;
@@ -48,6 +49,7 @@ pub(crate) struct Source<'e> {
 pub(crate) struct Prepared {
     pub(crate) set: SeriesSet,
     scan: SeriesScan,
+    bucketed: Option<Bucketed>,
     histograms: HashMap<usize, HistogramRows>,
     reference: Grid,
 }
@@ -144,6 +146,11 @@ impl Source<'_> {
             Some(Widening::Anchored) => (beyond, 0),
             Some(Widening::Smoothed) => (beyond, beyond),
         };
+        if self.selector.widening.is_none()
+            && let Some(prepared) = self.prepare_buckets(context, reference)?
+        {
+            return Ok(prepared);
+        }
         let reach = self.reach_ms(context).saturating_add(before);
         // Windows and lookback are left-open.
         let start = reference.start().saturating_sub(reach).saturating_add(1);
@@ -158,9 +165,32 @@ impl Source<'_> {
         Ok(Prepared {
             set,
             scan,
+            bucketed: None,
             histograms,
             reference,
         })
+    }
+
+    /// The same from rollups, where they have the answer.
+    fn prepare_buckets(&self, context: &Context<'_>, reference: Grid) -> Result<Option<Prepared>, QueryError> {
+        let Some(bucketed) = Bucketed::plan(context, &self.sourcing, reference, self.reach_ms(context)) else {
+            return Ok(None);
+        };
+        let instants = bucketed.instants();
+        let set = context.snapshot.select(&self.selector.matchers, instants)?;
+        // Buckets are of floats alone, so one window with a histogram in it makes the rows the only answer.
+        let mut rows = Vec::new();
+        if context.snapshot.histograms(&set, instants).next_series(&mut rows)?.is_some() {
+            return Ok(None);
+        }
+        Ok(Some(Prepared {
+            // Only made here, not opened.
+            scan: context.snapshot.scan_series(&SeriesSet::default(), instants),
+            set,
+            bucketed: Some(bucketed),
+            histograms: HashMap::new(),
+            reference,
+        }))
     }
 
     /// Reads all series, each into a column that is handed to the sink of its chunk; gives the sinks in the order of the
@@ -173,6 +203,9 @@ impl Source<'_> {
         sink: impl Fn() -> S + Sync,
         finish: impl Fn(&mut Column) + Sync,
     ) -> Result<Vec<S>, QueryError> {
+        if let Some(bucketed) = &prepared.bucketed {
+            return bucketed.run(context, &self.sourcing, prepared, grid, sink, finish);
+        }
         let read = |positions: Range<usize>| -> Result<S, QueryError> {
             let mut sink = sink();
             let mut chunk = Chunk::new(self, context, prepared, grid);

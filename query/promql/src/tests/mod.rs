@@ -8,6 +8,7 @@
 //! coverage   no function, aggregation or operator without a script
 //! random     random series and random expressions over them
 //! reference  the second evaluator
+//! rollups    buckets answer as rows do
 //! laws       what is compared: with the reference, sums over splits, a range query with its instants
 //! ```
 
@@ -22,3 +23,4 @@ mod reference;
 
 mod laws;
 mod random;
+mod rollups;

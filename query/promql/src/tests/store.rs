@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use barograph_engine::vfs::SimVfs;
-use barograph_engine::{Engine, Options, SampleColumns};
-use barograph_model::{Labels, ManualClock, TimestampMs};
+use barograph_engine::{Engine, Options, RollupWidth, SampleColumns};
+use barograph_model::{Labels, ManualClock, TimeRange, TimestampMs};
 
 use crate::histogram::FloatHistogram;
 use crate::syntax::{ParseOptions, parse};
-use crate::{Answer, EvalOptions, Grid, Interrupt, Query, evaluate};
+use crate::{Answer, EvalOptions, Grid, Interrupt, Query, RollupUse, evaluate};
 
 /// Where the store's clock stands: a year after the epoch, at which scripts begin.
 const NOW_MS: i64 = 365 * 86_400_000;
@@ -84,6 +84,17 @@ impl Store {
         }
     }
 
+    /// Adds samples that stay in memory, whatever the layout.
+    pub(super) fn append_late(&self, series: &[StoredSeries]) {
+        self.append(series, |_, _| true);
+    }
+
+    /// Whether a day has been rolled up.
+    pub(super) fn has_rollups(&self) -> bool {
+        let snapshot = self.engine.snapshot();
+        RollupWidth::ALL.into_iter().all(|width| snapshot.has_rollup(TimeRange::ALL, width))
+    }
+
     /// Appends those samples of each series that are chosen by their place and the number of all.
     fn append(&self, series: &[StoredSeries], chosen: impl Fn(usize, usize) -> bool) {
         let head = self.engine.head();
@@ -107,16 +118,25 @@ impl Store {
 
     /// Asks at one instant.
     pub(super) fn instant(&self, text: &str, ts: i64) -> Result<Answer, String> {
-        self.ask(text, Grid::instant(ts), false)
+        self.ask(text, Grid::instant(ts), false, EvalOptions::default())
     }
 
     /// Asks over a range of steps.
     pub(super) fn range(&self, text: &str, grid: Grid) -> Result<Answer, String> {
-        self.ask(text, grid, true)
+        self.ask(text, grid, true, EvalOptions::default())
+    }
+
+    /// Asks over a range of steps, with or without rollups.
+    pub(super) fn range_with(&self, text: &str, grid: Grid, rollup: RollupUse) -> Result<Answer, String> {
+        let options = EvalOptions {
+            rollup,
+            ..EvalOptions::default()
+        };
+        self.ask(text, grid, true, options)
     }
 
     /// The answer, or the message of the error, of the parser or of the evaluator.
-    fn ask(&self, text: &str, grid: Grid, is_range: bool) -> Result<Answer, String> {
+    fn ask(&self, text: &str, grid: Grid, is_range: bool, options: EvalOptions) -> Result<Answer, String> {
         let expr = parse(text, &ParseOptions::experimental()).map_err(|error| error.to_string())?;
         let query = Query {
             text: text.into(),
@@ -124,7 +144,7 @@ impl Store {
             grid,
             is_range,
         };
-        evaluate(&self.engine.snapshot(), &query, &EvalOptions::default(), &Interrupt::default())
+        evaluate(&self.engine.snapshot(), &query, &options, &Interrupt::default())
             .map_err(|error| error.to_string())
     }
 }

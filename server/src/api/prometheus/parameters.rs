@@ -5,8 +5,9 @@ use std::time::Duration;
 use axum::extract::{FromRequest, Request};
 use axum::http::Method;
 use axum::http::header::CONTENT_TYPE;
+use barograph_engine::RollupWidth;
 use barograph_model::{Matcher, TimeRange};
-use barograph_promql::syntax;
+use barograph_promql::{RollupUse, syntax};
 
 use super::error::ApiError;
 use super::go::parse_integer;
@@ -113,6 +114,20 @@ impl Parameters {
                     "error parsing lookback delta duration: {reason}"
                 ))),
             },
+        }
+    }
+
+    /// `rollup`, which is ours: `auto` where it is left out, `off`, or the width that is asked for.
+    pub(super) fn rollup(&self) -> Result<RollupUse, ApiError> {
+        match self.get("rollup") {
+            "" | "auto" => Ok(RollupUse::WhereExact),
+            "off" => Ok(RollupUse::Off),
+            text => {
+                let mut widths = RollupWidth::ALL.into_iter();
+                let width = widths.find(|width| width.as_str() == text);
+                let reason = format_args!("{text:?} is none of auto, off, 5m and 1h");
+                width.map(RollupUse::Asked).ok_or_else(|| ApiError::parameter("rollup", reason))
+            }
         }
     }
 

@@ -87,6 +87,7 @@ async fn run(
         grid,
         is_range,
         per_step_stats: stats == "all",
+        rollup: parameters.rollup()?,
         client: caller,
     };
     let text = Arc::clone(&request.text);
