@@ -267,7 +267,7 @@ mod tests {
             ("import --openmetrics a --from 1", "--remote-read <URL>"),
             ("import --remote-read u --from x --to 1", "is not a time"),
             ("serv", "similar subcommand exists: 'serve'"),
-            ("promql up", "unrecognized subcommand"),
+            ("logql up", "unrecognized subcommand"),
         ] {
             let message = parsed(line).expect_err(line);
             assert!(message.contains(expected), "{line}: {message}");

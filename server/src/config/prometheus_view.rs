@@ -87,7 +87,7 @@ experimental_functions = true
 timeout = "30s"
 [[channel]]
 name = "hook"
-type = "webhook"
+kind = "webhook"
 url = "https://a/secret-path"
 "#;
         let config = Config::parse("a.toml", text).unwrap();
