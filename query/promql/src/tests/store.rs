@@ -124,7 +124,12 @@ impl Store {
             grid,
             is_range,
         };
-        evaluate(&self.engine.snapshot(), &query, &EvalOptions::default(), &Interrupt::default())
-            .map_err(|error| error.to_string())
+        evaluate(
+            &self.engine.snapshot(),
+            &query,
+            &EvalOptions::default(),
+            &Interrupt::default(),
+        )
+        .map_err(|error| error.to_string())
     }
 }
