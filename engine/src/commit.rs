@@ -3,6 +3,10 @@
 //! The queue is bounded by its share of the memory budget; when that is taken an append is refused at once. A batch
 //! counts until its columns are in the memtable. One thread drains it. Each batch was
 //! already encoded by the thread that brought it, so the draining thread only writes, syncs and moves columns.
+//!
+//! Senders that wait for their acknowledgement come back together, a moment after it. Whoever syncs for the first of
+//! them lets the others wait for the next sync: two syncs for what one could do. So a commit waits a little for as
+//! many as the last one has seen, see [`Company`].
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -53,6 +57,33 @@ pub(crate) enum Work {
     Batches(Vec<Pending>),
     /// The queue is closed and empty.
     Finished,
+}
+
+/// The shortest sync that is worth waiting for others before it.
+const SYNC_NS_MIN: u64 = 200_000;
+
+/// The part of a sync that others are waited for at most.
+const PATIENCE_PART: u64 = 4;
+
+/// How many write at the same time, as the last commit has seen it.
+///
+/// A commit that finds fewer batches waits for the rest, at most a quarter of what the last commit took. Where they
+/// do not come, the next one knows: it waits for as many as there were.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Company {
+    /// batches that were answered, and those that were waiting at that moment
+    pub(crate) batches: usize,
+    /// what writing and syncing took
+    pub(crate) took_ns: u64,
+}
+
+impl Company {
+    /// How long a commit of `batches` may wait for others; `None` where nobody is missing, or a sync costs less than to
+    /// wait.
+    fn patience(&self, batches: usize) -> Option<Duration> {
+        let is_alone = batches >= self.batches || self.took_ns < SYNC_NS_MIN;
+        (!is_alone).then(|| Duration::from_nanos(self.took_ns / PATIENCE_PART))
+    }
 }
 
 /// The queue between appending threads and the committing one.
@@ -110,6 +141,23 @@ impl CommitQueue {
         Self::drain(&mut queue)
     }
 
+    /// Adds what comes in as long as the company that is expected is not complete, and its patience lasts.
+    pub(crate) fn gather(&self, batches: &mut Vec<Pending>, company: &Company) {
+        let Some(patience) = company.patience(batches.len()) else {
+            return;
+        };
+        let missing = company.batches - batches.len();
+        let is_short = |queue: &mut Queue| queue.batches.len() < missing && !queue.closed;
+        let waited = self.filled.wait_timeout_while(self.lock(), patience, is_short);
+        let mut queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        batches.append(&mut queue.batches);
+    }
+
+    /// Batches that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().batches.len()
+    }
+
     /// Takes all that waits without blocking.
     pub(crate) fn take_now(&self) -> Vec<Pending> {
         match Self::drain(&mut self.lock()) {
@@ -135,3 +183,6 @@ impl CommitQueue {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

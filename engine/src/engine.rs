@@ -19,7 +19,7 @@ use crate::memory::HeadSize;
 use crate::memtable::Memtable;
 use crate::metadata::MetadataTable;
 use crate::retention::{Kept, Retention};
-use crate::segment::Segment;
+use crate::segment::{Segment, SegmentKind};
 use crate::stats::{Counters, EngineStats};
 use crate::tombstone::Tombstones;
 use crate::vfs::Vfs;
@@ -153,7 +153,7 @@ impl Engine {
     #[must_use]
     pub fn accepts(&self) -> TimeRange {
         let now = self.shared.clock.now();
-        let oldest = self.shared.retention.oldest_of_any(now);
+        let oldest = self.shared.retention.oldest_of_any(SegmentKind::Samples, now);
         TimeRange {
             start: oldest.max(TimestampMs(0)),
             end: now.saturating_add(self.shared.options.future_ms_max),
@@ -357,7 +357,11 @@ impl Shared {
             tombstones: Arc::new(tombstones),
             metadata: files.version.metadata.clone(),
         };
-        let retention = Retention::new(options.retention_ms, options.retention_rules.clone());
+        let retention = Retention::new(
+            options.retention_ms,
+            options.retention_rules.clone(),
+            options.rollup,
+        );
         Self {
             vfs,
             clock,

@@ -14,6 +14,7 @@ use barograph_model::{
 
 use crate::check::{CheckOptions, check_store};
 use crate::journal::Journal;
+use crate::rollup::{RollupWidth, views};
 use crate::vfs::{DiskVfs, Vfs};
 use crate::{Engine, Options, SampleBlock, SampleColumns, Snapshot};
 
@@ -77,7 +78,7 @@ fn samples(engine: &Engine, start: i64) -> SampleColumns {
     columns
 }
 
-/// Every part of a store: merged and flushed segments of each kind, a delete that is not carried out, a log with records
+/// Every part of a store: merged and flushed segments of each kind, rollups, a delete that is not carried out, a log with records
 /// of each kind, a journal with a checkpoint and a record.
 fn write(root: &Path) {
     let vfs: Arc<dyn Vfs> = Arc::new(DiskVfs::open(root).unwrap());
@@ -138,6 +139,7 @@ fn contents(vfs: &Arc<dyn Vfs>) -> String {
     let snapshot = engine.snapshot();
     let mut lines = BTreeSet::new();
     sample_lines(&snapshot, &mut lines);
+    bucket_lines(&snapshot, &mut lines);
     let set = snapshot.select(&[], TimeRange::ALL).unwrap();
     let (mut histograms, mut exemplars) = (Vec::new(), Vec::new());
     let mut scan = snapshot.histograms(&set, TimeRange::ALL);
@@ -195,6 +197,30 @@ fn sample_lines(snapshot: &Snapshot, lines: &mut BTreeSet<String>) {
                 }
                 row = run.end;
             }
+        }
+    }
+}
+
+/// Buckets, where there is a rollup; else they would only be made of the samples.
+fn bucket_lines(snapshot: &Snapshot, lines: &mut BTreeSet<String>) {
+    for width in RollupWidth::ALL {
+        if !snapshot.has_rollup(TimeRange::ALL, width) {
+            continue;
+        }
+        for ((of, end, first_ts), bucket) in views::scanned(snapshot, TimeRange::ALL, width).unwrap() {
+            let numbers = bucket
+                .numbers()
+                .map(|number| format!("{:016x}", number.to_bits()));
+            lines.insert(format!(
+                "bucket {} {of} {end} {first_ts} {} {:?} {} {} {} {}",
+                width.as_str(),
+                bucket.last_ts,
+                bucket.stale_ts,
+                bucket.count,
+                bucket.resets,
+                bucket.changes,
+                numbers.join(" ")
+            ));
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::index::Head;
 use crate::memtable::{Memtable, Window};
 use crate::merge::Rows;
 use crate::segment::{Segment, SegmentMeta, SegmentWriter};
-use crate::{EngineError, Result, SeriesRef, lanes, memory, recovery};
+use crate::{EngineError, Result, RollupKeep, SeriesRef, lanes, memory, recovery};
 use roaring::RoaringBitmap;
 
 /// Series whose labels are fetched at a time while a segment is written.
@@ -219,9 +219,16 @@ fn install(shared: &Shared, frozen: &[Arc<Memtable>], opened: Vec<Arc<Segment>>)
 
 /// Drops segments in which nothing may be kept any longer: first from the manifest, then from sight, then from disk.
 pub(crate) fn apply_retention(shared: &Shared) -> Result<usize> {
-    let oldest = shared.retention.oldest_of_any(shared.clock.now()).0;
+    let now = shared.clock.now();
+    let is_expired = |meta: &SegmentMeta| meta.ts_max < shared.retention.oldest_of_any(meta.kind, now).0;
+    let is_unwanted = |meta: &SegmentMeta| {
+        let keep = meta.kind.width().map(|width| shared.options.rollup.keep(width));
+        keep == Some(RollupKeep::Off)
+    };
     let mut files = shared.files.lock().unwrap_or_else(PoisonError::into_inner);
-    let dropped = forget(shared, &mut files, |segment| segment.meta.ts_max < oldest)?;
+    let dropped = forget(shared, &mut files, |segment| {
+        is_expired(&segment.meta) || is_unwanted(&segment.meta)
+    })?;
     if dropped.is_empty() {
         return Ok(0);
     }
@@ -240,11 +247,7 @@ pub(crate) fn set_aside_damaged(shared: &Shared) -> Result<usize> {
     for segment in &dropped {
         recovery::set_aside(&shared.vfs, &segment.meta);
         let what = segment.damage().unwrap_or_default();
-        let rows = segment.meta.rows;
-        shared.damaged(
-            &segment.meta.name,
-            format!("{what}; {rows} samples are not readable"),
-        );
+        shared.damaged(&segment.meta.name, format!("{what}; {}", segment.meta.loss()));
     }
     Ok(dropped.len())
 }
@@ -259,7 +262,7 @@ fn forget(shared: &Shared, files: &mut Files, which: impl Fn(&Segment) -> bool) 
     if dropped.is_empty() {
         return Ok(dropped);
     }
-    let tombstones = tombstones.after(dropped.iter().map(|segment| &segment.meta), &[]);
+    let tombstones = tombstones.after(dropped.iter().map(|segment| &segment.meta), &[], &[]);
     let mut version = files.version.clone();
     version.segments = kept.iter().map(|segment| segment.meta.clone()).collect();
     version.tombstones = tombstones.to_stored();

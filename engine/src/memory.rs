@@ -2,7 +2,7 @@
 //!
 //! What is admitted to the commit queue becomes memtable, and what is memtable becomes a segment: the first step is
 //! refused when the last one lags. A memtable is set aside at half of its share, so that as much can come in while it
-//! is written.
+//! is written; while the process holds more than its budget, at an eighth, since writing it is what gives memory back.
 
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -29,6 +29,12 @@ const GATHERED_BYTES: usize = 6 << 20;
 pub(crate) fn writer_bytes(options: &Options) -> usize {
     GATHERED_BYTES + options.row_group_rows.min(1 << 20) * ROW_GROUP_ROW_BYTES
 }
+
+/// The part of its share at which a memtable is written to segments.
+const PART: usize = 2;
+
+/// The same while the process holds more than its budget. Not all of it, or each batch would become a segment.
+const PRESSED_PART: usize = 8;
 
 /// How large a series of the head is. The head's size can only be had by walking over it, so it is taken again when the
 /// head has grown by an eighth, or has become another.
@@ -73,7 +79,8 @@ impl Shared {
     /// Whether it is time to write the memtable to segments, those that a failed flush has left included.
     pub(crate) fn memtable_is_full(&self) -> bool {
         let memory = &self.options.memory;
-        memory.used_bytes(MemoryShare::Memtable) >= memory.max_bytes(MemoryShare::Memtable) / 2
+        let part = if memory.is_pressed() { PRESSED_PART } else { PART };
+        memory.used_bytes(MemoryShare::Memtable) >= memory.max_bytes(MemoryShare::Memtable) / part
             || self.memory_rows() >= self.options.flush_rows
     }
 

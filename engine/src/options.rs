@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use barograph_model::MemoryBudget;
 
-use crate::RetentionRule;
+use crate::{RetentionRule, RollupOptions};
 
 /// When the write-ahead log is synced to disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,6 +26,8 @@ pub struct Options {
     pub retention_ms: Option<i64>,
     /// Series that are kept for another time than that, shorter or longer: the first rule that a series passes counts.
     pub retention_rules: Vec<RetentionRule>,
+    /// Which rollups are made of whole days, and how long they are kept.
+    pub rollup: RollupOptions,
     /// Samples further in the future than this are refused.
     pub future_ms_max: i64,
     /// Rows in memory at which the memtable is written to segments, however few bytes they take: for tests. Otherwise
@@ -62,6 +64,7 @@ impl Default for Options {
         Self {
             retention_ms: Some(15 * 86_400_000),
             retention_rules: Vec::new(),
+            rollup: RollupOptions::default(),
             future_ms_max: 10 * 60_000,
             flush_rows: usize::MAX,
             silent_series_max: 100_000,

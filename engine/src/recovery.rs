@@ -21,6 +21,7 @@ use crate::segment::{Segment, SegmentMeta};
 use crate::tombstone::Tombstones;
 use crate::vfs::Vfs;
 use crate::wal::{Record, Recovery, SampleRecord, Wal};
+use crate::worker;
 use crate::{EngineError, Fsync, Options, Result, SampleColumns, SeriesRef};
 
 /// The folder of the log.
@@ -122,7 +123,7 @@ fn open_segments(vfs: &Arc<dyn Vfs>, version: &mut Version) -> (Vec<Arc<Segment>
             }
             Err(error) => {
                 set_aside(vfs, &meta);
-                let what = format!("{error}; {} samples are not readable", meta.rows);
+                let what = format!("{error}; {}", meta.loss());
                 damaged.push((meta.name, what));
             }
         }
@@ -254,11 +255,12 @@ fn insert_columns(shared: &Shared, columns: SampleColumns) {
         .counters
         .memory_rows
         .fetch_add(columns.weight(), Ordering::Relaxed);
-    let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
-    state.memtable.insert(columns);
-    state.memtable.sort_chunks();
-    drop(state);
+    {
+        let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.memtable.insert(columns);
+    }
     shared.account_memory();
+    worker::sort_chunks(shared);
 }
 
 /// Writes memory out while the log is replayed; the record `seq` is in it.

@@ -11,8 +11,12 @@ use barograph_model::{Clock, Labels, ManualClock, Matcher, TimeRange, TimestampM
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::rollup::views;
 use crate::vfs::{SimVfs, for_each_seed};
-use crate::{Engine, EngineError, Options, Result, RetentionRule, SampleBlock, SampleColumns};
+use crate::{
+    Engine, EngineError, Options, Result, RetentionRule, RollupKeep, RollupOptions, RollupWidth, SampleBlock,
+    SampleColumns,
+};
 
 mod faults;
 
@@ -21,6 +25,8 @@ const HOUR_MS: i64 = 3_600_000;
 const RETENTION_MS: i64 = 36 * HOUR_MS;
 /// How long series of the metric `up` are kept.
 const RETENTION_UP_MS: i64 = 9 * HOUR_MS;
+/// How long buckets of an hour are kept, but those of `up`.
+const RETENTION_ONE_HOUR_MS: i64 = 60 * HOUR_MS;
 const SERIES: usize = 12;
 
 type Key = (String, i64);
@@ -116,6 +122,10 @@ fn options() -> Options {
     Options {
         retention_ms: Some(RETENTION_MS),
         retention_rules: vec![up],
+        rollup: RollupOptions {
+            five_minutes: RollupKeep::AsRows,
+            one_hour: RollupKeep::AtLeast(RETENTION_ONE_HOUR_MS),
+        },
         segment_rows_max: 60,
         flush_rows: 90,
         wal_file_bytes: 4096,
@@ -166,6 +176,27 @@ fn try_read(engine: &Engine) -> Result<View> {
     Ok(view)
 }
 
+/// Holds buckets against the rows, where all of these are kept. Damage as in [`read`].
+fn check_rollups(engine: &Engine, now: i64) {
+    for width in RollupWidth::ALL {
+        loop {
+            let snapshot = engine.snapshot();
+            let views = views::scanned(&snapshot, TimeRange::ALL, width)
+                .and_then(|scanned| Ok((scanned, views::from_rows(&snapshot, width)?)));
+            match views {
+                Ok((scanned, rows)) => {
+                    let is_judged = |labels: &Labels, end: i64| {
+                        !is_expired(&(labels.to_string(), width.first_of(end)), now)
+                    };
+                    assert_eq!(views::difference(&scanned, &rows, is_judged), None, "{width:?}");
+                    break;
+                }
+                Err(error) => assert!(engine.set_aside_damaged().unwrap() > 0, "{error}"),
+            }
+        }
+    }
+}
+
 /// One simulated store with everything that happens to it.
 struct Simulation {
     vfs: SimVfs,
@@ -202,6 +233,7 @@ impl Simulation {
     /// Checks what can be read now.
     fn check(&self, engine: &Engine) {
         self.model.check(&read(engine), self.now());
+        check_rollups(engine, self.now());
     }
 
     /// Opens the store on a disk that works, and checks that the promise was kept.
@@ -209,6 +241,7 @@ impl Simulation {
         let engine = self.open().unwrap();
         let view = read(&engine);
         self.model.check(&view, self.now());
+        check_rollups(&engine, self.now());
         if trusts_disk {
             self.model.settle(&view);
         }

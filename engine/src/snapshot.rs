@@ -72,7 +72,8 @@ impl Snapshot {
 
     /// The series that pass every matcher, in storage order (metric, job, instance, series id). No matcher means all.
     ///
-    /// Of files, only those with samples in the closed range are asked; a series in memory is found whatever the range.
+    /// Of files, only those with samples in the closed range are asked, and rollups where samples are not kept any more; a
+    /// series in memory is found whatever the range.
     ///
     /// # Errors
     /// [`EngineError::Corrupt`](crate::EngineError) and others name the segment that could not be read.
@@ -219,10 +220,15 @@ impl Snapshot {
     }
 
     fn segments_in(&self, range: TimeRange) -> impl Iterator<Item = &Arc<Segment>> {
-        let range = self.kept.clip(range);
-        self.segments
-            .iter()
-            .filter(move |segment| segment.meta.bounds().overlaps(&range))
+        let of_rows = self.kept.clip(range);
+        self.segments.iter().filter(move |segment| {
+            let asked = match segment.meta.kind {
+                SegmentKind::Samples | SegmentKind::Histograms | SegmentKind::Exemplars => of_rows,
+                // Where all rows are kept, the series of a rollup are found by those.
+                kind => self.kept.only_buckets(range, kind),
+            };
+            segment.meta.bounds().overlaps(&asked)
+        })
     }
 }
 
@@ -232,7 +238,8 @@ fn enter(texts: &mut BTreeSet<String>, text: &str) {
     }
 }
 
-fn rows_in(segment: &Segment, set: &SeriesSet) -> u64 {
+/// Rows that a segment has of the series of a set.
+pub(crate) fn rows_in(segment: &Segment, set: &SeriesSet) -> u64 {
     let places = set.places_in(segment, 0..set.len());
     places
         .into_iter()
@@ -263,7 +270,7 @@ fn disjoint(mut found: Vec<Stretch>) -> Vec<Stretch> {
 }
 
 /// The positions of a set in as many parts as their rows are worth; at least one.
-fn parts(series: usize, rows: u64) -> impl Iterator<Item = Range<usize>> {
+pub(crate) fn parts(series: usize, rows: u64) -> impl Iterator<Item = Range<usize>> {
     let count = usize::try_from(rows / PARTITION_ROWS + 1)
         .unwrap_or(usize::MAX)
         .min(series.max(1));

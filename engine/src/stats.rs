@@ -80,7 +80,7 @@ impl CompactionCounters {
     }
 }
 
-/// What merges of segments have done since the store was opened.
+/// What merges of segments have done since the store was opened; rollups count as merges.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CompactionStats {
     /// Merges carried out.
@@ -131,7 +131,7 @@ pub struct EngineStats {
     /// Bytes free on the disk when a write last asked, which is at most once a second; `None` before that and where
     /// nobody asks.
     pub disk_free_bytes: Option<u64>,
-    /// Segments.
+    /// Segments, rollups among them.
     pub segments: usize,
     /// Rows in segments.
     pub segment_rows: u64,
@@ -139,7 +139,13 @@ pub struct EngineStats {
     pub segment_histograms: u64,
     /// Exemplars in segments.
     pub segment_exemplars: u64,
-    /// Bytes of segments on disk, series files and indexes included.
+    /// Buckets of five minutes in rollups.
+    pub segment_buckets_5m: u64,
+    /// Buckets of one hour in rollups.
+    pub segment_buckets_1h: u64,
+    /// Bytes of rollups on disk, series files and indexes included.
+    pub rollup_bytes: u64,
+    /// Bytes of all segments on disk, those of rollups among them, series files and indexes included.
     pub segment_bytes: u64,
     /// Bytes of the indexes among them.
     pub index_bytes: u64,
@@ -186,6 +192,12 @@ impl EngineStats {
             segment_rows: rows_of(SegmentKind::Samples),
             segment_histograms: rows_of(SegmentKind::Histograms),
             segment_exemplars: rows_of(SegmentKind::Exemplars),
+            segment_buckets_5m: rows_of(SegmentKind::FiveMinutes),
+            segment_buckets_1h: rows_of(SegmentKind::OneHour),
+            rollup_bytes: {
+                let rollups = segments.iter().filter(|s| s.meta.kind.width().is_some());
+                rollups.map(|s| s.meta.bytes()).sum()
+            },
             segment_bytes: segments.iter().map(|s| s.meta.bytes()).sum(),
             index_bytes: segments.iter().map(|s| s.meta.sidecar_bytes).sum(),
             poisoned: counters.poison(),

@@ -155,10 +155,13 @@ impl Search {
                 continue;
             }
             found.ids.extend(places.iter().map(|place| segment.id(place)));
-            let rows = places
-                .iter()
-                .map(|place| segment.rows_of(place).len() as u64)
-                .sum();
+            let rows = match segment.meta.kind.width() {
+                Some(_) => 0, // buckets are no samples
+                None => places
+                    .iter()
+                    .map(|place| segment.rows_of(place).len() as u64)
+                    .sum(),
+            };
             found.segments.insert(segment.meta.name.clone(), rows);
         }
         Ok(())
@@ -233,16 +236,19 @@ impl Tombstones {
     }
 
     /// After some segments were replaced by others, perhaps by none. Tombstones that hide nothing any more are left
-    /// out; those that came while the merge was running hide in its result what they hid in its inputs.
+    /// out; those that came while the merge was running hide in its result what they hid in its inputs. `sources` are
+    /// segments that were read for the result and stay: what is hidden in them is hidden in it.
     pub(crate) fn after<'a>(
         &self,
         gone: impl IntoIterator<Item = &'a SegmentMeta>,
+        sources: &[SegmentMeta],
         come: &[SegmentMeta],
     ) -> Self {
         let gone: BTreeSet<&str> = gone.into_iter().map(|meta| meta.name.as_str()).collect();
         let active = self.active.iter().filter_map(|active| {
             let is_gone = |name: &String| gone.contains(name.as_str());
-            if !active.segments.iter().any(is_gone) {
+            let is_read = sources.iter().any(|meta| active.segments.contains(&meta.name));
+            if !is_read && !active.segments.iter().any(is_gone) {
                 return Some(Arc::clone(active));
             }
             let mut segments = active.segments.clone();
@@ -292,6 +298,12 @@ impl Mask {
             ts.drain(low..high);
             values.drain(low..high);
         }
+    }
+
+    /// Calls `f` with the ranges that are hidden of a series, in the order in which the deletes came.
+    pub(crate) fn for_each_range(&self, id: SeriesId, mut f: impl FnMut(TimeRange)) {
+        let hiding = self.active.iter().filter(|active| active.hides(id));
+        hiding.for_each(|active| f(active.tombstone.range()));
     }
 
     /// As [`Mask::filter`], for rows that carry their instant.

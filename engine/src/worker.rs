@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use barograph_model::MemoryShare;
 
-use crate::commit::{Pending, Work};
+use crate::commit::{Company, Pending, Work};
 use crate::engine::Shared;
 use crate::log::Log;
+use crate::memtable::Run;
 use crate::{EngineError, Fsync, Result, maintenance};
 
 /// How often the files are looked at when nobody asks.
@@ -31,9 +32,11 @@ pub(crate) fn spawn(
 /// Commits what waits until the queue is closed.
 pub(crate) fn commit_loop(shared: &Shared) {
     let mut timer = SyncTimer::new(shared);
-    while let Work::Batches(batches) = shared.queue.take(timer.patience()) {
+    let mut company = Company::default();
+    while let Work::Batches(mut batches) = shared.queue.take(timer.patience()) {
         if !batches.is_empty() {
-            commit(shared, batches);
+            shared.queue.gather(&mut batches, &company);
+            company = commit(shared, batches);
             sort_chunks(shared);
             if shared.memtable_is_full() {
                 shared.wake.notify();
@@ -128,9 +131,10 @@ pub(crate) fn maintenance_loop(shared: &Shared) {
     }
 }
 
-fn commit(shared: &Shared, batches: Vec<Pending>) {
+/// Gives how many others there were meanwhile.
+fn commit(shared: &Shared, batches: Vec<Pending>) -> Company {
     if batches.is_empty() {
-        return;
+        return Company::default();
     }
     let queued_bytes = batches.iter().map(|batch| batch.bytes).sum();
     let mut log = shared.log();
@@ -152,7 +156,9 @@ fn commit(shared: &Shared, batches: Vec<Pending>) {
             Err(error) => (batch.done)(Err(error)),
         }
     }
+    let began_ns = shared.clock.monotonic_ns();
     let result = log.commit();
+    let took_ns = shared.clock.monotonic_ns().saturating_sub(began_ns);
     shared.counters.wal_bytes.store(log.bytes(), Ordering::Relaxed);
     if let Err(error) = &result {
         shared.counters.failed_commits.fetch_add(1, Ordering::Relaxed);
@@ -191,21 +197,32 @@ fn commit(shared: &Shared, batches: Vec<Pending>) {
         .options
         .memory
         .shrink(MemoryShare::CommitQueue, queued_bytes);
+    // Before the first answer, after which some of them are back.
+    let company = Company {
+        batches: answers.len() + shared.queue.len(),
+        took_ns,
+    };
     for done in answers {
         done(match &result {
             Ok(()) => Ok(()),
             Err(error) => Err(error.for_another()),
         });
     }
+    company
 }
 
-/// Sorts outside the acknowledgement's way, on the only thread that inserts.
-fn sort_chunks(shared: &Shared) {
-    shared
-        .state
-        .write()
-        .unwrap_or_else(PoisonError::into_inner)
-        .memtable
-        .sort_chunks();
+/// Sorts outside the acknowledgement's way, on the only thread that inserts, and without the lock that readers and
+/// decoding threads need.
+pub(crate) fn sort_chunks(shared: &Shared) {
+    let read = || shared.state.read().unwrap_or_else(PoisonError::into_inner);
+    let unsorted = read().memtable.unsorted();
+    if unsorted.is_empty() {
+        return;
+    }
+    for (window, chunks) in unsorted {
+        let run = Arc::new(Run::from_chunks(&chunks));
+        let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.memtable.put_run(window, &chunks, run);
+    }
     shared.account_memory();
 }

@@ -45,6 +45,16 @@ pub fn write_all() -> io::Result<()> {
     Ok(())
 }
 
+/// Expressions that have a bit of everything.
+const PROMQL: [&str; 6] = [
+    "sum by (job, \"a.b\") (rate(x_total{a=\"b\",c!~'d|e',`f`=~\"g.*\"}[5m] offset -1h30m)) / on (job) group_left (b) y",
+    "-(a ^ -2 ^ 1e3) > bool 0x1F or topk without (c) (3, b @ start()) unless ignoring () c atan2 d % 5m",
+    "max_over_time((a and b)[1h:5m] @ 1603774568.5 offset 1d)[2h:]",
+    "label_replace(a:b, 'c', \"$1\\n\\u00e9\\x41\", `d`, \"(.*)\") # remark\n+ fill_left (1) fill_right (-2) e",
+    "rate(a[5m] smoothed) + b anchored * sum(vector(step())) ^ NaN",
+    "x[min(5m, 2 * (1h - 30m)) % 7m:1m + 30] offset -(1m)",
+];
+
 type Made = Vec<(&'static str, Vec<Vec<u8>>)>;
 
 fn made() -> io::Result<Made> {
@@ -90,6 +100,10 @@ fn made() -> io::Result<Made> {
                 br#"up{job=~"a|b",instance!="",x!~".+"}"#.to_vec(),
                 b"{\"a.b\"}".to_vec(),
             ],
+        ),
+        (
+            "promql",
+            PROMQL.iter().map(|text| text.as_bytes().to_vec()).collect(),
         ),
     ])
 }

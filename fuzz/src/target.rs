@@ -5,6 +5,7 @@ use std::path::Path;
 use barograph_alerts::Transaction;
 use barograph_engine::inspect::{Inspection, inspect_bytes};
 use barograph_engine::wal::Record;
+use barograph_promql::syntax::{ParseOptions, parse, prettify};
 use bytes::Bytes;
 
 use crate::{edge, seal};
@@ -93,7 +94,35 @@ pub const TARGETS: &[Target] = &[
             }
         },
     },
+    Target {
+        name: "promql",
+        about: "a PromQL expression, read, printed and read again",
+        run: |bytes| {
+            if let Ok(text) = std::str::from_utf8(bytes) {
+                query(text);
+            }
+        },
+    },
 ];
+
+/// Reads an expression. What is printed is an expression too, and prints the same.
+fn query(text: &str) {
+    let mut options = ParseOptions::experimental();
+    let Ok(expr) = parse(text, &options) else {
+        return;
+    };
+    // A float may print longer than it was written.
+    options.max_bytes = usize::MAX;
+    let canonical = expr.to_string();
+    let pretty = prettify(&expr);
+    for printed in [&canonical, &pretty] {
+        match parse(printed, &options) {
+            Ok(again) => assert_eq!(again.to_string(), canonical, "{text:?} as {printed:?}"),
+            Err(error) => panic!("{text:?} prints as {printed:?}: {error}"),
+        }
+    }
+    assert!(expr.to_json().is_object());
+}
 
 /// A target by its name.
 #[must_use]

@@ -78,6 +78,7 @@ fuzz! {
     segment "segment"
     alert_transaction "alert-transaction"
     selector "selector"
+    promql "promql"
 }
 
 #[test]

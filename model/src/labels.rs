@@ -60,11 +60,45 @@ impl Labels {
     pub fn from_pairs<N: AsRef<str>, V: AsRef<str>>(
         pairs: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Self, LabelError> {
-        let mut builder = LabelsBuilder::default();
-        for (name, value) in pairs {
-            builder.push(name.as_ref(), value.as_ref());
+        let mut pairs: Vec<(N, V)> = pairs.into_iter().collect();
+        let is_sorted = pairs.windows(2).all(|w| w[0].0.as_ref() < w[1].0.as_ref());
+        if !is_sorted {
+            pairs.sort_unstable_by(|a, b| (a.0.as_ref(), a.1.as_ref()).cmp(&(b.0.as_ref(), b.1.as_ref())));
         }
-        builder.build()
+        Self::of_sorted(&pairs)
+    }
+
+    /// Drops empty values, and checks. No text is copied but into its final place: sets are made for each series that
+    /// is new, replayed, flushed or merged.
+    fn of_sorted<N: AsRef<str>, V: AsRef<str>>(pairs: &[(N, V)]) -> Result<Self, LabelError> {
+        if let Some(twice) = pairs.windows(2).find(|w| w[0].0.as_ref() == w[1].0.as_ref()) {
+            return Err(LabelError::Duplicate {
+                name: twice[0].0.as_ref().to_owned(),
+            });
+        }
+        if let Some((_, value)) = pairs.iter().find(|(name, _)| name.as_ref().is_empty()) {
+            return Err(LabelError::EmptyName {
+                value: value.as_ref().to_owned(),
+            });
+        }
+        let kept = pairs
+            .iter()
+            .map(|(name, value)| (name.as_ref(), value.as_ref()))
+            .filter(|(_, value)| !value.is_empty());
+        let bytes = kept.clone().map(|(n, v)| n.len() + v.len()).sum();
+        if u32::try_from(bytes).is_err() {
+            return Err(LabelError::TooLong { bytes });
+        }
+        let mut text = String::with_capacity(bytes);
+        let mut ends = Vec::with_capacity(pairs.len() * 2);
+        for part in kept.flat_map(|(name, value)| [name, value]) {
+            text.push_str(part);
+            ends.push(text.len() as u32);
+        }
+        Ok(Self {
+            text: text.into_boxed_str(),
+            ends: ends.into_boxed_slice(),
+        })
     }
 
     /// The number of labels, the metric's name included.
@@ -116,9 +150,15 @@ impl Labels {
     /// These labels without the metric's name, as PromQL leaves them after a function.
     #[must_use]
     pub fn without_metric(&self) -> Self {
-        let mut builder = self.to_builder();
-        builder.remove(METRIC_NAME);
-        builder.build().unwrap_or_default()
+        // Part of a label set is one.
+        Self::from_pairs(self.iter().filter(|(name, _)| *name != METRIC_NAME)).unwrap_or_default()
+    }
+
+    /// These labels with another metric's name, none where it is `""`.
+    #[must_use]
+    pub fn with_metric(&self, metric: &str) -> Self {
+        let others = self.iter().filter(|(name, _)| *name != METRIC_NAME);
+        Self::from_pairs(std::iter::once((METRIC_NAME, metric)).chain(others)).unwrap_or_default()
     }
 
     /// Bytes of heap that this set holds.
@@ -227,29 +267,7 @@ impl LabelsBuilder {
     /// [`LabelError`] for an empty or repeated name.
     pub fn build(mut self) -> Result<Labels, LabelError> {
         self.pairs.sort_unstable();
-        if let Some(twice) = self.pairs.windows(2).find(|w| w[0].0 == w[1].0) {
-            return Err(LabelError::Duplicate {
-                name: twice[0].0.clone(),
-            });
-        }
-        if let Some((_, value)) = self.pairs.iter().find(|(name, _)| name.is_empty()) {
-            return Err(LabelError::EmptyName { value: value.clone() });
-        }
-        self.pairs.retain(|(_, value)| !value.is_empty());
-        let bytes = self.pairs.iter().map(|(n, v)| n.len() + v.len()).sum();
-        if u32::try_from(bytes).is_err() {
-            return Err(LabelError::TooLong { bytes });
-        }
-        let mut text = String::with_capacity(bytes);
-        let mut ends = Vec::with_capacity(self.pairs.len() * 2);
-        for part in self.pairs.iter().flat_map(|(n, v)| [n, v]) {
-            text.push_str(part);
-            ends.push(text.len() as u32);
-        }
-        Ok(Labels {
-            text: text.into_boxed_str(),
-            ends: ends.into_boxed_slice(),
-        })
+        Labels::of_sorted(&self.pairs)
     }
 }
 
@@ -274,6 +292,16 @@ mod tests {
             (set.metric(), set.get("zone"), set.get("job")),
             ("up", "", "node")
         );
+    }
+
+    #[test]
+    fn the_metric_is_taken_out_and_put_in() {
+        let set = labels(&[("__name__", "up"), ("job", "node"), ("Zone", "a")]);
+        let others = set.without_metric();
+        assert_eq!(others, labels(&[("job", "node"), ("Zone", "a")]));
+        assert_eq!(others.with_metric("up"), set);
+        assert_eq!(set.with_metric("down").metric(), "down");
+        assert_eq!(set.with_metric(""), others);
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! Selectors of PromQL: `up{job=~"a.*"}` as label matchers.
 
-use barograph_model::{METRIC_NAME, MatchOp, Matcher, MatcherError};
-use promql_parser::label;
-use promql_parser::parser::{self, Expr};
+use barograph_model::{METRIC_NAME, Matcher};
+use barograph_promql::syntax::{self, Expr, ExprKind, Modifiers, ParseError, ParseOptions};
 use thiserror::Error;
 
 /// A selector longer than this is refused before it is parsed.
@@ -19,12 +18,12 @@ pub enum SelectorError {
         bytes: usize,
     },
     /// The text is not PromQL.
-    #[error("{text:?} is not a selector: {reason}")]
+    #[error("{text:?} is not a selector: {source}")]
     Syntax {
         /// The text as given.
         text: String,
         /// What the parser said.
-        reason: String,
+        source: ParseError,
     },
     /// The text is PromQL, but not a plain selector.
     #[error("{text:?} is {found}, not a plain selector (write it as metric{{label=\"value\"}})")]
@@ -34,15 +33,12 @@ pub enum SelectorError {
         /// What it is instead.
         found: &'static str,
     },
-    /// A regular expression cannot be used.
-    #[error(transparent)]
-    Matcher(#[from] MatcherError),
 }
 
-/// Reads an instant selector into matchers, the metric's name among them as a matcher on `__name__`.
+/// Reads an instant selector into matchers, the metric's name first, as a matcher on `__name__`.
 ///
 /// As in Prometheus at least one matcher must refuse the empty value, so `{}` and `{job=~".*"}` are errors:
-/// they would select every series there is. Ranges, offsets and `or` between matchers are refused.
+/// they would select every series there is. Ranges and offsets are refused.
 ///
 /// # Errors
 /// [`SelectorError`] says what the text is instead, or what is wrong with it.
@@ -50,68 +46,42 @@ pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, SelectorError> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(SelectorError::TooLong { bytes: text.len() });
     }
-    // The parser descends by recursion; a selector holds no brackets of depth but its one pair of braces.
-    if brackets_outside_quotes(text) > 2 {
-        return Err(SelectorError::NotASelector {
-            text: text.to_owned(),
-            found: "an expression",
-        });
-    }
-    let expression = parser::parse(text).map_err(|reason| SelectorError::Syntax {
-        text: text.to_owned(),
-        reason: reason.to_string(),
-    })?;
-    let not_a_selector = |found| {
-        Err(SelectorError::NotASelector {
-            text: text.to_owned(),
-            found,
-        })
+    let mut matchers = match syntax::parse_selector(text) {
+        Ok(matchers) if matchers.iter().all(Matcher::matches_absent) => {
+            return Err(not_a_selector(text, "a selector of every series"));
+        }
+        Ok(matchers) => matchers,
+        // Whoever writes an expression here is helped more by hearing so than by the place where the selector ends.
+        Err(source) => {
+            return Err(match syntax::parse(text, &ParseOptions::experimental()) {
+                Ok(expr) => not_a_selector(text, what_else(&expr)),
+                Err(_) => SelectorError::Syntax {
+                    text: text.to_owned(),
+                    source,
+                },
+            });
+        }
     };
-    let selector = match expression {
-        Expr::VectorSelector(selector) => selector,
-        Expr::MatrixSelector(_) => return not_a_selector("a range"),
-        Expr::NumberLiteral(_) | Expr::StringLiteral(_) => return not_a_selector("a constant"),
-        _ => return not_a_selector("an expression"),
-    };
-    if selector.offset.is_some() || selector.at.is_some() {
-        return not_a_selector("a selector with a modifier of time");
-    }
-    if !selector.matchers.or_matchers.is_empty() {
-        return not_a_selector("a selector with `or`");
-    }
-    let mut matchers = Vec::with_capacity(selector.matchers.matchers.len() + 1);
-    if let Some(name) = &selector.name {
-        matchers.push(Matcher::equal(METRIC_NAME, name));
-    }
-    for matcher in &selector.matchers.matchers {
-        let op = match matcher.op {
-            label::MatchOp::Equal => MatchOp::Equal,
-            label::MatchOp::NotEqual => MatchOp::NotEqual,
-            label::MatchOp::Re(_) => MatchOp::Regex,
-            label::MatchOp::NotRe(_) => MatchOp::NotRegex,
-        };
-        matchers.push(Matcher::new(&matcher.name, op, &matcher.value)?);
-    }
-    if matchers.iter().all(Matcher::matches_absent) {
-        return not_a_selector("a selector of every series");
-    }
+    matchers.sort_by_key(|matcher| matcher.name() != METRIC_NAME);
     Ok(matchers)
 }
 
-/// Counts opening and closing brackets that are not inside a quoted text.
-fn brackets_outside_quotes(text: &str) -> usize {
-    let (mut count, mut quote, mut escaped) = (0, None, false);
-    for c in text.chars() {
-        match quote {
-            Some(_) if escaped => escaped = false,
-            Some(q) if c == '\\' && q != '`' => escaped = true,
-            Some(q) if c == q => quote = None,
-            Some(_) => {}
-            None if matches!(c, '"' | '\'' | '`') => quote = Some(c),
-            None => count += usize::from(matches!(c, '{' | '}' | '(' | ')' | '[' | ']')),
-        }
+fn not_a_selector(text: &str, found: &'static str) -> SelectorError {
+    SelectorError::NotASelector {
+        text: text.to_owned(),
+        found,
     }
-    count
+}
+
+fn what_else(expr: &Expr) -> &'static str {
+    match &expr.kind {
+        ExprKind::Number(_) | ExprKind::String(_) => "a constant",
+        ExprKind::Vector(vector) if vector.modifiers != Modifiers::default() => {
+            "a selector with a modifier of time"
+        }
+        ExprKind::Matrix(_) => "a range",
+        _ => "an expression",
+    }
 }
 
 #[cfg(test)]
@@ -156,13 +126,15 @@ mod tests {
         assert!(shown("{}").starts_with("error"), "{}", shown("{}"));
         assert!(shown(r#"{job=~".*"}"#).starts_with("error"));
         assert!(shown("up{job=}").contains("is not a selector"));
-        assert!(shown(r#"up{job=~"("}"#).starts_with("error"));
+        assert!(
+            shown(r#"up{job=~"("}"#).contains("1:4: parse error: error parsing regexp: missing closing )")
+        );
     }
 
     #[test]
     fn survives_depth_and_length() {
-        assert!(shown(&"(".repeat(10_000)).contains("an expression"));
-        assert!(shown(&"-".repeat(10_000)).starts_with("error"));
+        assert!(shown(&"(".repeat(10_000)).contains("is not a selector"));
+        assert!(shown(&"-".repeat(10_000)).contains("is not a selector"));
         assert!(shown(&"x".repeat(100_000)).contains("longer than the limit"));
     }
 }

@@ -47,9 +47,15 @@ async fn metric(barograph: &Barograph, line: &str) -> f64 {
 
 #[tokio::test]
 async fn senders_that_overload_are_told_to_wait_and_memory_stays_within_the_budget() {
-    const BUDGET: usize = 256 * MIB;
+    const BUDGET: usize = 128 * MIB;
+    const REQUESTS: i64 = 12;
     let root = tempfile::tempdir().unwrap();
-    let config = config(root.path(), "[storage]\nmemory_budget = \"256MiB\"\n");
+    // Room for few requests at once, so that sixteen senders are more than it takes.
+    let config = config(
+        root.path(),
+        "[storage]\nmemory_budget = \"128MiB\"\n\
+         [ingest]\nbody = \"512KiB\"\ndecompressed = \"512KiB\"\nin_flight = \"1536KiB\"\n",
+    );
     let mut barograph = Barograph::new(root.path()).with_config(config);
     barograph.start().await;
     let idle = barograph.memory_bytes("RssAnon:");
@@ -61,7 +67,7 @@ async fn senders_that_overload_are_told_to_wait_and_memory_stays_within_the_budg
         let writers = (0..16).map(|writer| {
             let (barograph, taken, refused, failed) = (&barograph, &taken, &refused, &failed);
             async move {
-                for number in 0..40 {
+                for number in 0..REQUESTS {
                     let body = body(&flood(writer, number, start));
                     loop {
                         match barograph.write(body.clone()).await {
@@ -107,7 +113,7 @@ async fn senders_that_overload_are_told_to_wait_and_memory_stays_within_the_budg
     );
     assert_eq!(
         (taken, failed.into_inner()),
-        (16 * 40, 0),
+        (16 * REQUESTS as usize, 0),
         "each came through in the end"
     );
     assert!(refused > 0, "nobody was told to wait");
@@ -120,7 +126,7 @@ async fn senders_that_overload_are_told_to_wait_and_memory_stays_within_the_budg
     assert_eq!(counted as usize, refused);
     assert!(barograph.log().contains("refused"), "it is told in the log");
     let rows = barograph.rows("SELECT count(*) FROM samples").await;
-    assert_eq!(rows[0][0], 16 * 40 * 15_000);
+    assert_eq!(rows[0][0], 16 * REQUESTS * 15_000);
     let shares = barograph
         .rows("SELECT share, peak_bytes, max_bytes FROM system.memory WHERE share <> 'process' AND max_bytes IS NOT NULL")
         .await;

@@ -19,6 +19,7 @@ mod limits;
 mod native_histograms;
 mod program;
 mod prometheus;
+mod promql;
 mod readers;
 mod s3;
 mod snapshot;

@@ -118,6 +118,9 @@ fn rules(version: &Version, findings: &mut FileFindings) {
             wrong(format!("{} rows of {} series", segment.rows, segment.series));
         }
         let width = if segment.level >= 2 { DAY_MS } else { WINDOW_MS };
+        if segment.kind.width().is_some() && segment.level < 2 {
+            wrong(format!("a rollup of level {}", segment.level));
+        }
         if segment.window.rem_euclid(width) != 0 {
             wrong(format!("window {} of level {}", segment.window, segment.level));
         }
@@ -128,14 +131,12 @@ fn rules(version: &Version, findings: &mut FileFindings) {
             ));
         }
     }
-    // Segments of one age come from one merge, which has split its result.
+    // Segments of one age come from one merge, which has split its result. A rollup has the age of its rows.
     let mut by_age: Vec<&SegmentMeta> = version.segments.iter().collect();
-    by_age.sort_by_key(|segment| segment.sequence);
-    for pair in by_age
-        .windows(2)
-        .filter(|pair| pair[0].sequence == pair[1].sequence)
-    {
-        let of = |meta: &SegmentMeta| (meta.kind, meta.level, meta.window, meta.purged);
+    let age = |segment: &SegmentMeta| (segment.kind.as_str(), segment.sequence);
+    by_age.sort_by_key(|segment| age(segment));
+    for pair in by_age.windows(2).filter(|pair| age(pair[0]) == age(pair[1])) {
+        let of = |meta: &SegmentMeta| (meta.level, meta.window, meta.purged);
         if of(pair[0]) != of(pair[1]) {
             let what = format!("segments {} and {} have one age", pair[0].name, pair[1].name);
             findings.damage(what, WRITTEN_SO);

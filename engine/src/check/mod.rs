@@ -18,6 +18,8 @@ mod log;
 mod manifest;
 mod repair;
 mod report;
+mod rollup;
+mod row;
 mod segment;
 mod segments;
 mod store;

@@ -11,6 +11,7 @@
 //!
 //! Nothing is removed: what cannot be read is moved to quarantine.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use barograph_model::TimeRange;
 use super::store::lock;
 use crate::manifest::{ManifestStore, Version};
 use crate::quarantine::set_aside;
-use crate::segment::{IndexWalk, SegmentMeta, Walk};
+use crate::segment::{IndexWalk, SegmentKind, SegmentMeta, Walk};
 use crate::vfs::Vfs;
 use crate::wal::{LogFile, file_number};
 use crate::{EngineError, Result};
@@ -218,11 +219,17 @@ impl RepairPlan {
         let _held = lock(vfs)?;
         let is_there = |path: &String| vfs.len(path).is_ok();
         for (name, _) in &self.set_aside {
-            let meta = SegmentMeta {
+            // What it holds is not known, so a file of any kind may be there.
+            let of_kind = |kind| SegmentMeta {
                 name: name.clone(),
+                kind,
                 ..SegmentMeta::default()
             };
-            for path in meta.paths().into_iter().filter(is_there) {
+            let paths: BTreeSet<String> = SegmentKind::ALL
+                .into_iter()
+                .flat_map(|kind| of_kind(kind).paths())
+                .collect();
+            for path in paths.into_iter().filter(is_there) {
                 set_aside(vfs.as_ref(), &path).map_err(EngineError::io("move to quarantine", &path))?;
             }
         }
@@ -257,8 +264,12 @@ impl fmt::Display for RepairPlan {
             };
             writeln!(
                 f,
-                "  {}: {} samples from {} to {}{doubt}",
-                meta.name, meta.rows, start.0, end.0
+                "  {}: {} {} from {} to {}{doubt}",
+                meta.name,
+                meta.rows,
+                meta.kind.rows_name(),
+                start.0,
+                end.0
             )?;
         }
         if !self.set_aside.is_empty() {

@@ -2,18 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, Int64Array, TimestampMillisecondArray};
-use barograph_model::is_stale;
 use bytes::Bytes;
 
 use super::finding::FileFindings;
+use super::row::{Batch, Batches, check_row};
 use super::store::Part;
 use crate::index::{Head, StorageKey};
 use crate::memtable::WINDOW_MS;
-use crate::segment::{
-    DAY_MS, FLAG_STALE, IndexWalk, LaneWalk, POW10, SamplesBatch, SamplesWalk, SegmentKind, SegmentMeta,
-    SeriesEntry, SeriesWalk, Walk,
-};
+use crate::segment::{DAY_MS, IndexWalk, SegmentMeta, SeriesEntry, SeriesWalk, Walk};
 use crate::vfs::Vfs;
 use crate::{EngineError, Result};
 
@@ -21,11 +17,8 @@ use crate::{EngineError, Result};
 const SET_ASIDE: &str = "the next start moves the segment to quarantine/ and goes on without its samples; restore its files from a backup before that, if there is one";
 
 /// Bytes that are as they were written, and wrong all the same.
-const WRITTEN_SO: &str =
+pub(super) const WRITTEN_SO: &str =
     "the checksum is right, so it was written so: keep the segment and report a bug of Barograph";
-
-/// Whole numbers are exact in a double up to here.
-const MANTISSA_MAX: u64 = 1 << 53;
 
 /// What becomes of an index.
 const MADE_AGAIN: &str = "the next start makes it again from the segment's other files, and loses nothing";
@@ -133,11 +126,15 @@ struct Rows<'a> {
 }
 
 /// The series whose rows are being walked over.
-struct Current {
-    entry: SeriesEntry,
+pub(super) struct Current {
+    pub(super) entry: SeriesEntry,
     left: u64,
-    first_ts: Option<i64>,
-    last_ts: i64,
+    /// the earliest instant so far
+    pub(super) first_ts: Option<i64>,
+    /// the latest instant so far
+    pub(super) last_ts: i64,
+    /// what rows are ordered by, of the one before
+    pub(super) last_key: i64,
 }
 
 impl<'a> Rows<'a> {
@@ -163,12 +160,8 @@ impl<'a> Rows<'a> {
             walk: opened.inspect_err(|error| self.found.series.error(error, WRITTEN_SO))?,
             batch: Vec::new().into_iter(),
         };
-        let opened = Walk::open(&self.meta.samples_path(), samples_bytes).and_then(|walk| {
-            Ok(match self.meta.kind {
-                SegmentKind::Samples => Batches::Samples(walk.samples()?),
-                SegmentKind::Histograms | SegmentKind::Exemplars => Batches::Lane(walk.lane()?),
-            })
-        });
+        let opened = Walk::open(&self.meta.samples_path(), samples_bytes)
+            .and_then(|walk| Batches::open(&walk, self.meta.kind));
         let mut batches = opened.inspect_err(|error| self.found.samples.error(error, WRITTEN_SO))?;
         while let Some(batch) = batches
             .next()
@@ -185,7 +178,7 @@ impl<'a> Rows<'a> {
     }
 
     fn batch(&mut self, batch: &Batch, entries: &mut Entries) -> Result<()> {
-        let len = batch.columns().1.len();
+        let len = batch.len();
         let mut i = 0;
         while i < len {
             if self.current.as_ref().is_none_or(|current| current.left == 0) && !self.next_series(entries)? {
@@ -199,7 +192,7 @@ impl<'a> Rows<'a> {
             };
             let rows = current.left.min((len - i) as u64);
             for i in i..i + rows as usize {
-                check_row(current, batch, i, self.row, self.meta.kind, self.found.samples);
+                check_row(current, batch, i, self.row, self.meta, self.found.samples);
                 self.row += 1;
             }
             current.left -= rows;
@@ -264,6 +257,7 @@ impl<'a> Rows<'a> {
             entry,
             first_ts: None,
             last_ts: i64::MIN,
+            last_key: i64::MIN,
         });
         Ok(true)
     }
@@ -321,99 +315,6 @@ impl<'a> Rows<'a> {
             self.found
                 .series
                 .damage(format!("series id {} is there twice", twice[0]), WRITTEN_SO);
-        }
-    }
-}
-
-/// One row of the samples file.
-fn check_row(
-    current: &mut Current,
-    batch: &Batch,
-    i: usize,
-    row: u64,
-    kind: SegmentKind,
-    findings: &mut FileFindings,
-) {
-    let (ids, instants) = batch.columns();
-    let (id, ts) = (ids.value(i), instants.value(i));
-    if id != current.entry.id.0 {
-        let what = format!(
-            "row {row} is of series {id}, the series file says {}",
-            current.entry.id
-        );
-        findings.damage(what, WRITTEN_SO);
-    }
-    // A series may have several exemplars at one instant, and one of anything else.
-    let is_behind = ts > current.last_ts || (ts == current.last_ts && kind == SegmentKind::Exemplars);
-    if current.first_ts.is_some() && !is_behind {
-        let what = format!("row {row} of series {id}: instant {ts} after {}", current.last_ts);
-        findings.damage(what, WRITTEN_SO);
-    }
-    current.first_ts.get_or_insert(ts);
-    current.last_ts = ts;
-    if let Batch::Samples(batch) = batch {
-        check_value(batch, i, row, findings);
-    }
-}
-
-/// The value of one row of samples.
-fn check_value(batch: &SamplesBatch, i: usize, row: u64, findings: &mut FileFindings) {
-    let id = batch.ids.value(i);
-    let exponent = batch.exponents.value(i);
-    if usize::try_from(exponent).map_or(true, |e| e >= POW10.len()) {
-        let what = format!(
-            "row {row} of series {id}: exponent {exponent} is not of 0 to {}",
-            POW10.len() - 1
-        );
-        findings.damage(what, WRITTEN_SO);
-    }
-    let mantissa = batch.mantissas.value(i);
-    if mantissa.unsigned_abs() > MANTISSA_MAX {
-        let what = format!("row {row} of series {id}: mantissa {mantissa} is not exact in a double");
-        findings.damage(what, WRITTEN_SO);
-    }
-    let float = (!batch.floats.is_null(i)).then(|| batch.floats.value(i));
-    let flags = if float.is_some_and(is_stale) {
-        FLAG_STALE
-    } else {
-        0
-    };
-    if batch.flags.value(i) != flags {
-        let what = format!(
-            "row {row} of series {id}: flags {} of a value that has {flags}",
-            batch.flags.value(i)
-        );
-        findings.damage(what, WRITTEN_SO);
-    }
-}
-
-/// The batches of either kind of file.
-enum Batches {
-    Samples(SamplesWalk),
-    Lane(LaneWalk),
-}
-
-impl Batches {
-    fn next(&mut self) -> Result<Option<Batch>> {
-        Ok(match self {
-            Self::Samples(walk) => walk.next()?.map(Batch::Samples),
-            Self::Lane(walk) => walk.next()?.map(|(ids, ts)| Batch::Lane(ids, ts)),
-        })
-    }
-}
-
-/// Some rows of either.
-enum Batch {
-    Samples(SamplesBatch),
-    Lane(Int64Array, TimestampMillisecondArray),
-}
-
-impl Batch {
-    /// Whose rows, and when.
-    fn columns(&self) -> (&Int64Array, &TimestampMillisecondArray) {
-        match self {
-            Self::Samples(batch) => (&batch.ids, &batch.ts),
-            Self::Lane(ids, ts) => (ids, ts),
         }
     }
 }

@@ -7,21 +7,22 @@ use std::sync::{Arc, PoisonError};
 use barograph_model::{Exemplar, Histogram, MemoryReservation, MemoryShare};
 
 use super::budget::Budget;
-use super::merge::{Source, merge};
+use super::merge::{merge, open_sources};
 use super::output::Output;
 use super::plan::{Job, Reason, next_job};
 use super::survey::Survey;
 use crate::engine::Shared;
 use crate::files::{self, SEGMENTS};
 use crate::lanes::{self, Lane};
+use crate::rollup::{RollupJob, next_rollup, roll_up};
 use crate::segment::{Segment, SegmentKind, SegmentMeta};
 use crate::tombstone::Tombstones;
 use crate::{EngineError, Result};
 
-/// What one merge did.
+/// What one merge did, or one rollup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Compaction {
-    /// Why: `tier`, `window`, `day`, `expired` or `deleted`.
+    /// Why: `tier`, `window`, `day`, `expired`, `deleted` or `rollup`.
     pub reason: &'static str,
     /// Segments read.
     pub segments_in: usize,
@@ -37,15 +38,57 @@ pub struct Compaction {
     pub bytes_out: u64,
 }
 
-/// A merge on its way: what it started from.
-struct Started {
-    job: Job,
-    tombstones: Arc<Tombstones>,
-    /// the number of its files, and of the newest delete it carries out
-    sequence: u64,
+impl Compaction {
+    /// What was read and written for a reason.
+    pub(crate) fn of(reason: &'static str, read: &[SegmentMeta], written: &[SegmentMeta]) -> Self {
+        Self {
+            reason,
+            segments_in: read.len(),
+            segments_out: written.len(),
+            rows_in: read.iter().map(|meta| meta.rows).sum(),
+            rows_out: written.iter().map(|meta| meta.rows).sum(),
+            bytes_in: read.iter().map(SegmentMeta::bytes).sum(),
+            bytes_out: written.iter().map(SegmentMeta::bytes).sum(),
+        }
+    }
 }
 
-/// Does the next merge that is due; `None` when none is.
+/// What is to be done.
+enum Work {
+    Merge(Job),
+    Rollup(RollupJob),
+}
+
+impl Work {
+    /// How many numbers it needs.
+    fn outputs(&self) -> usize {
+        match self {
+            Self::Merge(_) => 1,
+            Self::Rollup(job) => job.targets.len(),
+        }
+    }
+
+    /// The segments that it reads.
+    fn inputs(&self) -> Vec<SegmentMeta> {
+        match self {
+            Self::Merge(job) => job.inputs.clone(),
+            Self::Rollup(job) => {
+                let carried = job.targets.iter().flat_map(|target| &target.carried);
+                job.rows.iter().chain(carried).cloned().collect()
+            }
+        }
+    }
+}
+
+/// A merge on its way: what it started from.
+struct Started {
+    work: Work,
+    tombstones: Arc<Tombstones>,
+    /// the numbers of its files, the first of them that of the newest delete a merge carries out
+    sequences: Vec<u64>,
+}
+
+/// Does the next merge that is due, or else the next rollup; `None` when there is neither.
 pub(crate) fn compact_once(shared: &Shared) -> Result<Option<Compaction>> {
     let mut survey = shared.compacting.lock().unwrap_or_else(PoisonError::into_inner);
     if is_stopping(shared) {
@@ -55,7 +98,19 @@ pub(crate) fn compact_once(shared: &Shared) -> Result<Option<Compaction>> {
         return Ok(None);
     };
     let begun_ns = shared.clock.monotonic_ns();
-    let result = run(shared, &started);
+    let Started {
+        work,
+        tombstones,
+        sequences,
+    } = &started;
+    let result = match work {
+        Work::Merge(job) => run(shared, job, tombstones, sequences),
+        Work::Rollup(job) => roll_up(shared, job, tombstones, sequences).map(|rolled_up| {
+            let empty = rolled_up.empty.into_iter();
+            empty.for_each(|width| survey.nothing_left.enter(job, width));
+            rolled_up.done
+        }),
+    };
     let counters = &shared.counters.compaction;
     let ns = shared.clock.monotonic_ns().saturating_sub(begun_ns);
     counters.ns.fetch_add(ns, Ordering::Relaxed);
@@ -64,7 +119,7 @@ pub(crate) fn compact_once(shared: &Shared) -> Result<Option<Compaction>> {
         Err(EngineError::Closing) => {}
         Err(error) => {
             counters.failures.fetch_add(1, Ordering::Relaxed);
-            set_aside(shared, &mut survey, &started.job.inputs, error);
+            set_aside(shared, &mut survey, &work.inputs(), error);
         }
     }
     result.map(Some)
@@ -93,11 +148,12 @@ pub(crate) fn carry_out_deletes(shared: &Shared) -> Result<usize> {
     result
 }
 
-fn is_stopping(shared: &Shared) -> bool {
+/// Whether the store closes, and what runs is to be called off.
+pub(crate) fn is_stopping(shared: &Shared) -> bool {
     shared.counters.closing.load(Ordering::SeqCst)
 }
 
-/// Plans, and takes a number. Whatever delete has a lower number is in `tombstones`, because both are read under the
+/// Plans, and takes numbers. Whatever delete has a lower number is in `tombstones`, because both are read under the
 /// lock under which deletes are entered.
 fn start(shared: &Shared, survey: &mut Survey) -> Option<Started> {
     let segments = {
@@ -121,18 +177,22 @@ fn start(shared: &Shared, survey: &mut Survey) -> Option<Started> {
         asked.for_each(|asked_ms| *asked_ms = 0);
     }
     // Samples, histograms and exemplars never meet in one segment.
-    let job = SegmentKind::ALL.into_iter().find_map(|kind| {
+    let merge = SegmentKind::WRITTEN.into_iter().find_map(|kind| {
         let of_kind: Vec<_> = surveyed.iter().filter(|s| s.meta.kind == kind).cloned().collect();
         next_job(&of_kind, now, budget.inputs_max)
-    })?;
+    });
+    let rollup = || next_rollup(&surveyed, &shared.options.rollup, &survey.nothing_left, now);
+    let work = merge.map(Work::Merge).or_else(|| rollup().map(Work::Rollup))?;
+    let sequences = (0..work.outputs()).map(|_| files.next_sequence()).collect();
     Some(Started {
-        job,
+        work,
         tombstones,
-        sequence: files.next_sequence(),
+        sequences,
     })
 }
 
-fn budget(shared: &Shared) -> Budget {
+/// What a merge may take.
+pub(crate) fn budget(shared: &Shared) -> Budget {
     Budget::of(
         shared.options.compaction_memory_bytes,
         shared.options.row_group_rows,
@@ -156,7 +216,7 @@ fn set_aside(shared: &Shared, survey: &mut Survey, inputs: &[SegmentMeta], error
     }
 }
 
-fn run(shared: &Shared, started: &Started) -> Result<Compaction> {
+fn run(shared: &Shared, job: &Job, tombstones: &Tombstones, sequences: &[u64]) -> Result<Compaction> {
     // Kept free for it, so it is only said and not asked for.
     let mut held = MemoryReservation::empty(&shared.options.memory, MemoryShare::Compaction);
     held.grow(shared.options.compaction_memory_bytes);
@@ -165,13 +225,14 @@ fn run(shared: &Shared, started: &Started) -> Result<Compaction> {
         inputs,
         window,
         level,
-    } = &started.job;
-    let name = format!("{SEGMENTS}/{window}-{:08}", started.sequence);
+    } = job;
+    let sequence = sequences.iter().copied().max().unwrap_or_default();
+    let name = format!("{SEGMENTS}/{window}-{sequence:08}");
     let mut begin = SegmentMeta::begin(name, *window, 0, shared.clock.now());
     begin.level = *level;
     begin.store_key = inputs.first().map_or(0, |meta| meta.store_key);
     begin.sequence = inputs.iter().map(|meta| meta.sequence).max().unwrap_or(0);
-    begin.purged = started.sequence;
+    begin.purged = sequence;
     begin.flushed_ms = inputs
         .iter()
         .map(|meta| meta.flushed_ms)
@@ -186,12 +247,19 @@ fn run(shared: &Shared, started: &Started) -> Result<Compaction> {
         shared.options.segment_rows_max,
     );
     let written = match begun.kind {
-        SegmentKind::Samples => write(shared, started, &mut output),
-        SegmentKind::Histograms => write_lane::<Histogram>(shared, started, &begun),
-        SegmentKind::Exemplars => write_lane::<Exemplar>(shared, started, &begun),
+        SegmentKind::Histograms => write_lane::<Histogram>(shared, job, tombstones, &begun),
+        SegmentKind::Exemplars => write_lane::<Exemplar>(shared, job, tombstones, &begun),
+        // Rollups are not merged: the plan is asked for what was written only.
+        SegmentKind::Samples | SegmentKind::FiveMinutes | SegmentKind::OneHour => {
+            write(shared, job, tombstones, &mut output)
+        }
     };
-    let (outputs, opened) = match written {
-        Ok(written) => written,
+    let opened = written.and_then(|outputs| {
+        let opened = open(shared, &outputs)?;
+        Ok((outputs, opened))
+    });
+    let (outputs, opened) = match opened {
+        Ok(opened) => opened,
         Err(error) => {
             output.abandon();
             if begun.kind != SegmentKind::Samples {
@@ -200,78 +268,67 @@ fn run(shared: &Shared, started: &Started) -> Result<Compaction> {
             return Err(error);
         }
     };
-    let done = Compaction {
-        reason: reason.as_str(),
-        segments_in: inputs.len(),
-        segments_out: outputs.len(),
-        rows_in: inputs.iter().map(|meta| meta.rows).sum(),
-        rows_out: outputs.iter().map(|meta| meta.rows).sum(),
-        bytes_in: inputs.iter().map(SegmentMeta::bytes).sum(),
-        bytes_out: outputs.iter().map(SegmentMeta::bytes).sum(),
-    };
-    install(shared, inputs, &outputs, opened)?;
+    let done = Compaction::of(reason.as_str(), inputs, &outputs);
+    install(shared, inputs, &[], &outputs, opened)?;
     tracing::debug!(?done, "merged segments");
     Ok(done)
 }
 
-/// Writes the result, makes files and names durable, and opens it.
+/// Writes the result.
 fn write(
     shared: &Shared,
-    started: &Started,
+    job: &Job,
+    tombstones: &Tombstones,
     output: &mut Output,
-) -> Result<(Vec<SegmentMeta>, Vec<Arc<Segment>>)> {
-    let mut ages: Vec<Vec<SegmentMeta>> = Vec::new();
-    for input in &started.job.inputs {
-        match ages.last_mut().filter(|age| age[0].sequence == input.sequence) {
-            Some(age) => age.push(input.clone()),
-            None => ages.push(vec![input.clone()]),
-        }
-    }
-    let mut sources = Vec::with_capacity(ages.len());
-    for age in ages {
-        sources.extend(Source::open(&shared.vfs, age, &started.tombstones)?);
-    }
+) -> Result<Vec<SegmentMeta>> {
+    let sources = open_sources(&shared.vfs, &job.inputs, tombstones)?;
     let now = shared.clock.now();
-    let oldest = |labels: &_| shared.retention.oldest_of(labels, now).0;
-    merge(sources, &oldest, output, &|| is_stopping(shared))?;
-    open(shared, output.finish()?)
+    merge(
+        sources,
+        &|labels| shared.retention.oldest_of(labels, SegmentKind::Samples, now).0,
+        &mut |id, labels, ts, values| output.push(id, labels, ts, values),
+        &|| is_stopping(shared),
+    )?;
+    output.finish()
 }
 
 /// The same for histograms or exemplars: they are fewer, and go into one file.
 fn write_lane<V: Lane>(
     shared: &Shared,
-    started: &Started,
+    job: &Job,
+    tombstones: &Tombstones,
     begin: &SegmentMeta,
-) -> Result<(Vec<SegmentMeta>, Vec<Arc<Segment>>)> {
+) -> Result<Vec<SegmentMeta>> {
     let now = shared.clock.now();
     let output = lanes::merge::<V>(
         &shared.vfs,
-        &started.job.inputs,
+        &job.inputs,
         begin.clone(),
-        &started.tombstones,
-        &|labels| shared.retention.oldest_of(labels, now).0,
+        tombstones,
+        &|labels| shared.retention.oldest_of(labels, V::KIND, now).0,
         &|| is_stopping(shared),
     )?;
-    open(shared, output.into_iter().collect())
+    Ok(output.into_iter().collect())
 }
 
 /// Makes the names of finished segments durable and opens them.
-fn open(shared: &Shared, outputs: Vec<SegmentMeta>) -> Result<(Vec<SegmentMeta>, Vec<Arc<Segment>>)> {
+pub(crate) fn open(shared: &Shared, outputs: &[SegmentMeta]) -> Result<Vec<Arc<Segment>>> {
     shared
         .vfs
         .sync_dir(SEGMENTS)
         .map_err(EngineError::io("sync", SEGMENTS))?;
-    let mut opened = Vec::with_capacity(outputs.len());
-    for meta in &outputs {
-        opened.push(Arc::new(Segment::open(&shared.vfs, meta.clone())?));
-    }
-    Ok((outputs, opened))
+    let opened = outputs
+        .iter()
+        .map(|meta| Segment::open(&shared.vfs, meta.clone()));
+    opened.map(|segment| segment.map(Arc::new)).collect()
 }
 
-/// Puts the result in the place of the inputs: in the manifest, then for readers, then on disk.
-fn install(
+/// Puts the result in the place of the inputs: in the manifest, then for readers, then on disk. `sources` are segments that
+/// were read for it and stay.
+pub(crate) fn install(
     shared: &Shared,
     inputs: &[SegmentMeta],
+    sources: &[SegmentMeta],
     outputs: &[SegmentMeta],
     opened: Vec<Arc<Segment>>,
 ) -> Result<()> {
@@ -286,7 +343,7 @@ fn install(
     version.segments.extend_from_slice(outputs);
     let tombstones = {
         let state = shared.state.read().unwrap_or_else(PoisonError::into_inner);
-        state.tombstones.after(inputs, outputs)
+        state.tombstones.after(inputs, sources, outputs)
     };
     version.tombstones = tombstones.to_stored();
     files.save(&shared.vfs, version, outputs)?;

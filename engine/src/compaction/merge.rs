@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use barograph_model::{Labels, SeriesId};
 
-use super::output::Output;
 use super::rows::{Block, Ready};
 use crate::index::StorageKey;
 use crate::segment::{SegmentMeta, SegmentStream, SeriesTable};
@@ -19,7 +18,7 @@ use crate::{EngineError, Result};
 type Place = (StorageKey, SeriesId);
 
 /// The files of one age, which are read one after the other.
-pub(super) struct Source {
+pub(crate) struct Source {
     vfs: Arc<dyn Vfs>,
     /// those not opened yet, the last one first
     rest: Vec<(SegmentMeta, Mask)>,
@@ -31,11 +30,7 @@ pub(super) struct Source {
 
 impl Source {
     /// Opens files of one age, at least one, in any order.
-    pub(super) fn open(
-        vfs: &Arc<dyn Vfs>,
-        files: Vec<SegmentMeta>,
-        tombstones: &Tombstones,
-    ) -> Result<Option<Self>> {
+    fn open(vfs: &Arc<dyn Vfs>, files: Vec<SegmentMeta>, tombstones: &Tombstones) -> Result<Option<Self>> {
         let mut rest = Vec::with_capacity(files.len());
         let is_alone = files.len() == 1;
         for meta in files {
@@ -97,15 +92,33 @@ impl Source {
     }
 }
 
+/// Where the rows of a merge go: those of a series in one or more calls, one directly after the other, series in storage
+/// order. A call may be without rows.
+pub(crate) type Sink<'a> = dyn FnMut(SeriesId, &Arc<Labels>, &[i64], &[f64]) -> Result<()> + 'a;
+
+/// Opens segments for a merge, given oldest first.
+pub(crate) fn open_sources(
+    vfs: &Arc<dyn Vfs>,
+    segments: &[SegmentMeta],
+    tombstones: &Tombstones,
+) -> Result<Vec<Source>> {
+    let ages = segments.chunk_by(|a, b| a.sequence == b.sequence);
+    let mut sources = Vec::new();
+    for age in ages {
+        sources.extend(Source::open(vfs, age.to_vec(), tombstones)?);
+    }
+    Ok(sources)
+}
+
 /// Merges sources, which are given oldest first, into `output`. `oldest` gives the first instant that is kept of a
 /// series. `stop` is asked now and then whether to call the merge off.
 ///
 /// # Errors
 /// [`EngineError::Closing`] when it was called off; else what an input or the output says.
-pub(super) fn merge(
+pub(crate) fn merge(
     mut sources: Vec<Source>,
     oldest: &dyn Fn(&Labels) -> i64,
-    output: &mut Output,
+    output: &mut Sink<'_>,
     stop: &dyn Fn() -> bool,
 ) -> Result<()> {
     let mut heap = BinaryHeap::with_capacity(sources.len());
@@ -136,7 +149,7 @@ pub(super) fn merge(
                 if stop() {
                     return Err(EngineError::Closing);
                 }
-                output.push(series.id, &series.labels, &block.ts, &block.values)?;
+                output(series.id, &series.labels, &block.ts, &block.values)?;
                 block.clear();
             }
             if !is_more {

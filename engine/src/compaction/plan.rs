@@ -62,6 +62,19 @@ pub(crate) struct Surveyed {
     pub(crate) is_damaged: bool,
 }
 
+impl Surveyed {
+    /// Whether so much may not be kept any longer that it is worth writing it anew.
+    pub(crate) fn is_expired(&self) -> bool {
+        self.expired_rows > 0 && self.expired_rows >= self.meta.rows.div_ceil(EXPIRED_PART)
+    }
+
+    /// Whether deletes have waited for long enough, or are many.
+    pub(crate) fn is_delete_due(&self, now: TimestampMs) -> bool {
+        let waited = |asked: i64| now.0.saturating_sub(asked) >= DELETE_WAIT_MS;
+        self.deletes >= DELETES_WAITING || self.delete_asked_ms.is_some_and(waited)
+    }
+}
+
 /// Why segments are merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
@@ -156,15 +169,11 @@ pub(crate) fn next_job(segments: &[Surveyed], now: TimestampMs, inputs_max: usiz
         window: s.meta.window,
         level: s.meta.level,
     };
-    let expired = |s: &&Surveyed| s.expired_rows > 0 && s.expired_rows >= s.meta.rows.div_ceil(EXPIRED_PART);
-    if let Some(found) = alone.clone().find(expired) {
+    if let Some(found) = alone.clone().find(|s| s.is_expired()) {
         return Some(rewrite(found, Reason::Expired));
     }
-    let deleted = |s: &&Surveyed| {
-        let waited = |asked: i64| now.saturating_sub(asked) >= DELETE_WAIT_MS;
-        s.deletes >= DELETES_WAITING || s.delete_asked_ms.is_some_and(waited)
-    };
-    alone.find(deleted).map(|found| rewrite(found, Reason::Deleted))
+    let deleted = alone.find(|s| s.is_delete_due(TimestampMs(now)));
+    deleted.map(|found| rewrite(found, Reason::Deleted))
 }
 
 fn by_day(segments: &[Surveyed]) -> BTreeMap<i64, Day<'_>> {

@@ -8,6 +8,7 @@ use roaring::RoaringBitmap;
 
 use super::plan::Surveyed;
 use crate::retention::Retention;
+use crate::rollup::NothingLeft;
 use crate::segment::{Segment, SegmentMeta};
 use crate::tombstone::Tombstones;
 use crate::{EngineError, Result};
@@ -18,6 +19,8 @@ pub(crate) struct Survey {
     /// by segment: the rows of each class of retention
     rows: BTreeMap<String, Vec<u64>>,
     damaged: BTreeSet<String>,
+    /// days without a rollup, because none of their buckets may be kept
+    pub(super) nothing_left: NothingLeft,
 }
 
 impl Survey {
@@ -68,7 +71,7 @@ impl Survey {
             let expired = rows
                 .iter()
                 .enumerate()
-                .filter(|(class, _)| meta.ts_max < retention.oldest_of_class(*class, now).0);
+                .filter(|(class, _)| meta.ts_max < retention.oldest_of_class(*class, meta.kind, now).0);
             let mask = tombstones.mask(meta);
             Surveyed {
                 meta: meta.clone(),

@@ -7,7 +7,7 @@ use barograph_model::{Clock, Labels, ManualClock, MatchOp, Matcher, TimeRange, T
 use proptest::prelude::*;
 
 use crate::vfs::{DiskVfs, SimVfs};
-use crate::{Engine, Options, RetentionRule, SampleBlock, SampleColumns, Snapshot};
+use crate::{Engine, Options, RetentionRule, RollupOptions, SampleBlock, SampleColumns, Snapshot};
 
 const NOW: i64 = 1_700_000_000_000;
 const HOUR_MS: i64 = 3_600_000;
@@ -212,9 +212,11 @@ fn open_on_disk(root: &std::path::Path, options: Options) -> (Arc<Engine>, Arc<M
     (engine, clock)
 }
 
+/// And without rollups, so that merges can be counted.
 fn without_threads() -> Options {
     Options {
         background: false,
+        rollup: RollupOptions::OFF,
         ..Options::default()
     }
 }

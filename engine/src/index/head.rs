@@ -2,62 +2,17 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use barograph_model::{Labels, LabelsBuilder, METRIC_NAME, Matcher, SeriesId};
+use barograph_model::{Labels, METRIC_NAME, Matcher, SeriesId};
 use hashbrown::HashTable;
 use roaring::RoaringBitmap;
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
 use super::label_pairs::PairId;
+use super::spellings::Spellings;
 use super::{LabelPairs, StorageKey, StorageOrder};
 use crate::SeriesRef;
-
-/// Fingerprints are already uniform, so the map takes their low half as the hash.
-#[derive(Debug, Default, Clone, Copy)]
-struct FingerprintHasher(u64);
-
-impl Hasher for FingerprintHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-    fn write_u64(&mut self, half: u64) {
-        self.0 ^= half;
-    }
-}
-
-#[derive(Debug, Default, Clone, Copy)]
-struct BuildFingerprintHasher;
-
-impl BuildHasher for BuildFingerprintHasher {
-    type Hasher = FingerprintHasher;
-    fn build_hasher(&self) -> FingerprintHasher {
-        FingerprintHasher::default()
-    }
-}
-
-/// A fingerprint in two halves, so that an entry of the map takes 20 bytes and not 32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Raw([u32; 4]);
-
-impl Raw {
-    fn new(fingerprint: u128) -> Self {
-        let part = |i: u32| (fingerprint >> (32 * i)) as u32;
-        Self([part(0), part(1), part(2), part(3)])
-    }
-}
-
-impl std::hash::Hash for Raw {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(u64::from(self.0[0]) | u64::from(self.0[1]) << 32);
-    }
-}
 
 /// A selection of more than one series in so many is read off the order of all; fewer are sorted.
 const SELECTIVE: u64 = 8;
@@ -81,8 +36,8 @@ struct Inner {
 
 #[derive(Default)]
 struct Series {
-    /// by the bytes a sender wrote: one lookup on the hot path, several entries may name one series
-    by_raw: HashMap<Raw, SeriesRef, BuildFingerprintHasher>,
+    /// by the bytes a sender wrote: one lookup on the hot path
+    spellings: Spellings,
     by_id: HashTable<u32>,
     ids: Vec<SeriesId>,
     /// by series: its pairs, sorted by name
@@ -133,41 +88,45 @@ impl Head {
         xxh3_128_with_seed(raw, self.0.key)
     }
 
-    /// Finds the series of many fingerprints with one lookup each. `define(i)` is called for those never seen and gives
-    /// their labels, or `None` to leave entry `i` out: it comes back as `None`.
+    /// Finds the series of many fingerprints. `define(i)` is called for those never seen and gives their labels, then
+    /// `admit(i)` for those of them whose labels are not known under another spelling. Where the one gives `None` or the
+    /// other `false`, entry `i` is left out: it comes back as `None`.
     pub fn resolve(
         &self,
         fingerprints: &[u128],
         define: &mut dyn FnMut(usize) -> Option<Labels>,
+        admit: &mut dyn FnMut(usize) -> bool,
     ) -> Vec<Option<SeriesRef>> {
-        let mut found: Vec<Option<SeriesRef>> = {
-            let series = self.read();
-            fingerprints
-                .iter()
-                .map(|f| series.by_raw.get(&Raw::new(*f)).copied())
-                .collect()
-        };
-        let misses: Vec<usize> = (0..found.len()).filter(|i| found[*i].is_none()).collect();
-        if misses.is_empty() {
-            return found;
-        }
+        let mut found = self.read().spellings.find_all(fingerprints);
         // Parsing and hashing happen outside the lock; only the entering is inside.
-        let defined: Vec<(usize, Labels, SeriesId)> = misses
-            .into_iter()
+        let mut defined: Vec<(usize, Labels, SeriesId)> = (0..found.len())
+            .filter(|i| found[*i].is_none())
             .filter_map(|i| define(i).map(|labels| (i, labels)))
             .map(|(i, labels)| {
                 let id = self.id_of(&labels);
                 (i, labels, id)
             })
             .collect();
+        if defined.is_empty() {
+            return found;
+        }
+        let known: Vec<bool> = {
+            let series = self.read();
+            defined
+                .iter()
+                .map(|(_, labels, id)| series.knows(*id, labels))
+                .collect()
+        };
+        let mut known = known.into_iter();
+        defined.retain(|(i, ..)| known.next().unwrap_or_default() || admit(*i));
         let mut series = self.write();
-        // A sender that spells one series ever anew must not grow this map without end.
-        if series.by_raw.len() > 4 * series.ids.len() + SPELLINGS_SPARE {
-            series.by_raw.clear();
+        // A sender that spells one series ever anew must not grow them without end.
+        if series.spellings.len() > 4 * series.ids.len() + SPELLINGS_SPARE {
+            series.spellings.clear();
         }
         for (i, labels, id) in defined {
             let entered = series.enter(id, &labels);
-            series.by_raw.insert(Raw::new(fingerprints[i]), entered);
+            series.spellings.insert(fingerprints[i], entered);
             found[i] = Some(entered);
         }
         found
@@ -178,21 +137,6 @@ impl Head {
     pub fn series(&self, labels: &Labels) -> SeriesRef {
         let id = self.id_of(labels);
         self.write().enter(id, labels)
-    }
-
-    /// Whether a label set is known.
-    #[must_use]
-    pub fn contains(&self, labels: &Labels) -> bool {
-        let mut id = self.id_of(labels);
-        let series = self.read();
-        // As it is entered: a taken id gives way to the next.
-        while let Some(known) = series.find(id) {
-            if series.labels(known) == *labels {
-                return true;
-            }
-            id = SeriesId(id.0.wrapping_add(1) & i64::MAX);
-        }
-        false
     }
 
     /// What keys the ids of its series.
@@ -349,11 +293,7 @@ impl Head {
                 let entered = new.enter(old.ids[s.0 as usize], &old.labels(s));
                 places.insert(s, entered);
             }
-            for (raw, s) in &old.by_raw {
-                if let Some(entered) = places.get(s) {
-                    new.by_raw.insert(*raw, *entered);
-                }
-            }
+            new.spellings.extend(&old.spellings, |s| places.get(&s).copied());
         }
         renewed
     }
@@ -366,7 +306,7 @@ impl Head {
             .iter()
             .map(|pairs| pairs.len() * size_of::<PairId>())
             .sum();
-        series.by_raw.capacity() * (size_of::<(Raw, SeriesRef)>() + 1)
+        series.spellings.heap_bytes()
             + series.by_id.capacity() * 5
             + series.ids.capacity() * size_of::<SeriesId>()
             + series.labels.capacity() * size_of::<Box<[PairId]>>()
@@ -386,10 +326,7 @@ impl Head {
 impl Series {
     /// The series of a label set. An id that another label set has already gives way to the next one.
     fn enter(&mut self, mut id: SeriesId, labels: &Labels) -> SeriesRef {
-        let pairs: Box<[PairId]> = labels
-            .iter()
-            .map(|(name, value)| self.pairs.intern(name, value))
-            .collect();
+        let pairs = self.pairs.intern_all(labels.iter());
         while let Some(known) = self.find(id) {
             if self.labels[known.0 as usize] == pairs {
                 return known;
@@ -408,6 +345,20 @@ impl Series {
         series
     }
 
+    /// Whether a label set with this id is here.
+    fn knows(&self, mut id: SeriesId, labels: &Labels) -> bool {
+        // As it is entered: a taken id gives way to the next.
+        while let Some(known) = self.find(id) {
+            let pairs = &self.labels[known.0 as usize];
+            if pairs.len() == labels.len() && pairs.iter().map(|pair| self.pairs.get(*pair)).eq(labels.iter())
+            {
+                return true;
+            }
+            id = SeriesId(id.0.wrapping_add(1) & i64::MAX);
+        }
+        false
+    }
+
     fn find(&self, id: SeriesId) -> Option<SeriesRef> {
         self.by_id
             .find(hash(id), |s| self.ids[*s as usize] == id)
@@ -416,13 +367,9 @@ impl Series {
     }
 
     fn labels(&self, series: SeriesRef) -> Labels {
-        let mut builder = LabelsBuilder::default();
-        for pair in &self.labels[series.0 as usize] {
-            let (name, value) = self.pairs.get(*pair);
-            builder.push(name, value);
-        }
+        let pairs = self.labels[series.0 as usize].iter();
         // They came from a label set, so they are one.
-        builder.build().unwrap_or_default()
+        Labels::from_pairs(pairs.map(|pair| self.pairs.get(*pair))).unwrap_or_default()
     }
 
     fn storage_key(&self, series: SeriesRef) -> StorageKey {

@@ -1,8 +1,6 @@
 //! Every `name = value` of the head once, with the series that have it: what label sets are made of, and what
 //! equality, expressions and negations are answered from.
 
-use std::collections::HashMap;
-
 use barograph_model::{MatchOp, Matcher};
 use hashbrown::HashTable;
 use roaring::RoaringBitmap;
@@ -15,10 +13,12 @@ pub(crate) type PairId = u32;
 #[derive(Debug, Default)]
 pub(crate) struct LabelPairs {
     names: Vec<Name>,
-    name_ids: HashMap<Box<str>, u32>,
+    name_table: HashTable<u32>,
     pairs: Vec<Pair>,
     table: HashTable<PairId>,
     text: String,
+    /// the pairs of the label set that was entered last
+    last: Vec<PairId>,
     /// keys the hashes, so that no sender can choose values that collide
     seed: u64,
 }
@@ -52,20 +52,56 @@ impl LabelPairs {
         }
     }
 
+    /// The numbers of the pairs of a label set, which are entered where they are new, without a series.
+    ///
+    /// Series that come one behind the other have most of their labels in common, or at least the names. Each label is
+    /// compared with the one in its place in the set before, and looked up only where it differs.
+    pub(crate) fn intern_all<'a>(
+        &mut self,
+        labels: impl ExactSizeIterator<Item = (&'a str, &'a str)>,
+    ) -> Box<[PairId]> {
+        let mut before = std::mem::take(&mut self.last);
+        let mut found = Vec::with_capacity(labels.len());
+        for (i, (name, value)) in labels.enumerate() {
+            let last = before.get(i).map(|id| (*id, &self.pairs[*id as usize]));
+            found.push(match last {
+                Some((_, pair)) if *self.names[pair.name as usize].text != *name => self.intern(name, value),
+                Some((id, pair)) if self.value(pair) == value => id,
+                Some((_, pair)) => self.intern_value(pair.name, value),
+                None => self.intern(name, value),
+            });
+        }
+        before.clear();
+        before.extend_from_slice(&found);
+        self.last = before;
+        found.into_boxed_slice()
+    }
+
     /// The pair's number; it is entered where it is new, without a series.
-    pub(crate) fn intern(&mut self, name: &str, value: &str) -> PairId {
-        let name_id = match self.name_ids.get(name) {
-            Some(id) => *id,
+    fn intern(&mut self, name: &str, value: &str) -> PairId {
+        let id = match self.name_id(name) {
+            Some(id) => id,
             None => {
                 let id = self.names.len() as u32;
                 self.names.push(Name {
                     text: name.into(),
                     pairs: Vec::new(),
                 });
-                self.name_ids.insert(name.into(), id);
+                let (names, seed) = (&self.names, self.seed);
+                let hash = |id: &u32| hash_of(seed, 0, &names[*id as usize].text);
+                self.name_table.insert_unique(hash(&id), id, hash);
                 id
             }
         };
+        self.intern_value(id, value)
+    }
+
+    fn name_id(&self, name: &str) -> Option<u32> {
+        let is_it = |id: &u32| *self.names[*id as usize].text == *name;
+        self.name_table.find(hash_of(self.seed, 0, name), is_it).copied()
+    }
+
+    fn intern_value(&mut self, name_id: u32, value: &str) -> PairId {
         let hash = hash_of(self.seed, name_id, value);
         let (pairs, text) = (&self.pairs, &self.text);
         let is_it = |id: &PairId| {
@@ -121,9 +157,8 @@ impl LabelPairs {
     /// The values of a label with their series, in no order.
     pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = (&str, &Postings)> {
         let pairs = self
-            .name_ids
-            .get(name)
-            .map(|id| self.names[*id as usize].pairs.as_slice());
+            .name_id(name)
+            .map(|id| self.names[id as usize].pairs.as_slice());
         pairs.into_iter().flatten().map(|id| {
             let pair = &self.pairs[*id as usize];
             (self.value(pair), &pair.series)
@@ -187,14 +222,14 @@ impl LabelPairs {
 
     /// Adds the series under a pair.
     fn add_with(&self, name: &str, value: &str, found: &mut RoaringBitmap) {
-        let Some(name) = self.name_ids.get(name) else {
+        let Some(name) = self.name_id(name) else {
             return;
         };
         let is_it = |id: &PairId| {
             let pair = &self.pairs[*id as usize];
-            pair.name == *name && self.value(pair) == value
+            pair.name == name && self.value(pair) == value
         };
-        if let Some(id) = self.table.find(hash_of(self.seed, *name, value), is_it) {
+        if let Some(id) = self.table.find(hash_of(self.seed, name, value), is_it) {
             self.pairs[*id as usize].series.add_to(found);
         }
     }
@@ -260,10 +295,11 @@ mod tests {
             let sets: Vec<Labels> = sets.iter().map(|s| Labels::from_pairs(s).unwrap()).collect();
             let mut pairs = LabelPairs::new(7);
             for (i, set) in sets.iter().enumerate() {
-                for (name, value) in set.iter() {
-                    let pair = pairs.intern(name, value);
-                    prop_assert_eq!(pairs.get(pair), (name, value));
-                    pairs.add(pair, i as u32);
+                let found = pairs.intern_all(set.iter());
+                prop_assert_eq!(found.len(), set.len());
+                for (pair, label) in found.iter().zip(set.iter()) {
+                    prop_assert_eq!(pairs.get(*pair), label);
+                    pairs.add(*pair, i as u32);
                 }
             }
             let ops = [MatchOp::Equal, MatchOp::NotEqual, MatchOp::Regex, MatchOp::NotRegex];

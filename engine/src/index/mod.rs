@@ -10,6 +10,7 @@
 
 mod head;
 mod label_pairs;
+mod spellings;
 mod storage_key;
 mod storage_order;
 

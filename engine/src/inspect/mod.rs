@@ -9,6 +9,7 @@ mod columns;
 mod index;
 mod log;
 mod manifest;
+mod rollup;
 mod samples;
 mod series;
 
@@ -23,6 +24,7 @@ pub use columns::{ColumnFigures, ParquetFigures};
 pub use index::IndexFigures;
 pub use log::{KindFigures, LogFigures};
 pub use manifest::{ManifestFigures, SegmentFigures};
+pub use rollup::RollupFigures;
 pub use samples::{MetricFigures, SamplesFigures};
 pub use series::{LabelFigures, MetricSeries, SeriesFigures};
 
@@ -37,6 +39,8 @@ use crate::{EngineError, Result};
 pub enum Inspection {
     /// The samples of a segment.
     Samples(SamplesFigures),
+    /// The buckets of a rollup.
+    Rollup(RollupFigures),
     /// The series of a segment.
     Series(SeriesFigures),
     /// The index of a segment.
@@ -78,6 +82,9 @@ pub fn inspect_bytes(path: &str, bytes: Bytes, series: Option<Bytes>) -> Result<
         let has = |name: &str| figures.columns.iter().any(|column| column.name == name);
         if has("vm") && has("ve") && has("vf") {
             return samples::figures(path, &walk, figures, series).map(Inspection::Samples);
+        }
+        if has("stale_ts") && has("before_resets_m") {
+            return rollup::figures(&walk, figures).map(Inspection::Rollup);
         }
         if has("metric") && has("first_row") {
             return series::figures(&walk, figures).map(Inspection::Series);

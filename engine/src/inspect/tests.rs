@@ -167,3 +167,44 @@ fn damaged_files_are_errors_or_figures_and_never_a_panic() {
         }
     }
 }
+
+#[test]
+fn buckets_are_counted_with_what_they_stand_for() {
+    let vfs = SimVfs::new(1);
+    let options = Options {
+        background: false,
+        ..Options::default()
+    };
+    let clock = Arc::new(ManualClock::new(TimestampMs(NOW)));
+    let engine = Engine::open(Arc::new(vfs.clone()), clock, options).unwrap();
+    let mut columns = SampleColumns::new(&engine.head());
+    for instance in ["a", "b"] {
+        let labels = Labels::from_pairs([("__name__", "up"), ("instance", instance)]).unwrap();
+        let series = engine.head().series(&labels);
+        // The day before, an hour, a counter that begins anew each ten minutes; a marker at the end.
+        for i in 0..60 {
+            let value = if i == 59 { stale_nan() } else { f64::from(i % 10) };
+            columns.push(series, NOW - 30 * 3_600_000 + i64::from(i) * 60_000, value);
+        }
+    }
+    engine.append_blocking(columns).unwrap();
+    engine.flush().unwrap();
+    while engine.compact_once().unwrap().is_some() {}
+    drop(engine);
+    let path = path_with(&vfs, ".rollup_5m.");
+    let as_vfs: Arc<dyn Vfs> = Arc::new(vfs.clone());
+    let Inspection::Rollup(figures) = inspect(&as_vfs, &path).unwrap() else {
+        panic!("not buckets");
+    };
+    assert_eq!((figures.series, figures.samples), (2, 2 * 59));
+    assert_eq!((figures.stale_buckets, figures.unreadable_buckets), (2, 0));
+    assert!(figures.resets > 0 && figures.resets <= 10, "{figures:?}");
+    assert_eq!(figures.file.columns.len(), 9 + 2 * 6);
+    assert!(figures.bytes_per_bucket > figures.bytes_per_sample);
+    // Any flipped bit is an error or other figures, and no panic.
+    for bit in (0..figures.file.bytes * 8).step_by(97) {
+        vfs.flip_bit(&path, bit);
+        drop(inspect(&as_vfs, &path));
+        vfs.flip_bit(&path, bit);
+    }
+}

@@ -67,6 +67,28 @@ fn the_memtable_is_written_at_half_of_its_share() {
 }
 
 #[test]
+fn a_process_over_its_budget_writes_its_memtable_early() {
+    const SHARE: usize = 800_000;
+    let total = 64 << 20;
+    let memory = Arc::new(MemoryBudget::new(total).with_max(MemoryShare::Memtable, SHARE));
+    let engine = open(&SimVfs::new(5), &memory, false);
+    let mut number = 0;
+    while memory.used_bytes(MemoryShare::Memtable) < SHARE / 8 {
+        engine.append_blocking(batch(&engine, number)).unwrap();
+        number += 1;
+    }
+    assert_eq!(engine.stats().flushes, 0, "an eighth is not enough by itself");
+    memory.observe_resident(total + 1);
+    assert!(engine.shared.memtable_is_full());
+    memory.observe_resident(total);
+    assert!(!engine.shared.memtable_is_full());
+    memory.observe_resident(total + 1);
+    engine.append_blocking(batch(&engine, number)).unwrap();
+    assert_eq!(engine.stats().flushes, 1);
+    assert_eq!(rows(&engine), (number + 1) * BATCH_ROWS);
+}
+
+#[test]
 fn a_log_larger_than_the_share_is_replayed_within_it() {
     let vfs = SimVfs::new(2);
     let unlimited = Arc::new(MemoryBudget::unlimited());

@@ -8,6 +8,7 @@ mod run;
 mod window;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use barograph_model::TimestampMs;
 use roaring::RoaringBitmap;
@@ -77,10 +78,18 @@ impl Memtable {
         }
     }
 
-    /// Sorts what lies unsorted in windows where it is much.
-    pub(crate) fn sort_chunks(&mut self) {
-        for window in self.windows.values_mut() {
-            window.sort_if_long();
+    /// What is to be sorted: the windows in which much lies unsorted, with those chunks. Sorting takes milliseconds, in
+    /// which nobody needs to wait for the memtable; [`Memtable::put_run`] brings the result.
+    pub(crate) fn unsorted(&self) -> Vec<(i64, Vec<Arc<SampleColumns>>)> {
+        let long = |(start, window): (&i64, &Window)| Some((*start, window.long_chunks()?));
+        self.windows.iter().filter_map(long).collect()
+    }
+
+    /// Takes a run for the chunks of a window that it was made of. A memtable that does not have them, because it has
+    /// been renewed meanwhile, stays as it is.
+    pub(crate) fn put_run(&mut self, window: i64, chunks: &[Arc<SampleColumns>], run: Arc<Run>) {
+        if let Some(window) = self.windows.get_mut(&window) {
+            window.put_run(chunks, run);
         }
     }
 

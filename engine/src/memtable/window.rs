@@ -44,15 +44,33 @@ impl Window {
         self.tail = Arc::default();
     }
 
-    /// Sorts the chunks into a run where they hold many rows.
-    pub(crate) fn sort_if_long(&mut self) {
-        if self.chunk_rows >= SORT_ROWS {
-            self.runs.push(Arc::new(Run::from_chunks(&self.chunks)));
-            self.chunks.clear();
-            self.tail = Arc::default();
-            self.chunk_rows = 0;
-            self.bytes = self.runs.iter().map(|run| run.heap_bytes()).sum();
+    /// The chunks, where they hold so many rows that it is time to sort them.
+    pub(super) fn long_chunks(&self) -> Option<Vec<Arc<SampleColumns>>> {
+        (self.chunk_rows >= SORT_ROWS).then(|| self.chunks.clone())
+    }
+
+    /// Puts a run in the place of the chunks that it was made of. Nothing happens where they are not here any more.
+    pub(super) fn put_run(&mut self, chunks: &[Arc<SampleColumns>], run: Arc<Run>) {
+        let is_here = self.chunks.len() >= chunks.len()
+            && self
+                .chunks
+                .iter()
+                .zip(chunks)
+                .all(|(ours, theirs)| Arc::ptr_eq(ours, theirs));
+        if !is_here {
+            return;
         }
+        self.runs.push(run);
+        self.chunks.drain(..chunks.len());
+        self.tail = Arc::default();
+        self.chunk_rows = self.chunks.iter().map(|chunk| chunk.len()).sum();
+        let of_chunks = self.chunks.iter().map(|chunk| chunk.heap_bytes() + CHUNK_BYTES);
+        self.bytes = self
+            .runs
+            .iter()
+            .map(|run| run.heap_bytes())
+            .chain(of_chunks)
+            .sum();
     }
 
     /// Everything as sorted runs, oldest first. Sorts the unsorted tail, at most a quarter of a million rows, unless a

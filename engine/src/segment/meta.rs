@@ -3,6 +3,8 @@
 use barograph_model::{TimeRange, TimestampMs};
 use serde::{Deserialize, Serialize};
 
+use crate::rollup::RollupWidth;
+
 /// The width of a day file: a UTC day.
 pub(crate) const DAY_MS: i64 = 24 * 3_600_000;
 
@@ -17,14 +19,46 @@ pub(crate) enum SegmentKind {
     Histograms,
     /// Exemplars.
     Exemplars,
+    /// Buckets of five minutes.
+    #[serde(rename = "rollup_5m")]
+    FiveMinutes,
+    /// Buckets of one hour.
+    #[serde(rename = "rollup_1h")]
+    OneHour,
 }
 
 impl SegmentKind {
     /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::Samples, Self::Histograms, Self::Exemplars];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Samples,
+        Self::Histograms,
+        Self::Exemplars,
+        Self::FiveMinutes,
+        Self::OneHour,
+    ];
+
+    /// Those that were written by somebody, and are merged.
+    pub(crate) const WRITTEN: [Self; 3] = [Self::Samples, Self::Histograms, Self::Exemplars];
+
+    /// How wide the buckets are, where the rows are buckets: then they were made of the samples of a day.
+    pub(crate) fn width(self) -> Option<RollupWidth> {
+        match self {
+            Self::Samples | Self::Histograms | Self::Exemplars => None,
+            Self::FiveMinutes => Some(RollupWidth::FiveMinutes),
+            Self::OneHour => Some(RollupWidth::OneHour),
+        }
+    }
 
     fn is_samples(&self) -> bool {
         *self == Self::Samples
+    }
+
+    /// What the rows are, plural, for people.
+    pub(crate) fn rows_name(self) -> &'static str {
+        match self {
+            Self::FiveMinutes | Self::OneHour => "buckets",
+            written => written.as_str(),
+        }
     }
 
     /// Plural, as in the names of files.
@@ -33,12 +67,14 @@ impl SegmentKind {
             Self::Samples => "samples",
             Self::Histograms => "histograms",
             Self::Exemplars => "exemplars",
+            Self::FiveMinutes => "rollup_5m",
+            Self::OneHour => "rollup_1h",
         }
     }
 }
 
-/// One segment, as the manifest names it. What is said of samples holds of histograms and exemplars in segments of their
-/// kind.
+/// One segment, as the manifest names it. What is said of samples holds of histograms, exemplars and buckets in segments of
+/// their kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SegmentMeta {
     /// Path without the endings `.samples.parquet` and `.series.parquet`.
@@ -68,7 +104,7 @@ pub(crate) struct SegmentMeta {
     pub(crate) rows: u64,
     /// Rows in the series file.
     pub(crate) series: u64,
-    /// The earliest instant.
+    /// The earliest instant; of buckets that of the earliest row in one.
     pub(crate) ts_min: i64,
     /// The latest instant.
     pub(crate) ts_max: i64,
@@ -105,6 +141,17 @@ impl SegmentMeta {
             series_bytes: 0,
             series_crc32c: 0,
             sidecar_bytes: 0,
+        }
+    }
+
+    /// What it costs when it cannot be read.
+    pub(crate) fn loss(&self) -> String {
+        match self.kind.width() {
+            None => format!("{} {} are not readable", self.rows, self.kind.rows_name()),
+            Some(_) => format!(
+                "{} buckets are not readable; they are made anew where their samples are kept",
+                self.rows
+            ),
         }
     }
 

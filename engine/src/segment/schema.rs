@@ -14,13 +14,13 @@ use super::SegmentMeta;
 pub(crate) const FLAG_STALE: i32 = 1;
 
 /// The version of the layout, in the key-value metadata of each file as `barograph.format`.
-const FORMAT: &str = "2";
+const FORMAT: &str = "3";
 
 /// Rows of a data page: what a selective reader decodes at least.
 const PAGE_ROWS: usize = 20_000;
 
 /// Series of a data page of the series file: who asks for one reads so many.
-const PAGE_SERIES: usize = 2_048;
+pub(super) const PAGE_SERIES: usize = 2_048;
 
 /// The column of the labels' values.
 fn label_values() -> ColumnPath {
@@ -60,7 +60,8 @@ pub(crate) fn series_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new("series_id", DataType::Int64, false),
         Field::new("metric", DataType::Utf8, false),
-        Field::new("labels", labels, false),
+        Field::new("target", DataType::Int64, false),
+        Field::new("labels", labels, true),
         Field::new("first_row", DataType::Int64, false),
         Field::new("rows", DataType::Int64, false),
         Field::new("ts_min", timestamp(), false),
@@ -98,7 +99,7 @@ pub(crate) fn series_properties(meta: &SegmentMeta) -> WriterProperties {
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_key_value_metadata(Some(whole_metadata(meta)));
-    for delta in ["first_row", "rows", "ts_min", "ts_max"] {
+    for delta in ["target", "first_row", "rows", "ts_min", "ts_max"] {
         builder = builder
             .set_column_dictionary_enabled(ColumnPath::from(delta), false)
             .set_column_encoding(ColumnPath::from(delta), Encoding::DELTA_BINARY_PACKED);

@@ -11,6 +11,7 @@ use roaring::RoaringBitmap;
 
 use super::SegmentMeta;
 use super::file_writer::{at, block_sums};
+use super::label_sets::read_labels;
 use super::series_file;
 use super::sidecar::{self, FileSums, Sidecar};
 use super::verified::VerifiedBytes;
@@ -94,12 +95,8 @@ impl Segment {
     /// # Errors
     /// As [`Segment::series_rows`].
     pub(crate) fn labels(&self, places: &[u32]) -> Result<Vec<Arc<Labels>>> {
-        series_file::read_labels(
-            &self.meta.series_path(),
-            self.series.clone(),
-            &self.series_footer,
-            places,
-        )
+        let path = self.meta.series_path();
+        read_labels(&path, &self.series, &self.series_footer, places)
     }
 
     /// The places that pass every matcher.

@@ -11,28 +11,35 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use parquet::file::metadata::PageIndexPolicy;
 
 use super::SegmentMeta;
 use super::file_writer::at;
+use super::label_sets::read_sets;
 use super::reader::Decoded;
+use super::schema::PAGE_SERIES;
 use super::sealed::check;
-use super::series_file::{self, SeriesRow};
+use super::series_file::{SeriesRow, read_batch};
 use crate::vfs::Vfs;
 use crate::{EngineError, Result};
 
 /// Rows decoded at a time.
 const BATCH_ROWS: usize = 1 << 12;
 
-/// Series decoded at a time.
-const BATCH_SERIES: usize = 1 << 9;
+/// Series decoded at a time: a page. The label sets that they name lie close together, and are read once a batch.
+const BATCH_SERIES: usize = PAGE_SERIES;
 
-/// The rows of a series file, one after the other. Memory: a page of each column and some hundred rows.
+/// The rows of a series file, one after the other. Memory: a page of each column, twice of labels, and its rows.
 pub(crate) struct SeriesTable {
     path: String,
+    bytes: Bytes,
+    footer: ArrowReaderMetadata,
     reader: ParquetRecordBatchReader,
-    /// the last row that was given out, then those that were not
+    /// rows of the batch at hand
     rows: Vec<SeriesRow>,
     next: usize,
+    /// which row of the file the first of `rows` is
+    start: u64,
 }
 
 impl SeriesTable {
@@ -40,14 +47,20 @@ impl SeriesTable {
     pub(crate) fn open(vfs: &Arc<dyn Vfs>, meta: &SegmentMeta) -> Result<Self> {
         let path = meta.series_path();
         let bytes = read_checked(vfs, &path, meta.series_bytes, meta.series_crc32c)?;
-        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
-            .and_then(|builder| builder.with_batch_size(BATCH_SERIES).build())
+        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
+        let footer = ArrowReaderMetadata::load(&bytes, options).map_err(at(&path))?;
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), footer.clone())
+            .with_batch_size(BATCH_SERIES)
+            .build()
             .map_err(at(&path))?;
         Ok(Self {
             path,
+            bytes,
+            footer,
             reader,
             rows: Vec::new(),
             next: 0,
+            start: 0,
         })
     }
 
@@ -57,15 +70,10 @@ impl SeriesTable {
                 return Ok(None);
             };
             let batch = batch.map_err(|e| at(&self.path)(e.into()))?;
-            // The one before stays, since each row is checked to follow it.
-            self.rows.drain(..self.rows.len().saturating_sub(1));
-            self.next = self.rows.len();
-            series_file::read_batch(&batch, &mut self.rows).map_err(|found| EngineError::Corrupt {
-                path: PathBuf::from(&self.path),
-                offset: 0,
-                expected: "a series file with contiguous row ranges".to_owned(),
-                found,
-            })?;
+            self.start += self.rows.len() as u64;
+            let sets = |places: &[u32]| read_sets(&self.path, &self.bytes, &self.footer, places);
+            self.rows = read_batch(&self.path, &batch, self.start, self.rows.last(), sets)?;
+            self.next = 0;
         }
         self.next += 1;
         Ok(Some(self.rows[self.next - 1].clone()))
@@ -184,7 +192,7 @@ impl SegmentStream {
 }
 
 /// The bytes of a file, which are what the manifest says.
-fn read_checked(vfs: &Arc<dyn Vfs>, path: &str, len: u64, crc32c: u32) -> Result<Bytes> {
+pub(super) fn read_checked(vfs: &Arc<dyn Vfs>, path: &str, len: u64, crc32c: u32) -> Result<Bytes> {
     let bytes = vfs.read(path).map_err(EngineError::io("read", path))?;
     check(path, bytes.len() as u64, len, "bytes")?;
     let found = crc32c::crc32c(&bytes);

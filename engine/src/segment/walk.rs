@@ -4,15 +4,14 @@
 //! - Arrow's own copy of the schema is not looked at, since reading a damaged one panics; the types come from Parquet;
 //! - the Parquet library asserts much that only a damaged file violates, so each call into it is guarded: its panic
 //!   becomes an error that names the file;
-//! - memory is one batch of rows and the pages under it, however long the file is.
+//! - memory is one batch of rows and the pages under it, however long the file is; of a series file each label set once
+//!   beside that.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 
-use arrow::array::{
-    Array, AsArray, Float64Array, Int32Array, Int64Array, MapArray, PrimitiveArray, RecordBatch, StringArray,
-};
+use arrow::array::{AsArray, Float64Array, Int32Array, Int64Array, PrimitiveArray, RecordBatch};
 use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int32Type, Int64Type, TimestampMillisecondType};
 use barograph_model::{Labels, SeriesId};
 use bytes::Bytes;
@@ -25,8 +24,10 @@ use parquet::file::metadata::PageIndexPolicy;
 
 use super::SegmentMeta;
 use super::file_writer::{at, block_sums};
+use super::label_sets::{LabelColumns, LabelSet, corrupt};
 use super::sidecar::{BLOCK_BYTES, Sidecar};
 use crate::index::StorageKey;
+use crate::rollup::BucketColumns;
 use crate::{EngineError, Result};
 
 /// Rows of samples decoded at a time.
@@ -34,6 +35,9 @@ const SAMPLES_BATCH_ROWS: usize = 1 << 15;
 
 /// Rows of histograms or exemplars decoded at a time: one may be as large as hundreds of samples.
 const LANE_BATCH_ROWS: usize = 1 << 10;
+
+/// Buckets decoded at a time.
+const BUCKETS_BATCH_ROWS: usize = 1 << 13;
 
 /// Rows of series decoded at a time.
 const SERIES_BATCH_ROWS: usize = 1 << 12;
@@ -88,9 +92,18 @@ impl Walk {
         Ok(LaneWalk(self.reader(None, LANE_BATCH_ROWS)?))
     }
 
+    /// The rows of a file of buckets, in the order they lie there.
+    pub(crate) fn buckets(&self) -> Result<RollupWalk> {
+        Ok(RollupWalk(self.reader(None, BUCKETS_BATCH_ROWS)?))
+    }
+
     /// The rows of a series file, in the order they lie there.
     pub(crate) fn series(&self) -> Result<SeriesWalk> {
-        Ok(SeriesWalk(self.reader(None, SERIES_BATCH_ROWS)?))
+        Ok(SeriesWalk {
+            batches: self.reader(None, SERIES_BATCH_ROWS)?,
+            sets: HashMap::new(),
+            place: 0,
+        })
     }
 
     fn reader(&self, columns: Option<&[&str]>, batch_rows: usize) -> Result<Batches> {
@@ -195,8 +208,33 @@ impl LaneWalk {
     }
 }
 
+/// The rows of a file of buckets.
+pub(crate) struct RollupWalk(Batches);
+
+impl RollupWalk {
+    /// The next buckets; `None` behind the last.
+    ///
+    /// # Errors
+    /// [`EngineError::Parquet`] and [`EngineError::Corrupt`] name the file; there is nothing behind an error.
+    pub(crate) fn next(&mut self) -> Result<Option<BucketColumns>> {
+        let Some(batch) = self.0.next()? else {
+            return Ok(None);
+        };
+        let columns = BucketColumns::new(&batch);
+        columns
+            .map(Some)
+            .ok_or_else(|| self.0.wrong("the columns of a file of buckets"))
+    }
+}
+
 /// The rows of a series file.
-pub(crate) struct SeriesWalk(Batches);
+pub(crate) struct SeriesWalk {
+    batches: Batches,
+    /// the label sets so far, by their row
+    sets: HashMap<u32, Labels>,
+    /// the row of the file that comes next
+    place: u64,
+}
 
 /// One row of a series file, as it is: nothing about it has been checked but its types.
 #[derive(Debug, Clone)]
@@ -216,37 +254,50 @@ impl SeriesWalk {
     /// # Errors
     /// [`EngineError::Parquet`] and [`EngineError::Corrupt`] name the file; there is nothing behind an error.
     pub(crate) fn next(&mut self) -> Result<Option<Vec<SeriesEntry>>> {
-        let Some(batch) = self.0.next()? else {
+        let Some(batch) = self.batches.next()? else {
             return Ok(None);
         };
-        let ids = self.0.integers::<Int64Type>(&batch, "series_id")?;
-        let first_rows = self.0.integers::<Int64Type>(&batch, "first_row")?;
-        let rows = self.0.integers::<Int64Type>(&batch, "rows")?;
-        let ts_min = self.0.integers::<TimestampMillisecondType>(&batch, "ts_min")?;
-        let ts_max = self.0.integers::<TimestampMillisecondType>(&batch, "ts_max")?;
-        let metrics: &StringArray = batch
-            .column_by_name("metric")
-            .and_then(|column| column.as_string_opt())
-            .ok_or_else(|| self.0.wrong("a column metric of text"))?;
-        let labels = batch
-            .column_by_name("labels")
-            .and_then(|column| column.as_map_opt())
-            .ok_or_else(|| self.0.wrong("a column labels that is a map"))?;
-        (0..batch.num_rows())
-            .map(|row| {
-                Ok(SeriesEntry {
-                    id: SeriesId(ids.value(row)),
-                    metric: metrics.value(row).to_owned(),
-                    labels: labels_of(labels, row)
-                        .map_err(|found| corrupt(&self.0.path, "a map of text with distinct keys", found))?,
-                    first_row: first_rows.value(row),
-                    rows: rows.value(row),
-                    ts_min: ts_min.value(row),
-                    ts_max: ts_max.value(row),
-                })
-            })
-            .collect::<Result<Vec<_>>>()
-            .map(Some)
+        let ids = self.batches.integers::<Int64Type>(&batch, "series_id")?;
+        let first_rows = self.batches.integers::<Int64Type>(&batch, "first_row")?;
+        let rows = self.batches.integers::<Int64Type>(&batch, "rows")?;
+        let ts_min = self
+            .batches
+            .integers::<TimestampMillisecondType>(&batch, "ts_min")?;
+        let ts_max = self
+            .batches
+            .integers::<TimestampMillisecondType>(&batch, "ts_max")?;
+        let path = &self.batches.path;
+        let columns = LabelColumns::of(&batch)
+            .map_err(|found| corrupt(path, "metrics, targets and labels of series", found))?;
+        let mut entries = Vec::with_capacity(batch.num_rows());
+        for row in 0..batch.num_rows() {
+            let wrong = |found| corrupt(path, "labels with distinct names, or a row that has them", found);
+            let labels = match columns.set(row, self.place).map_err(wrong)? {
+                LabelSet::Here(labels) => {
+                    if columns.are_shared() {
+                        let place = u32::try_from(self.place).map_err(|e| wrong(e.to_string()))?;
+                        self.sets.insert(place, labels.clone());
+                    }
+                    labels
+                }
+                LabelSet::Of(target) => {
+                    let set = self.sets.get(&target);
+                    let set = set.ok_or_else(|| wrong(format!("no labels in row {target}")))?;
+                    set.with_metric(columns.metric(row))
+                }
+            };
+            self.place += 1;
+            entries.push(SeriesEntry {
+                id: SeriesId(ids.value(row)),
+                metric: columns.metric(row).to_owned(),
+                labels,
+                first_row: first_rows.value(row),
+                rows: rows.value(row),
+                ts_min: ts_min.value(row),
+                ts_max: ts_max.value(row),
+            });
+        }
+        Ok(Some(entries))
     }
 }
 
@@ -299,14 +350,6 @@ impl IndexWalk {
     }
 }
 
-fn labels_of(maps: &MapArray, row: usize) -> std::result::Result<Labels, String> {
-    let entries = maps.value(row);
-    let names: &StringArray = entries.column(0).as_string_opt().ok_or("names are not text")?;
-    let values: &StringArray = entries.column(1).as_string_opt().ok_or("values are not text")?;
-    let pairs = (0..entries.len()).map(|i| (names.value(i), values.value(i)));
-    Labels::from_pairs(pairs).map_err(|error| error.to_string())
-}
-
 /// Calls the Parquet library; an error and a panic both become an error that names the file.
 fn guarded<T>(path: &str, call: impl FnOnce() -> std::result::Result<T, ParquetError>) -> Result<T> {
     // Nothing of ours is changed inside, and a reader that has panicked is dropped by its owner.
@@ -321,14 +364,5 @@ fn guarded<T>(path: &str, call: impl FnOnce() -> std::result::Result<T, ParquetE
             let found = format!("bytes that the Parquet library cannot decode ({text})");
             Err(corrupt(path, "a whole Parquet file", found))
         }
-    }
-}
-
-fn corrupt(path: &str, expected: &str, found: String) -> EngineError {
-    EngineError::Corrupt {
-        path: PathBuf::from(path),
-        offset: 0,
-        expected: expected.to_owned(),
-        found,
     }
 }

@@ -65,6 +65,87 @@ fn a_power_cut_a_full_disk_or_a_failing_sync_at_each_operation_of_merges() {
     });
 }
 
+/// What makes merges and rollups due: a day for the first time, late rows, a delete, and another one when the rows are gone.
+fn make_due(sim: &mut Simulation, engine: &Engine, stage: usize) -> Result<()> {
+    let midnight = NOW - NOW.rem_euclid(24 * HOUR_MS);
+    if stage < 2 {
+        let head = engine.head();
+        let (mut columns, mut rows) = (SampleColumns::new(&head), Vec::new());
+        for i in 0..48i64 {
+            let labels = series((i % 6) as usize);
+            let ts = midnight - i * 10 * 60_000 - stage as i64 * 1000;
+            let value = (i * 7 % 5 + stage as i64) as f64;
+            columns.push(head.series(&labels), ts, value);
+            rows.push(((labels.to_string(), ts), value.to_bits()));
+        }
+        let result = engine.append_blocking(columns);
+        sim.model.write(&rows, result.is_ok());
+        result?;
+        return engine.flush();
+    }
+    if stage == 3 {
+        sim.clock.advance_ms(RETENTION_MS - 12 * HOUR_MS);
+        engine.apply_retention()?;
+    }
+    let range = TimeRange::new(
+        midnight - 3 * HOUR_MS,
+        midnight - HOUR_MS - stage as i64 * 600_000,
+    );
+    let result = engine.delete(&[Matcher::equal("__name__", "load")], range);
+    sim.model.delete("load{", range, result.is_ok());
+    sim.clock.advance_ms(2 * HOUR_MS);
+    result.map(drop)
+}
+
+fn compact_all(engine: &Engine) -> Result<()> {
+    while engine.compact_once()?.is_some() {}
+    Ok(())
+}
+
+#[test]
+fn a_fault_at_each_operation_while_rollups_are_made() {
+    let mut rollups = 0;
+    for stage in 0..4 {
+        for fault in 0..3 {
+            for operations in 0.. {
+                let mut sim = Simulation::new(operations);
+                let engine = sim.recover(true);
+                for before in 0..stage {
+                    make_due(&mut sim, &engine, before).unwrap();
+                    compact_all(&engine).unwrap();
+                }
+                make_due(&mut sim, &engine, stage).unwrap();
+                match fault {
+                    0 => sim.vfs.crash_after(operations),
+                    1 => sim.vfs.fail_sync_after(operations),
+                    _ => sim
+                        .vfs
+                        .set_capacity(Some(sim.vfs.used_bytes() + operations * 1000)),
+                }
+                let is_whole = compact_all(&engine).is_ok();
+                rollups = rollups.max(engine.stats().segment_buckets_1h);
+                if !sim.vfs.is_crashed() && fault != 1 {
+                    sim.check(&engine);
+                }
+                drop(engine);
+                sim.vfs.set_capacity(None);
+                sim.vfs.restart();
+                let engine = sim.recover(true);
+                compact_all(&engine).unwrap();
+                sim.check(&engine);
+                assert_eq!(engine.stats().tombstones, 0);
+                drop(engine);
+                sim.vfs.restart();
+                drop(sim.recover(true));
+                if is_whole {
+                    break;
+                }
+            }
+        }
+    }
+    assert!(rollups > 10, "{rollups}");
+}
+
 #[test]
 fn a_merge_gives_damage_no_valid_checksum() {
     let mut sim = Simulation::new(1);

@@ -27,7 +27,7 @@ mod recovery;
 mod samples;
 mod series;
 mod sync_mark;
-mod varint;
+pub(crate) mod varint;
 mod writer;
 
 pub use frame::Frame;

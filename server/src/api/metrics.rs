@@ -160,6 +160,21 @@ impl MetricsSource {
             stats.segment_exemplars as i64,
         )?;
         out.gauge(
+            "store_rollup_5m_buckets",
+            "Buckets of five minutes in rollups",
+            stats.segment_buckets_5m as i64,
+        )?;
+        out.gauge(
+            "store_rollup_1h_buckets",
+            "Buckets of one hour in rollups",
+            stats.segment_buckets_1h as i64,
+        )?;
+        out.gauge(
+            "store_rollup_bytes",
+            "Bytes of rollups on disk",
+            stats.rollup_bytes as i64,
+        )?;
+        out.gauge(
             "store_segment_bytes",
             "Bytes of segments on disk",
             stats.segment_bytes as i64,

@@ -11,6 +11,8 @@ mod limits;
 mod listen;
 mod memory;
 mod problem;
+mod prometheus_view;
+mod promql;
 mod retention;
 mod rule_files;
 mod section;
@@ -32,7 +34,8 @@ pub use delivery::{AlertsConfig, ChannelConfig, ChannelKind, RouteConfig};
 pub use detector::{DetectorConfig, Transform};
 pub use listen::Listen;
 pub use problem::{ConfigError, Problem};
-pub use retention::RetentionConfig;
+pub use promql::PromqlConfig;
+pub use retention::{RetentionConfig, RollupConfig};
 pub use rule_files::RuleFilesError;
 pub use sections::{HttpConfig, IngestConfig, ServerConfig, SqlConfig, StorageConfig, parse_retention_ms};
 pub use size::{SizeError, format_size_bytes, parse_size_bytes};
@@ -54,10 +57,14 @@ pub struct Config {
     pub storage: StorageConfig,
     /// `[[retention]]`, in the order of the file.
     pub retention: Vec<RetentionConfig>,
+    /// `[rollup]`
+    pub rollup: RollupConfig,
     /// `[ingest]`
     pub ingest: IngestConfig,
     /// `[sql]`
     pub sql: SqlConfig,
+    /// `[promql]`
+    pub promql: PromqlConfig,
     /// `[limits]` and `[[tenant]]`
     pub limits: LimitsConfig,
     /// `[[detector]]`, in the order of the file.
@@ -73,13 +80,15 @@ pub struct Config {
 }
 
 /// The sections, and whether each may stand several times.
-const SECTIONS: [(&str, bool); 12] = [
+const SECTIONS: [(&str, bool); 14] = [
     ("server", false),
     ("http", false),
     ("storage", false),
     ("retention", true),
+    ("rollup", false),
     ("ingest", false),
     ("sql", false),
+    ("promql", false),
     ("limits", false),
     ("alerts", false),
     ("tenant", true),
@@ -152,6 +161,7 @@ impl Config {
         let rules = self.retention.iter().map(RetentionConfig::to_rule);
         Ok(barograph_engine::Options {
             retention_rules: rules.collect::<Result<_, _>>()?,
+            rollup: self.rollup.options,
             ..self.storage.engine_options(memory)
         })
     }
@@ -170,11 +180,17 @@ impl Config {
         self.retention = tables(document, "retention", problems)
             .filter_map(RetentionConfig::read)
             .collect();
+        if let Some(section) = once("rollup") {
+            self.rollup = RollupConfig::read(section);
+        }
         if let Some(section) = once("ingest") {
             self.ingest = IngestConfig::read(section);
         }
         if let Some(section) = once("sql") {
             self.sql = SqlConfig::read(section);
+        }
+        if let Some(section) = once("promql") {
+            self.promql = PromqlConfig::read(section);
         }
         if let Some(section) = once("limits") {
             limits::read_global(section, &mut self.limits);

@@ -1,6 +1,7 @@
-//! `[[retention]]`: series that are kept for another time than `[storage]` says.
+//! `[[retention]]`: series that are kept for another time than `[storage]` says. `[rollup]`: how long rollups are kept.
 
-use barograph_engine::RetentionRule;
+use barograph_engine::{RetentionRule, RollupKeep, RollupOptions, RollupWidth};
+use barograph_model::parse_duration_ms;
 use barograph_query::{SelectorError, parse_selector};
 
 use super::section::Section;
@@ -41,5 +42,46 @@ impl RetentionConfig {
             matchers: parse_selector(&self.selector)?,
             keep_ms: self.keep_ms,
         })
+    }
+}
+
+/// `[rollup]`: which rollups are made of whole days, and how long they are kept.
+///
+/// `five_minutes` and `one_hour`: a duration, and they outlive the samples; `rows`, the default, and they are kept as long
+/// as these; `off`, and they are not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RollupConfig {
+    /// What the store is given.
+    pub options: RollupOptions,
+}
+
+impl RollupConfig {
+    pub(super) fn read(section: Section<'_>) -> Self {
+        let keep = |width: RollupWidth, key, example| {
+            section.parsed(key, example, RollupKeep::default(), |text| {
+                parse_keep(text, width.ms(), example)
+            })
+        };
+        let options = RollupOptions {
+            five_minutes: keep(RollupWidth::FiveMinutes, "five_minutes", "90d"),
+            one_hour: keep(RollupWidth::OneHour, "one_hour", "2y"),
+        };
+        section.finish();
+        Self { options }
+    }
+}
+
+/// `off`, `rows`, or a duration of at least a bucket.
+fn parse_keep(text: &str, width_ms: i64, example: &str) -> Result<RollupKeep, String> {
+    match text {
+        "off" => return Ok(RollupKeep::Off),
+        "rows" => return Ok(RollupKeep::AsRows),
+        _ => {}
+    }
+    let others = "\"rows\" keeps them as long as the samples, \"off\" makes none";
+    match parse_duration_ms(text) {
+        Ok(ms) if ms >= width_ms => Ok(RollupKeep::AtLeast(ms)),
+        Ok(_) => Err(format!("must be longer than a bucket (try {example:?}; {others})")),
+        Err(error) => Err(format!("{error}; {others}")),
     }
 }

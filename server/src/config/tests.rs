@@ -31,6 +31,25 @@ fn no_file_and_an_empty_file_are_the_same() {
 }
 
 #[test]
+fn rollups_are_kept_as_long_as_samples_or_longer_or_not_made() {
+    use barograph_engine::RollupKeep;
+    let keep = |text: &str| {
+        let options = Config::parse("config.toml", text).unwrap().rollup.options;
+        (options.five_minutes, options.one_hour)
+    };
+    assert_eq!(keep(""), (RollupKeep::AsRows, RollupKeep::AsRows));
+    let (day_ms, off) = (86_400_000, RollupKeep::Off);
+    let text = "[rollup]\nfive_minutes = \"90d\"\none_hour = \"off\"\n";
+    assert_eq!(keep(text), (RollupKeep::AtLeast(90 * day_ms), off));
+    assert_eq!(keep("[rollup]\none_hour = \"rows\"\n").1, RollupKeep::AsRows);
+    let error = Config::parse("config.toml", "[rollup]\none_hour = \"30m\"\n").unwrap_err();
+    let expected = "config.toml:2: one_hour must be longer than a bucket (try \"2y\"";
+    assert!(error.to_string().contains(expected), "{error}");
+    let error = Config::parse("config.toml", "[rollup]\nfive_minutes = \"90dd\"\n").unwrap_err();
+    assert!(error.to_string().contains("\"off\" makes none"), "{error}");
+}
+
+#[test]
 fn retentions_are_rules_in_the_order_of_the_file() {
     let text = "[[retention]]\nselector = '{job=\"debug\"}'\nkeep = \"2d\"\n\n[[retention]]\nselector = \"up\"\nkeep = \"off\"\n";
     let rules = Config::parse("config.toml", text)

@@ -383,12 +383,6 @@ impl IngestSink {
             }
             match read(&batch.series[i]) {
                 Ok(labels) => {
-                    if !head.contains(&labels)
-                        && let Err(limit) = admission.new_series(i, known, room)
-                    {
-                        over_limit.insert(i, limit);
-                        return None;
-                    }
                     defined += 1;
                     Some(labels)
                 }
@@ -400,7 +394,15 @@ impl IngestSink {
                 Err(LabelsError::Fault(_)) => None,
             }
         };
-        let refs = head.resolve(&batch.fingerprints, &mut define);
+        let mut admit = |i: usize| match admission.new_series(i, known, room) {
+            Ok(()) => true,
+            Err(limit) => {
+                over_limit.insert(i, limit);
+                false
+            }
+        };
+        let refs = head.resolve(&batch.fingerprints, &mut define, &mut admit);
+        defined -= over_limit.len() as u64;
         admission.entered(&refs, head, &self.engine.head());
         self.stats.series_defined.fetch_add(defined, Relaxed);
         if let Some(error) = malformed {

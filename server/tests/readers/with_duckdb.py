@@ -21,10 +21,16 @@ versions AS (
     FROM read_parquet('{folder}/*.samples.parquet', filename = true) AS samples
     JOIN numbered ON numbered.file_name = samples.filename
 ),
+rows AS (
+    SELECT * FROM read_parquet('{folder}/*.series.parquet', filename = true, file_row_number = true)
+),
 series AS (
-    SELECT series_id, any_value(labels) AS labels FROM '{folder}/*.series.parquet' GROUP BY series_id
+    SELECT series.series_id, any_value(series.metric) AS metric, any_value(target.labels) AS labels
+    FROM rows AS series
+    JOIN rows AS target ON target.filename = series.filename AND target.file_row_number = series.target
+    GROUP BY series.series_id
 )
-SELECT labels, epoch_ms(ts) AS ms, value
+SELECT metric, labels, epoch_ms(ts) AS ms, value
 FROM versions JOIN series USING (series_id)
 WHERE version = 1
 """
@@ -34,9 +40,11 @@ def main():
     connection = duckdb.connect()
     # Through Arrow: values stay the doubles they are.
     table = connection.sql(QUERY.format(folder=sys.argv[1])).to_arrow_table()
-    for labels, ms, value in zip(*(table[name].to_pylist() for name in ("labels", "ms", "value"))):
+    columns = (table[name].to_pylist() for name in ("metric", "labels", "ms", "value"))
+    for metric, labels, ms, value in zip(*columns):
+        labels = dict(labels, __name__=metric)
         bits = struct.unpack("<Q", struct.pack("<d", value))[0]
-        print(json.dumps(dict(labels), sort_keys=True), ms, f"{bits:016x}", sep="\t")
+        print(json.dumps(labels, sort_keys=True), ms, f"{bits:016x}", sep="\t")
 
 
 main()

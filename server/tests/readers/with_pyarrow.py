@@ -19,9 +19,12 @@ def main():
         file = pyarrow.parquet.ParquetFile(path)
         sequence = int(file.metadata.metadata[b"barograph.sequence"])
         series = pyarrow.parquet.read_table(str(path).replace(".samples.", ".series."))
+        ids, metrics, targets, sets = (
+            series[name].to_pylist() for name in ("series_id", "metric", "target", "labels")
+        )
         labels = {
-            series_id: json.dumps(dict(pairs), sort_keys=True)
-            for series_id, pairs in zip(series["series_id"].to_pylist(), series["labels"].to_pylist())
+            series_id: json.dumps(dict(sets[target], __name__=metric), sort_keys=True)
+            for series_id, metric, target in zip(ids, metrics, targets)
         }
         table = file.read()
         columns = (table[name] for name in ("series_id", "ts", "vm", "ve", "vf"))

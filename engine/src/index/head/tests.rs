@@ -13,10 +13,14 @@ fn two_spellings_are_one_series() {
         head.fingerprint(b"spelling two"),
     ];
     for _ in 0..2 {
-        let found = head.resolve(&fingerprints, &mut |_| {
-            asked += 1;
-            Some(labels("up", "node"))
-        });
+        let found = head.resolve(
+            &fingerprints,
+            &mut |_| {
+                asked += 1;
+                Some(labels("up", "node"))
+            },
+            &mut |_| true,
+        );
         assert_eq!(found, [Some(SeriesRef(0)), Some(SeriesRef(0))]);
     }
     assert_eq!((asked, head.len()), (2, 1));
@@ -27,7 +31,9 @@ fn what_is_not_defined_is_left_out_and_asked_again() {
     let head = Head::new(1);
     let fingerprint = head.fingerprint(b"bad");
     for _ in 0..2 {
-        assert_eq!(head.resolve(&[fingerprint], &mut |_| None), [None]);
+        assert_eq!(head.resolve(&[fingerprint], &mut |_| None, &mut |_| true), [None]);
+        let found = head.resolve(&[fingerprint], &mut |_| Some(labels("up", "a")), &mut |_| false);
+        assert_eq!(found, [None]);
     }
     assert!(head.is_empty());
 }
@@ -54,10 +60,20 @@ fn a_taken_id_gives_way() {
 }
 
 #[test]
-fn what_is_entered_is_contained() {
+fn only_what_is_new_is_asked_for_admission() {
     let head = Head::new(1);
     let _ = head.series(&labels("up", "a"));
-    assert!(head.contains(&labels("up", "a")) && !head.contains(&labels("up", "b")));
+    let fingerprints = [b"known", b"newer"].map(|raw| head.fingerprint(raw));
+    let mut asked = Vec::new();
+    let mut define = |i| Some(labels("up", ["a", "b"][i]));
+    let found = head.resolve(&fingerprints, &mut define, &mut |i| {
+        asked.push(i);
+        true
+    });
+    assert_eq!(
+        (asked, found),
+        (vec![1], vec![Some(SeriesRef(0)), Some(SeriesRef(1))])
+    );
 }
 
 #[test]
@@ -65,10 +81,13 @@ fn a_renewed_head_has_what_was_kept_with_its_ids_and_spellings() {
     let head = Head::new(9);
     let spelling = head.fingerprint(b"b");
     let _ = head.series(&labels("up", "a"));
-    let b = head.resolve(&[spelling], &mut |_| Some(labels("up", "b")))[0].unwrap();
+    let b = head.resolve(&[spelling], &mut |_| Some(labels("up", "b")), &mut |_| true)[0].unwrap();
     let renewed = head.renewed(&RoaringBitmap::from_iter([b.0, 99]));
     assert_eq!(renewed.len(), 1);
-    let found = renewed.resolve(&[spelling], &mut |_| panic!("its spelling is known"))[0].unwrap();
+    let found = renewed.resolve(&[spelling], &mut |_| panic!("its spelling is known"), &mut |_| {
+        true
+    })[0]
+        .unwrap();
     assert_eq!(renewed.labels(found), labels("up", "b"));
     let mut values = Vec::new();
     renewed.label_values("job", &[], 1, |value| values.push(value.to_owned()));

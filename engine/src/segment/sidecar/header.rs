@@ -17,7 +17,8 @@ pub(super) const POSTINGS: usize = 5;
 pub(super) const BLOCKS: usize = 6;
 
 const MAGIC: [u8; 8] = *b"BAROIDX\n";
-const VERSION: u32 = 1;
+/// The version that is written; all from 1 on are read.
+pub(super) const VERSION: u32 = 2;
 
 /// Where a section lies.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,6 +31,7 @@ pub(super) struct Section {
 /// What the first bytes say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Header {
+    pub(super) version: u32,
     pub(super) series: u64,
     pub(super) rows: u64,
     pub(super) samples_bytes: u64,
@@ -43,7 +45,7 @@ impl Header {
     pub(super) fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut out = [0; HEADER_BYTES];
         out[..8].copy_from_slice(&MAGIC);
-        out[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        out[8..12].copy_from_slice(&self.version.to_le_bytes());
         out[16..24].copy_from_slice(&self.series.to_le_bytes());
         out[24..32].copy_from_slice(&self.rows.to_le_bytes());
         out[32..40].copy_from_slice(&self.samples_bytes.to_le_bytes());
@@ -86,8 +88,11 @@ impl Header {
                 format!("{:08x}", checksum(header)),
             ));
         }
-        if narrow(8) != VERSION {
-            return Err((format!("version {VERSION}"), format!("version {}", narrow(8))));
+        if !(1..=VERSION).contains(&narrow(8)) {
+            return Err((
+                format!("a version up to {VERSION}"),
+                format!("version {}", narrow(8)),
+            ));
         }
         let mut sections = [Section::default(); SECTIONS];
         for (i, section) in sections.iter_mut().enumerate() {
@@ -106,6 +111,7 @@ impl Header {
             }
         }
         Ok(Self {
+            version: narrow(8),
             series: wide(16),
             rows: wide(24),
             samples_bytes: wide(32),

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!   0  magic "BAROIDX\n"   8
-//!   8  version             u32    1
+//!   8  version             u32    2
 //!  12  crc32c              u32    of this header without these four bytes
 //!  16  series, rows        u64 x 2
 //!  32  samples bytes       u64
@@ -20,13 +20,14 @@
 //!      section STARTS      (groups + 1) x u32: the first place of each group, and the number of series
 //!      section LABELS      FST: name 0xFF value -> postings: even = twice a place that alone has it,
 //!                          odd = twice the offset in POSTINGS, plus one
-//!      section POSTINGS    Roaring bitmaps of places, one behind the other
+//!      section POSTINGS    sets of places, one behind the other; see `postings`
 //!      section BLOCKS      u32 each: CRC-32C of every 256 KiB of the samples file, then of the series file
 //! ```
 //!
 //! Numbers are little-endian. 0xFF stands in no UTF-8 text, so no name or value can pass for another.
 
 mod header;
+mod postings;
 mod reader;
 mod writer;
 

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use fst::{IntoStreamer, Map, Streamer};
 use roaring::RoaringBitmap;
 
-use super::SEPARATOR;
 use super::header::{BLOCK_BYTES, BLOCKS, GROUPS, Header, IDS, LABELS, POSTINGS, ROWS, STARTS};
+use super::{SEPARATOR, postings};
 use crate::index::StorageKey;
 use crate::segment::SegmentMeta;
 use crate::{EngineError, Result};
@@ -72,6 +72,7 @@ impl Sidecar {
             path: path.clone(),
         };
         let of_segment = Header {
+            version: header.version,
             series: meta.series,
             rows: meta.rows,
             samples_bytes: meta.samples_bytes,
@@ -306,14 +307,7 @@ impl Sidecar {
             next.clear();
             next.extend_from_slice(&key[..end]);
             next.extend_from_slice(&[SEPARATOR, SEPARATOR]);
-            let mut is_used = all;
-            if !all {
-                self.for_each_value(&name, |_, postings| {
-                    is_used = is_used || !self.postings(postings)?.is_disjoint(among);
-                    Ok(())
-                })?;
-            }
-            if is_used {
+            if all || self.is_used(&name, among)? {
                 f(&name);
             }
         }
@@ -330,8 +324,20 @@ impl Sidecar {
         (samples.to_vec(), series.to_vec())
     }
 
+    /// Whether one of some places has a label. Mostly the first value says so, of however many.
+    fn is_used(&self, name: &str, among: &RoaringBitmap) -> Result<bool> {
+        let (from, to) = values_of(name);
+        let mut stream = self.labels.range().ge(&from).lt(&to).into_stream();
+        while let Some((_, postings)) = stream.next() {
+            if !self.postings(postings)?.is_disjoint(among) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn for_each_value(&self, name: &str, mut f: impl FnMut(&str, u64) -> Result<()>) -> Result<()> {
-        let (from, to) = (key(name, ""), [name.as_bytes(), &[SEPARATOR, SEPARATOR]].concat());
+        let (from, to) = values_of(name);
         let mut stream = self.labels.range().ge(&from).lt(&to).into_stream();
         while let Some((key, postings)) = stream.next() {
             // Only text was put in, and the checksum holds.
@@ -349,13 +355,22 @@ impl Sidecar {
         }
         let offset = (value / 2) as usize;
         let bytes = self.postings.get(offset..).unwrap_or_default();
-        RoaringBitmap::deserialize_from(bytes).map_err(|e| EngineError::Corrupt {
+        let read = match self.header.version {
+            1 => RoaringBitmap::deserialize_from(bytes),
+            _ => postings::read(bytes),
+        };
+        read.map_err(|e| EngineError::Corrupt {
             path: PathBuf::from(&self.path),
             offset: self.header.sections[POSTINGS].offset + offset as u64,
-            expected: "a Roaring bitmap".to_owned(),
+            expected: "a set of places".to_owned(),
             found: e.to_string(),
         })
     }
+}
+
+/// From which key on and before which one the values of a label stand.
+fn values_of(name: &str) -> (Vec<u8>, Vec<u8>) {
+    (key(name, ""), [name.as_bytes(), &[SEPARATOR, SEPARATOR]].concat())
 }
 
 fn key(name: &str, value: &str) -> Vec<u8> {

@@ -8,13 +8,12 @@ use std::sync::Arc;
 
 use fst::MapBuilder;
 use hashbrown::HashTable;
-use roaring::RoaringBitmap;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::SEPARATOR;
 use super::header::{
-    BLOCKS, GROUPS, HEADER_BYTES, Header, IDS, LABELS, POSTINGS, ROWS, SECTIONS, STARTS, Section,
+    BLOCKS, GROUPS, HEADER_BYTES, Header, IDS, LABELS, POSTINGS, ROWS, SECTIONS, STARTS, Section, VERSION,
 };
+use super::{SEPARATOR, postings};
 use crate::index::StorageKey;
 use crate::segment::SegmentMeta;
 use crate::segment::series_file::SeriesRow;
@@ -65,6 +64,7 @@ pub(super) fn encode(
         sections[BLOCKS].extend_from_slice(&crc.to_le_bytes());
     }
     let mut header = Header {
+        version: VERSION,
         series: rows.len() as u64,
         rows: meta.rows,
         samples_bytes: meta.samples_bytes,
@@ -162,7 +162,9 @@ fn labels(rows: &[SeriesRow]) -> std::result::Result<(Vec<u8>, Vec<u8>), String>
             name(a).cmp(name(b))
         }
     });
-    let (mut keys, mut postings, mut key) = (MapBuilder::memory(), Vec::new(), Vec::new());
+    let (mut keys, mut sets, mut key) = (MapBuilder::memory(), Vec::new(), Vec::new());
+    // What tells one pod or disk from the others often stands in several labels, which then have the same places.
+    let mut written: HashMap<&[u32], u64> = HashMap::new();
     for label in &posted {
         key.clear();
         key.extend_from_slice(names[label.name as usize].as_bytes());
@@ -170,18 +172,19 @@ fn labels(rows: &[SeriesRow]) -> std::result::Result<(Vec<u8>, Vec<u8>), String>
         key.extend_from_slice(label.value.as_bytes());
         let value = match label.places.as_slice() {
             [place] => u64::from(*place) * 2,
-            places => {
-                let offset = postings.len() as u64;
-                let mut bitmap =
-                    RoaringBitmap::from_sorted_iter(places.iter().copied()).map_err(|e| e.to_string())?;
-                bitmap.optimize();
-                bitmap.serialize_into(&mut postings).map_err(|e| e.to_string())?;
-                offset * 2 + 1
-            }
+            places => match written.get(places) {
+                Some(offset) => offset * 2 + 1,
+                None => {
+                    let offset = sets.len() as u64;
+                    postings::write(places, &mut sets)?;
+                    written.insert(places, offset);
+                    offset * 2 + 1
+                }
+            },
         };
         keys.insert(&key, value).map_err(|e| e.to_string())?;
     }
-    Ok((keys.into_inner().map_err(|e| e.to_string())?, postings))
+    Ok((keys.into_inner().map_err(|e| e.to_string())?, sets))
 }
 
 fn narrow(number: u64) -> std::result::Result<u32, String> {

@@ -32,30 +32,39 @@ impl FloatHistogram {
     /// Counts beyond 2^53 are rounded. A zero threshold that is no width (NaN, or negative) counts as 0.
     #[must_use]
     pub fn from_stored(histogram: &Histogram) -> Self {
+        Self::from_stored_beside(histogram, &Self::empty())
+    }
+
+    /// The same as [`from_stored`](Self::from_stored), but shares the list of buckets and the custom bounds with a
+    /// `neighbour` that has the same ones, as the sample before it mostly has. This halves the memory of a window and
+    /// spares its arithmetic the comparison of layouts.
+    #[must_use]
+    pub fn from_stored_beside(histogram: &Histogram, neighbour: &Self) -> Self {
         let parts = histogram.parts();
-        let (count, zero_count, positive, negative) = match &parts.counts {
+        let (count, zero_count) = match parts.counts {
             HistogramCounts::Integer {
-                count,
-                zero_count,
-                positive,
-                negative,
+                count, zero_count, ..
+            } => (count as f64, zero_count as f64),
+            HistogramCounts::Float {
+                count, zero_count, ..
+            } => (count, zero_count),
+        };
+        let (positive, negative): (Vec<f64>, Vec<f64>) = match &parts.counts {
+            HistogramCounts::Integer {
+                positive, negative, ..
             } => (
-                *count as f64,
-                *zero_count as f64,
-                Side::from_spans(&parts.positive_spans, positive.iter().map(|&count| count as f64)),
-                Side::from_spans(&parts.negative_spans, negative.iter().map(|&count| count as f64)),
+                positive.iter().map(|&count| count as f64).collect(),
+                negative.iter().map(|&count| count as f64).collect(),
             ),
             HistogramCounts::Float {
-                count,
-                zero_count,
-                positive,
-                negative,
-            } => (
-                *count,
-                *zero_count,
-                Side::from_spans(&parts.positive_spans, positive.iter().copied()),
-                Side::from_spans(&parts.negative_spans, negative.iter().copied()),
-            ),
+                positive, negative, ..
+            } => (positive.clone(), negative.clone()),
+        };
+        let neighbour = &neighbour.0;
+        let custom_values = if *neighbour.custom_values == *parts.custom_values {
+            Arc::clone(&neighbour.custom_values)
+        } else {
+            parts.custom_values.as_slice().into()
         };
         Self(Body {
             schema: parts.schema,
@@ -64,9 +73,9 @@ impl FloatHistogram {
             zero_count,
             count,
             sum: parts.sum,
-            positive,
-            negative,
-            custom_values: parts.custom_values.as_slice().into(),
+            positive: Side::from_spans(&parts.positive_spans, positive, &neighbour.positive),
+            negative: Side::from_spans(&parts.negative_spans, negative, &neighbour.negative),
+            custom_values,
         })
     }
 

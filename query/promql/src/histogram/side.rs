@@ -27,23 +27,30 @@ impl<C> Default for Side<C> {
 }
 
 impl<C: Cell> Side<C> {
-    /// The buckets that checked spans name. A count without a span, and a span without counts, is left out.
-    pub(super) fn from_spans(spans: &[Span], counts: impl ExactSizeIterator<Item = C>) -> Self {
-        if counts.len() == 0 {
-            return Self::default();
-        }
-        let mut next = 0i64;
-        let ranges = spans.iter().map(|span| {
-            let start = next + i64::from(span.offset);
-            next = start + i64::from(span.length);
-            start..next
-        });
-        let indexes: Arc<[i32]> = ranges
-            .flatten()
-            .map_while(|index| i32::try_from(index).ok())
-            .take(counts.len())
-            .collect();
-        let cells: Vec<C> = counts.take(indexes.len()).collect();
+    /// The buckets that checked spans name. Shares the indexes of `neighbour` where they are the same. A count without
+    /// a span, and a span without counts, is left out.
+    pub(super) fn from_spans(spans: &[Span], mut cells: Vec<C>, neighbour: &Self) -> Self {
+        let named = || {
+            let mut next = 0i64;
+            let ranges = spans.iter().map(move |span| {
+                let start = next + i64::from(span.offset);
+                next = start + i64::from(span.length);
+                start..next
+            });
+            ranges
+                .flatten()
+                .map_while(|index| i32::try_from(index).ok())
+                .take(cells.len())
+        };
+        let indexes: Arc<[i32]> =
+            if neighbour.len() == cells.len() && named().eq(neighbour.indexes.iter().copied()) {
+                Arc::clone(&neighbour.indexes)
+            } else {
+                let mut indexes = Vec::with_capacity(cells.len());
+                indexes.extend(named());
+                indexes.into()
+            };
+        cells.truncate(indexes.len());
         Self { indexes, cells }
     }
 
@@ -225,16 +232,32 @@ mod tests {
 
     #[test]
     fn spans_name_the_buckets() {
-        let spans = [
-            Span {
-                offset: -2,
-                length: 2,
-            },
-            Span { offset: 3, length: 0 },
-            Span { offset: 1, length: 1 },
+        let span = |offset, length| Span { offset, length };
+        let spans = [span(-2, 2), span(3, 0), span(1, 1)];
+        let found = Side::from_spans(&spans, vec![1.0, 2.0, 3.0], &Side::default());
+        assert_eq!(pairs(&found), [(-2, 1.0), (-1, 2.0), (4, 3.0)]);
+        // Whatever the neighbour's buckets are, these are the spans'; they are shared only where they are the same.
+        let neighbours = [
+            (vec![], false),
+            (vec![-2, -1, 4], true),
+            (vec![-2, -1], false),
+            (vec![-2, -1, 4, 5], false),
+            (vec![-2, 0, 4], false),
+            (vec![-3, -2, -1, 4], false),
         ];
-        let side = Side::from_spans(&spans, [1.0, 2.0, 3.0].into_iter());
-        assert_eq!(pairs(&side), [(-2, 1.0), (-1, 2.0), (4, 3.0)]);
+        for (indexes, is_shared) in neighbours {
+            let neighbour: Vec<(i32, f64)> = indexes.iter().map(|&index| (index, 9.0)).collect();
+            let neighbour = side(&neighbour);
+            let beside = Side::from_spans(&spans, vec![1.0, 2.0, 3.0], &neighbour);
+            assert_eq!(pairs(&beside), pairs(&found), "{indexes:?}");
+            assert_eq!(
+                Arc::ptr_eq(&beside.indexes, &neighbour.indexes),
+                is_shared,
+                "{indexes:?}"
+            );
+        }
+        let none = Side::<f64>::from_spans(&[], vec![], &found);
+        assert_eq!(pairs(&none), []);
     }
 
     #[test]

@@ -6,11 +6,12 @@
 
 mod number;
 mod string;
+mod word;
 
 use super::error::Fault;
 use super::quote::quote_char;
-use super::token::{Context, Keyword, Token, TokenKind};
-use super::{AggregateOp, BinaryOp, SourceSpan};
+use super::token::{Token, TokenKind};
+use super::{BinaryOp, SourceSpan};
 
 /// Reads one text.
 pub(super) struct Lexer<'a> {
@@ -203,55 +204,6 @@ impl<'a> Lexer<'a> {
             '0'..='9' => self.number(),
             _ => self.punctuation(c, OTHERWISE),
         }
-    }
-
-    /// `step`, `range`, `min` or `max` inside brackets.
-    fn duration_word(&mut self) -> Option<Token> {
-        self.skip_while(is_alpha);
-        let kind = TokenKind::of_word(self.taken());
-        let known = matches!(
-            kind,
-            TokenKind::Context(Context::Step | Context::Range)
-                | TokenKind::Aggregate(AggregateOp::Min | AggregateOp::Max)
-        );
-        known.then(|| self.token(kind))
-    }
-
-    /// A name or keyword; inside brackets, the colon between range and step.
-    fn word(&mut self, first: char) -> Result<Token, Fault> {
-        if self.bracket_open {
-            return self.word_in_brackets(first);
-        }
-        self.skip_while(|c| is_alphanumeric(c) || c == ':');
-        let mut kind = TokenKind::of_word(self.taken());
-        // These came late to the language, so metrics of that name stay what they are.
-        if let TokenKind::Keyword(Keyword::Fill | Keyword::FillLeft | Keyword::FillRight) = kind {
-            let rest = self.text[self.pos..].trim_start_matches(is_space);
-            if !rest.starts_with('(') {
-                kind = TokenKind::Identifier;
-            }
-        }
-        Ok(self.token(kind))
-    }
-
-    fn word_in_brackets(&mut self, first: char) -> Result<Token, Fault> {
-        if first == ':' {
-            if self.got_colon {
-                return Err(self.fault("unexpected colon ':'"));
-            }
-            self.got_colon = true;
-            return Ok(self.token(TokenKind::Colon));
-        }
-        let word = match first {
-            's' | 'S' | 'm' | 'M' | 'r' | 'R' => self.duration_word(),
-            _ => None,
-        };
-        word.ok_or_else(|| {
-            self.fault(format!(
-                "unexpected character: {}, expected ':'",
-                quote_char(Some(first))
-            ))
-        })
     }
 
     fn token(&self, kind: TokenKind) -> Token {

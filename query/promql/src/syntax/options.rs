@@ -8,6 +8,8 @@ pub struct ParseOptions {
     /// A tree of more levels is refused. Parsing, dropping and walking a tree all recurse, so this is what keeps a
     /// text of ten thousand brackets from ending the program. A chain of `n` operators has `n` levels.
     pub max_depth: usize,
+    /// More regular expressions are refused: each may compile to a megabyte, from a dozen bytes of text.
+    pub max_regexes: usize,
     /// `--enable-feature=promql-experimental-functions`
     pub experimental_functions: bool,
     /// `--enable-feature=promql-duration-expr`: arithmetic in durations, as far as it is constant.
@@ -23,6 +25,7 @@ impl Default for ParseOptions {
         Self {
             max_bytes: 1 << 20,
             max_depth: 256,
+            max_regexes: 200,
             experimental_functions: false,
             duration_expressions: false,
             extended_range_selectors: false,

@@ -67,6 +67,8 @@ struct Parser<'a> {
     depth: usize,
     /// Aggregations whose brackets are open.
     aggregations_open: usize,
+    /// Regular expressions compiled so far.
+    regexes: usize,
 }
 
 /// A piece of the tree with the number of its levels. Boxed, because it passes through every function of the descent,
@@ -100,6 +102,7 @@ impl<'a> Parser<'a> {
             peeked: None,
             depth: 0,
             aggregations_open: 0,
+            regexes: 0,
         })
     }
 

@@ -266,4 +266,10 @@ fn depth_and_length_are_limited() {
         "expression of 1048577 bytes is longer than the limit of 1048576"
     );
     assert!(read(&format!("{{a=\"{}\"}}", "x".repeat(1 << 19))).is_ok());
+    let regexes = |count| read(&format!("x{{{}}}", "a=~'b.',".repeat(count)));
+    assert!(regexes(200).is_ok());
+    assert_eq!(
+        regexes(201).unwrap_err().message(),
+        "expression has more than 200 regular expressions"
+    );
 }

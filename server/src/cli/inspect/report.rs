@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use barograph_engine::inspect::{
-    IndexFigures, Inspection, LogFigures, ManifestFigures, ParquetFigures, SamplesFigures, SeriesFigures,
+    IndexFigures, Inspection, LogFigures, ManifestFigures, ParquetFigures, RollupFigures, SamplesFigures,
+    SeriesFigures,
 };
 
 use super::table::table;
@@ -12,6 +13,7 @@ use super::table::table;
 pub(super) fn text(file: &Path, inspection: &Inspection, left_out: usize) -> String {
     let mut parts = match inspection {
         Inspection::Samples(figures) => samples(figures),
+        Inspection::Rollup(figures) => rollup(figures),
         Inspection::Series(figures) => series(figures),
         Inspection::Parquet(figures) => {
             let whose = match &figures.format {
@@ -91,6 +93,28 @@ fn columns(file: &ParquetFigures) -> String {
         file.created_by.as_deref().unwrap_or("an unknown program")
     );
     format!("{more}\n\n{}", table(&heads, &rows))
+}
+
+fn rollup(figures: &RollupFigures) -> Vec<String> {
+    let file = &figures.file;
+    let mut parts = vec![
+        format!(
+            "buckets of a rollup, format {}: {:.3} bytes a bucket, {:.3} bytes for each of the {} samples in them",
+            file.format.as_deref().unwrap_or("unknown"),
+            figures.bytes_per_bucket,
+            figures.bytes_per_sample,
+            figures.samples
+        ),
+        columns(file),
+        format!(
+            "\n{} series; {} buckets end with a staleness marker; {} resets of counters inside buckets",
+            figures.series, figures.stale_buckets, figures.resets
+        ),
+    ];
+    if figures.unreadable_buckets > 0 {
+        parts.push(format!("{} buckets cannot be", figures.unreadable_buckets));
+    }
+    parts
 }
 
 fn samples(figures: &SamplesFigures) -> Vec<String> {

@@ -3,6 +3,7 @@
 mod addition;
 mod conversion;
 mod functions;
+mod prometheus;
 mod properties;
 mod reset;
 mod trim;

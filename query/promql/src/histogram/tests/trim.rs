@@ -119,3 +119,17 @@ fn custom_buckets_are_cut() {
     let below_zero = h("schema:-53 count:4 sum:9 custom_values:[-5] buckets:[4]");
     check(&below_zero, -7.0, Keep::Above, 0.0, 0.0, "");
 }
+
+#[test]
+fn a_first_bucket_begins_at_zero_only_for_cuts_above_zero() {
+    // So that a higher cut can keep more: below 0 nobody knows how much of the first bucket lies above it.
+    let histogram = h("schema:-53 count:101 sum:33 custom_values:[5] buckets:[1 100]");
+    assert!(histogram.trimmed(0.0, Keep::Above).equals(&histogram));
+    check(&histogram, -10.0, Keep::Above, 100.0, 500.0, "(5,+Inf]:100");
+    check(&histogram, -10.0, Keep::Below, 0.0, 0.0, "");
+    // One that ends at or below 0 is kept whole, and taken to lie at the cut.
+    let below_zero = h("schema:-53 count:4 sum:9 custom_values:[-5] buckets:[4]");
+    assert_close(below_zero.trimmed(-7.0, Keep::Below).sum(), 9.0);
+    let with_more = h("schema:-53 count:5 sum:9 custom_values:[-5] buckets:[4 1]");
+    check(&with_more, -7.0, Keep::Below, 4.0, -28.0, "[-Inf,-5]:4");
+}

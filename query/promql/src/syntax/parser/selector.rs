@@ -93,14 +93,20 @@ impl Parser<'_> {
         if value.kind != TokenKind::String {
             return Err(self.unexpected_in(value, CONTEXT, "string"));
         }
+        let span = SourceSpan {
+            start: label.span.start,
+            end: value.span.end,
+        };
+        if matches!(op, MatchOp::Regex | MatchOp::NotRegex) {
+            self.regexes += 1;
+            let limit = self.options.max_regexes;
+            if self.regexes > limit {
+                let message = format!("expression has more than {limit} regular expressions");
+                return Err(Fault::new(span, message));
+            }
+        }
         let pattern = self.unquoted(value)?;
-        Matcher::new(name, op, &pattern).map_err(|error| {
-            let span = SourceSpan {
-                start: label.span.start,
-                end: value.span.end,
-            };
-            Fault::new(span, regex_message(&error))
-        })
+        Matcher::new(name, op, &pattern).map_err(|error| Fault::new(span, regex_message(&error)))
     }
 }
 

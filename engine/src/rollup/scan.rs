@@ -1,0 +1,219 @@
+//! Reading buckets: a scan is cut into partitions, one or more for each day, each gives blocks series by series.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use barograph_model::{TimeRange, TimestampMs};
+
+use super::day::{DayReader, DaySources};
+use super::plan::age;
+use super::{Bucket, RollupWidth};
+use crate::scan::SeriesRun;
+use crate::segment::{DAY_MS, Segment, SegmentKind};
+use crate::snapshot::{parts, rows_in};
+use crate::{Result, SeriesSet, Snapshot};
+
+/// Buckets of a block, about: a series is never cut, so a block may be longer.
+const BLOCK_BUCKETS: usize = 1 << 12;
+
+/// Buckets of some series. Within a series their ends ascend.
+#[derive(Debug, Clone, Default)]
+pub struct BucketBlock {
+    /// Whose buckets, in order; the last run ends at `buckets.len()`.
+    pub runs: Vec<SeriesRun>,
+    /// The buckets.
+    pub buckets: Vec<Bucket>,
+}
+
+impl BucketBlock {
+    /// Forgets the buckets and keeps the memory.
+    pub fn clear(&mut self) {
+        self.runs.clear();
+        self.buckets.clear();
+    }
+
+    /// The buckets of each series, by its position in the set.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, &[Bucket])> {
+        let mut start = 0;
+        self.runs.iter().map(move |run| {
+            let buckets = &self.buckets[start..run.end];
+            start = run.end;
+            (run.series, buckets)
+        })
+    }
+}
+
+/// A planned scan of buckets: nothing is read before a partition is asked for its blocks.
+#[derive(Debug)]
+pub struct RollupScan {
+    partitions: Vec<RollupPartition>,
+    rows_max: u64,
+}
+
+impl RollupScan {
+    /// How many rows of matching series lie where no rollup is, which have to be read for it; late rows and deletes in
+    /// days that have one not counted.
+    #[must_use]
+    pub fn rows_max(&self) -> u64 {
+        self.rows_max
+    }
+
+    /// The partitions, oldest first; those of one day in the order of their series.
+    #[must_use]
+    pub fn into_partitions(self) -> Vec<RollupPartition> {
+        self.partitions
+    }
+}
+
+/// A part of a scan: the buckets of one UTC day, and the series that are wanted.
+#[derive(Debug)]
+pub struct RollupPartition {
+    reader: DayReader,
+    positions: Range<usize>,
+}
+
+impl RollupPartition {
+    /// Fills `block`, which is cleared first, with the next buckets: whole series in the order of the set. Returns
+    /// `false`, with an empty block, when there are no more.
+    ///
+    /// # Errors
+    /// [`EngineError::Corrupt`](crate::EngineError) and [`EngineError::Parquet`](crate::EngineError) name the segment
+    /// that could not be read.
+    pub fn next_block(&mut self, block: &mut BucketBlock) -> Result<bool> {
+        block.clear();
+        while block.buckets.len() < BLOCK_BUCKETS {
+            let Some(position) = self.positions.next() else {
+                break;
+            };
+            let from = block.buckets.len();
+            self.reader.take(position, &mut block.buckets)?;
+            if block.buckets.len() > from {
+                block.runs.push(SeriesRun {
+                    series: position,
+                    end: block.buckets.len(),
+                });
+            }
+        }
+        Ok(!block.buckets.is_empty())
+    }
+}
+
+impl Snapshot {
+    /// Whether there is a rollup with some bucket of a closed range: then a scan of buckets reads less than one of rows.
+    #[must_use]
+    pub fn has_rollup(&self, range: TimeRange, width: RollupWidth) -> bool {
+        self.rollups(width, range).next().is_some()
+    }
+
+    /// The first instant of which rows of any series are kept. Before it there are buckets at most.
+    #[must_use]
+    pub fn rows_begin(&self) -> TimestampMs {
+        self.kept.clip(TimeRange::ALL).start
+    }
+
+    /// Plans to read the buckets of a set whose ends lie in a closed range.
+    ///
+    /// As long as all rows of a bucket are kept it is exactly what they are, whether it comes from a rollup or is made of
+    /// them now: late rows and deletes are in it. Of a bucket whose rows are not all kept any more, the rollup's is given
+    /// as long as that is kept, and otherwise one of the rows that are left. A delete then takes each bucket that it
+    /// overlaps.
+    ///
+    /// The bucket that ends with the first instant of a UTC day may come in two parts with the same end, one at the end of
+    /// a partition and one at the start of a later one; [`Bucket::join`] puts them together. Series are to be selected
+    /// over a range that begins a width before the first end.
+    #[must_use]
+    pub fn scan_rollup(&self, set: &SeriesSet, range: TimeRange, width: RollupWidth) -> RollupScan {
+        let ends = range.start.0..=range.end.0;
+        let instants = TimeRange::new(
+            width.first_of(width.end_of(range.start.0)),
+            range.end.align(width.ms()).0,
+        );
+        let mut days: BTreeMap<i64, DaySources> = BTreeMap::new();
+        if !set.is_empty() && !instants.is_empty() {
+            for segment in self.rollups(width, instants) {
+                let mask = self.tombstones.mask(&segment.meta);
+                let day = day_of(&mut days, segment.meta.window);
+                day.rollups.push((Arc::clone(segment), mask));
+            }
+            self.add_rows(&mut days, set, self.kept.clip(instants));
+        }
+        let mut rows_max = 0;
+        let mut partitions = Vec::new();
+        for (start, mut day) in days {
+            day.keep_newest_rollup();
+            if day.rollups.is_empty() {
+                rows_max += day.rows;
+            }
+            let of_day = TimeRange::new(start, start.saturating_add(DAY_MS - 1));
+            let clipped = instants.intersect(&of_day);
+            let day = Arc::new(day);
+            for positions in parts(set.len(), day.rows) {
+                let (set, kept) = (set.clone(), self.kept.clone());
+                let reader = DayReader::new(
+                    Arc::clone(&day),
+                    set,
+                    positions.clone(),
+                    clipped,
+                    ends.clone(),
+                    width,
+                    kept,
+                );
+                partitions.push(RollupPartition { reader, positions });
+            }
+        }
+        RollupScan { partitions, rows_max }
+    }
+
+    /// The segments of buckets of a width with a row in a range.
+    fn rollups(&self, width: RollupWidth, range: TimeRange) -> impl Iterator<Item = &Arc<Segment>> {
+        let range = self.kept.clip_kind(range, width.kind());
+        let of_width = self.segments.iter().filter(move |s| s.meta.kind == width.kind());
+        of_width.filter(move |segment| segment.meta.bounds().overlaps(&range))
+    }
+
+    /// Adds what has rows of the series in a range.
+    fn add_rows(&self, days: &mut BTreeMap<i64, DaySources>, set: &SeriesSet, range: TimeRange) {
+        for segment in self.segments.iter() {
+            let meta = &segment.meta;
+            if meta.kind != SegmentKind::Samples || !meta.bounds().overlaps(&range) {
+                continue;
+            }
+            let rows = rows_in(segment, set);
+            if rows > 0 {
+                let day = day_of(days, TimestampMs(meta.window).align(DAY_MS).0);
+                day.rows += rows;
+                day.segments
+                    .push((Arc::clone(segment), self.tombstones.mask(meta)));
+            }
+        }
+        for day in days.values_mut() {
+            day.segments.sort_by_key(|(segment, _)| segment.meta.sequence);
+        }
+        for memtable in &self.memtables {
+            let series = set.refs_in(memtable.head(), 0..set.len());
+            let series: Vec<_> = series.into_iter().flatten().collect();
+            for (start, window) in memtable.windows() {
+                let (low, high) = window.bounds().unwrap_or((i64::MAX, i64::MIN));
+                if !series.is_empty() && TimeRange::new(low, high).overlaps(&range) {
+                    let day = day_of(days, TimestampMs(*start).align(DAY_MS).0);
+                    day.rows += window.rows_of_all(&series);
+                    day.add_memory(memtable, window);
+                }
+            }
+        }
+    }
+}
+
+fn day_of(days: &mut BTreeMap<i64, DaySources>, start: i64) -> &mut DaySources {
+    days.entry(start).or_default()
+}
+
+impl DaySources {
+    /// Of several rollups of one width, left over from work that was cut short, the newest is read.
+    fn keep_newest_rollup(&mut self) {
+        let newest = self.rollups.iter().map(|(segment, _)| age(&segment.meta)).max();
+        self.rollups
+            .retain(|(segment, _)| Some(age(&segment.meta)) == newest);
+    }
+}
