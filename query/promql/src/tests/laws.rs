@@ -107,7 +107,7 @@ fn difference(found: &Values, expected: &Values, epsilon: f64) -> Option<String>
 }
 
 proptest! {
-    #![proptest_config(cases(24))]
+    #![proptest_config(cases(12))]
 
     #[test]
     fn functions_of_windows_are_those_of_the_reference(
@@ -139,7 +139,7 @@ fn the_laws_know_every_function_of_windows() {
 }
 
 proptest! {
-    #![proptest_config(cases(96))]
+    #![proptest_config(cases(40))]
 
     #[test]
     fn expressions_are_those_of_the_reference(
