@@ -8,6 +8,7 @@
 //! coverage   no function, aggregation or operator without a script
 //! random     random series and random expressions over them
 //! reference  the second evaluator
+//! limits     samples, memory and time that a query may take, and what it says of them
 //! laws       what is compared: with the reference, sums over splits, a range query with its instants
 //! ```
 
@@ -21,4 +22,5 @@ mod scripts;
 mod reference;
 
 mod laws;
+mod limits;
 mod random;

@@ -8,7 +8,7 @@ use barograph_model::{Labels, ManualClock, TimestampMs};
 
 use crate::histogram::FloatHistogram;
 use crate::syntax::{ParseOptions, parse};
-use crate::{Answer, EvalOptions, Grid, Interrupt, Query, evaluate};
+use crate::{Answer, EvalOptions, Grid, Interrupt, Query, QueryError, evaluate};
 
 /// Where the store's clock stands: a year after the epoch, at which scripts begin.
 const NOW_MS: i64 = 365 * 86_400_000;
@@ -105,18 +105,17 @@ impl Store {
         }
     }
 
-    /// Asks at one instant.
+    /// Asks at one instant; the error as text, of the parser or of the evaluator.
     pub(super) fn instant(&self, text: &str, ts: i64) -> Result<Answer, String> {
-        self.ask(text, Grid::instant(ts), false)
+        self.ask_text(text, Grid::instant(ts), false)
     }
 
     /// Asks over a range of steps.
     pub(super) fn range(&self, text: &str, grid: Grid) -> Result<Answer, String> {
-        self.ask(text, grid, true)
+        self.ask_text(text, grid, true)
     }
 
-    /// The answer, or the message of the error, of the parser or of the evaluator.
-    fn ask(&self, text: &str, grid: Grid, is_range: bool) -> Result<Answer, String> {
+    fn ask_text(&self, text: &str, grid: Grid, is_range: bool) -> Result<Answer, String> {
         let expr = parse(text, &ParseOptions::experimental()).map_err(|error| error.to_string())?;
         let query = Query {
             text: text.into(),
@@ -124,12 +123,17 @@ impl Store {
             grid,
             is_range,
         };
-        evaluate(
-            &self.engine.snapshot(),
-            &query,
-            &EvalOptions::default(),
-            &Interrupt::default(),
-        )
-        .map_err(|error| error.to_string())
+        self.ask(&query, &EvalOptions::default(), &Interrupt::default())
+            .map_err(|error| error.to_string())
+    }
+
+    /// Asks within limits.
+    pub(super) fn ask(
+        &self,
+        query: &Query,
+        options: &EvalOptions,
+        interrupt: &Interrupt,
+    ) -> Result<Answer, QueryError> {
+        evaluate(&self.engine.snapshot(), query, options, interrupt)
     }
 }
