@@ -85,7 +85,10 @@ impl Answer {
 fn point(value: &Value) -> (i64, f64) {
     let ms = (value[0].as_f64().unwrap() * 1000.0).round() as i64;
     let text = value[1].as_str().unwrap();
-    (ms, text.parse().unwrap_or_else(|_| panic!("{text:?} is no number")))
+    (
+        ms,
+        text.parse().unwrap_or_else(|_| panic!("{text:?} is no number")),
+    )
 }
 
 fn are_close(a: f64, b: f64) -> bool {

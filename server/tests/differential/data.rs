@@ -48,7 +48,14 @@ impl Dice {
 pub fn series() -> Vec<Series> {
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let mut all = Vec::new();
-    for (job, instance) in [("api", "1"), ("api", "2"), ("api", "3"), ("db", "1"), ("db", "4"), ("db", "5")] {
+    for (job, instance) in [
+        ("api", "1"),
+        ("api", "2"),
+        ("api", "3"),
+        ("db", "1"),
+        ("db", "4"),
+        ("db", "5"),
+    ] {
         let of = |metric: &str| pairs(&[("__name__", metric), ("job", job), ("instance", instance)]);
         for code in ["200", "404", "500"] {
             let mut labels = of("requests_total");
@@ -57,7 +64,10 @@ pub fn series() -> Vec<Series> {
             all.push((labels, counter(&mut dice)));
         }
         all.push((of("temperature"), walk(&mut dice)));
-        all.push((of("up"), scraped(&mut dice, |dice| f64::from(u8::from(dice.below(12) != 0)))));
+        all.push((
+            of("up"),
+            scraped(&mut dice, |dice| f64::from(u8::from(dice.below(12) != 0))),
+        ));
     }
     for instance in ["1", "2", "3"] {
         let of = |metric: &str| pairs(&[("__name__", metric), ("instance", instance)]);
@@ -74,7 +84,9 @@ pub fn series() -> Vec<Series> {
 }
 
 fn scraped(dice: &mut Dice, mut value: impl FnMut(&mut Dice) -> f64) -> Vec<(i64, f64)> {
-    (0..SCRAPES).map(|scrape| (dice.instance(scrape), value(dice))).collect()
+    (0..SCRAPES)
+        .map(|scrape| (dice.instance(scrape), value(dice)))
+        .collect()
 }
 
 /// A counter that begins anew now and then, far from zero, and is not always scraped.
@@ -103,7 +115,7 @@ fn counter(dice: &mut Dice) -> Vec<(i64, f64)> {
 fn walk(dice: &mut Dice) -> Vec<(i64, f64)> {
     let mut value = 3.0;
     scraped(dice, |dice| {
-        value += dice.below(2_000) as f64 / 1_000.0 - 1.0 - value / 50.0;
+        value += dice.below(6_000) as f64 / 1_000.0 - 3.0 - value / 50.0;
         value
     })
 }
@@ -125,7 +137,11 @@ fn gone(dice: &mut Dice) -> Vec<(i64, f64)> {
     for scrape in 0..SCRAPES {
         let turns = dice.below(15) == 0;
         if is_there {
-            let value = if turns { stale_nan() } else { (dice.below(100) + 1) as f64 };
+            let value = if turns {
+                stale_nan()
+            } else {
+                (dice.below(100) + 1) as f64
+            };
             samples.push((dice.instance(scrape), value));
         }
         is_there = is_there != turns;
@@ -173,7 +189,10 @@ fn histogram(dice: &mut Dice, instance: &str, all: &mut Vec<Series>) {
             counts[bucket..].iter_mut().for_each(|count| *count += 1.0);
             sum += 0.25 * (bucket + 1) as f64;
         }
-        buckets.iter_mut().zip(counts).for_each(|(bucket, count)| bucket.push((ts, count)));
+        buckets
+            .iter_mut()
+            .zip(counts)
+            .for_each(|(bucket, count)| bucket.push((ts, count)));
         sums.push((ts, sum));
     }
     let of = |metric: &str| pairs(&[("__name__", metric), ("instance", instance)]);
@@ -198,7 +217,9 @@ pub fn parts(series: &[Series]) -> Vec<Vec<Series>> {
                 let is_inside = |(ts, _): &&(i64, f64)| (start..start + PART_MS).contains(ts);
                 samples.iter().filter(is_inside).copied().collect()
             };
-            let all = series.iter().map(|(labels, samples)| (labels.clone(), inside(samples)));
+            let all = series
+                .iter()
+                .map(|(labels, samples)| (labels.clone(), inside(samples)));
             all.filter(|(_, samples)| !samples.is_empty()).collect()
         })
         .collect()

@@ -33,7 +33,7 @@ enum Times {
 const TIMES: [Times; 4] = [
     Times::Instant(1_207),
     Times::Instant(2_287),
-    Times::Range(307, 2_827, 60),
+    Times::Range(307, 2_827, 40),
     Times::Range(1_507, 1_747, 20),
 ];
 
@@ -44,7 +44,11 @@ fn path(query: &str, times: Times) -> String {
     match times {
         Times::Instant(ts) => format!("/api/v1/query?query={query}&time={}", at(ts)),
         Times::Range(from, to, step) => {
-            format!("/api/v1/query_range?query={query}&start={}&end={}&step={step}", at(from), at(to))
+            format!(
+                "/api/v1/query_range?query={query}&start={}&end={}&step={step}",
+                at(from),
+                at(to)
+            )
         }
     }
 }
@@ -59,7 +63,9 @@ fn url_encoded(text: &str) -> String {
 
 /// The queries as each program is asked.
 fn queries() -> Vec<(String, String)> {
-    let lines = QUERIES.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let lines = QUERIES
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
     let middle = (START_MS / 1000 + 1_207).to_string();
     lines
         .map(|line| {
@@ -76,7 +82,10 @@ fn start_prometheus(root: &Path) -> (u16, Process) {
     std::fs::write(&config, "global: {scrape_interval: 1h}\n").unwrap();
     let child = Command::new("prometheus")
         .arg(format!("--config.file={}", config.display()))
-        .arg(format!("--storage.tsdb.path={}", root.join("prometheus").display()))
+        .arg(format!(
+            "--storage.tsdb.path={}",
+            root.join("prometheus").display()
+        ))
         .arg("--storage.tsdb.retention.time=100y")
         .arg(format!("--web.listen-address=127.0.0.1:{port}"))
         .arg("--web.enable-remote-write-receiver")
@@ -107,7 +116,10 @@ async fn fill(client: &reqwest::Client, prometheus: &str, barograph: &Barograph)
 
 async fn ask(client: &reqwest::Client, base: &str, path: &str) -> Value {
     let answer = client.get(format!("{base}{path}")).send().await.unwrap();
-    answer.json().await.unwrap_or_else(|error| panic!("{path}: {error}"))
+    answer
+        .json()
+        .await
+        .unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 #[tokio::test]
@@ -140,7 +152,8 @@ async fn answers_are_those_of_prometheus() {
             values += expected.len();
             let is_ordered = asked.starts_with("sort") && matches!(times, Times::Instant(_));
             let difference = found.difference(&expected).or_else(|| {
-                (is_ordered && answer::order(&theirs) != answer::order(&ours)).then(|| "another order".to_owned())
+                (is_ordered && answer::order(&theirs) != answer::order(&ours))
+                    .then(|| "another order".to_owned())
             });
             let Some(difference) = difference else {
                 continue;
@@ -152,8 +165,18 @@ async fn answers_are_those_of_prometheus() {
         }
     }
     assert!(values > 100_000, "only {values} values were compared");
-    assert!(failures.is_empty(), "{} differences (found, expected)\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} differences (found, expected)\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
     for explained in EXPLAINED {
-        assert!(differing.contains(explained.query), "does not differ: {} ({})", explained.query, explained.why);
+        assert!(
+            differing.contains(explained.query),
+            "does not differ: {} ({})",
+            explained.query,
+            explained.why
+        );
     }
 }

@@ -6,6 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::grouping::Groups;
 use crate::eval::Context;
+use crate::histogram::go_float;
 use crate::syntax::{AggregateOp, SourceSpan};
 use crate::value::{Vector, is_absent};
 use crate::{Grid, QueryError};
@@ -79,7 +80,7 @@ fn count(k: f64) -> Result<usize, QueryError> {
         return Err(QueryError::execution("Parameter value is NaN"));
     }
     if k >= i64::MAX as f64 || k <= i64::MIN as f64 {
-        return Err(QueryError::execution(format!("Scalar value {k} overflows int64")));
+        return Err(QueryError::execution(format!("Scalar value {} overflows int64", go_float(k))));
     }
     Ok(usize::try_from(k as i64).unwrap_or(0))
 }
@@ -99,7 +100,8 @@ pub(super) fn ratio(
         }
         let within = ratio.clamp(-1.0, 1.0);
         if within != *ratio {
-            let text = format!("ratio value should be between -1 and 1, got {ratio}, capping to {within}");
+            let (got, within) = (go_float(*ratio), go_float(within));
+            let text = format!("ratio value should be between -1 and 1, got {got}, capping to {within}");
             context.warn(at, &text);
         }
         capped.push(within);

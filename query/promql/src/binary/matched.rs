@@ -59,7 +59,7 @@ pub(super) fn combine(
     for group in sides.groups(many, one) {
         context.check()?;
         sides.refuse_duplicates(&group, one, &matched)?;
-        results.begin_group();
+        results.begin_group(&group, grid);
         sides.match_group(&group, many, one, grid, &mut results)?;
     }
     Ok(Vector::of(results.series))
@@ -213,6 +213,8 @@ struct Results {
     places: HashMap<Arc<Labels>, usize>,
     /// where the results of the group at hand begin
     group_start: usize,
+    /// one to one, the steps at which the group at hand has a result; empty where it can have only one
+    taken: Vec<bool>,
 }
 
 impl Results {
@@ -222,16 +224,27 @@ impl Results {
             series: Vec::new(),
             places: HashMap::new(),
             group_start: 0,
+            taken: Vec::new(),
         }
     }
 
-    fn begin_group(&mut self) {
+    fn begin_group(&mut self, group: &Group, grid: Grid) {
         self.group_start = self.series.len();
+        self.taken.clear();
+        if self.cardinality == Cardinality::OneToOne && group.many.len() > 1 {
+            self.taken.resize(grid.len(), false);
+        }
     }
 
     fn add(&mut self, column: Column, labels: impl FnOnce() -> Labels) -> Result<(), QueryError> {
         if column.is_empty() {
             return Ok(());
+        }
+        // Not by their labels: comparisons leave the names of metrics, by which two results may differ.
+        for (_, taken) in self.taken.iter_mut().enumerate().filter(|(step, _)| column.has(*step)) {
+            if std::mem::replace(taken, true) {
+                return Err(QueryError::execution(NOT_ONE_TO_ONE));
+            }
         }
         let labels = Arc::new(labels());
         match self.places.get(&labels) {
@@ -241,11 +254,8 @@ impl Results {
                 Ok(())
             }
             Some(place) => self.series[*place].column.fill_from(&column).map_err(|_| {
-                QueryError::execution(match (*place >= self.group_start, self.cardinality) {
-                    (false, _) => SAME_LABELS,
-                    (true, Cardinality::OneToOne) => NOT_ONE_TO_ONE,
-                    (true, _) => NOT_UNIQUE,
-                })
+                let is_of_group = *place >= self.group_start;
+                QueryError::execution(if is_of_group { NOT_UNIQUE } else { SAME_LABELS })
             }),
         }
     }

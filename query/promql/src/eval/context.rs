@@ -52,6 +52,17 @@ impl<'q> Context<'q> {
         self.notes.add(Severity::Info, text, &self.query.text, span);
     }
 
+    /// Says so where a rate is taken of what is not named as a counter.
+    pub(crate) fn note_counter(&self, span: SourceSpan, metric: &str) {
+        let is_counter = ["_total", "_sum", "_count", "_bucket"].iter().any(|end| metric.ends_with(end));
+        if !metric.is_empty() && !is_counter {
+            let text = format!(
+                "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {metric:?}"
+            );
+            self.inform(span, &text);
+        }
+    }
+
     /// Says what had to be settled between histograms that were put together.
     pub(crate) fn note_reconciled(&self, span: SourceSpan, reconciled: Reconciled, what: &str) {
         if reconciled.reset_collision {

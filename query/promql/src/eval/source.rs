@@ -365,13 +365,7 @@ impl<'a> Chunk<'a> {
             }
         };
         if self.metric.as_deref() != Some(metric) {
-            let is_counter = ["_total", "_sum", "_count", "_bucket"].iter().any(|end| metric.ends_with(end));
-            if !metric.is_empty() && !is_counter {
-                let text = format!(
-                    "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {metric:?}"
-                );
-                self.context.inform(self.source.span, &text);
-            }
+            self.context.note_counter(self.source.span, metric);
             self.metric = Some(metric.to_owned());
         }
         Ok(())

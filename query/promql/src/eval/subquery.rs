@@ -6,7 +6,7 @@ use super::lookup::HistogramRows;
 use super::mixed;
 use super::windows::Windows;
 use crate::range_function::{RangeFunction, Samples};
-use crate::syntax::{SourceSpan, Subquery};
+use crate::syntax::{FunctionId, SourceSpan, Subquery};
 use crate::value::{Column, Series, Vector, is_absent, nameless};
 use crate::{Grid, QueryError};
 
@@ -50,6 +50,10 @@ pub(crate) fn over_time(
                 let metric = labels.metric();
                 mixed::run(context, span, metric, function, samples, &windows, &histograms, &mut out);
             }
+        }
+        let is_rate = matches!(function.id, FunctionId::Rate | FunctionId::Increase);
+        if is_rate && out.floats.iter().any(|value| !is_absent(*value)) {
+            context.note_counter(span, labels.metric());
         }
         if !out.is_empty() {
             let keeps_name = RangeFunction::keeps_name(function.id);

@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 use crate::eval::{Context, eval_scalar, eval_text, eval_vector};
 use crate::histogram::{
     ClassicBucket, FloatHistogram, ForcedMonotonicity, QuantileOfNan, annotation, bucket_fraction, bucket_quantile,
+    go_float,
 };
 use crate::number::float_text;
 use crate::syntax::{Call, SourceSpan};
@@ -20,7 +21,7 @@ const LE: &str = "le";
 /// Says so of quantiles outside of [0, 1].
 pub(crate) fn note_quantile(context: &Context<'_>, span: SourceSpan, phi: &[f64]) {
     for phi in phi.iter().filter(|phi| !(0.0..=1.0).contains(*phi)) {
-        let text = format!("quantile value should be between 0 and 1, got {}", float_text(*phi));
+        let text = format!("quantile value should be between 0 and 1, got {}", go_float(*phi));
         context.warn(span, &text);
     }
 }

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use super::script::expressions;
 use super::scripts::NAMES;
 use crate::syntax::{
-    AggregateOp, At, BinaryOp, Cardinality, Expr, ExprKind, FunctionId, Modifiers, ParseOptions, Widening, functions, parse,
+    AggregateOp, At, BinaryOp, Cardinality, Expr, ExprKind, FunctionId, Modifiers, ParseOptions, Widening,
+    functions, parse,
 };
 
 /// What the expressions of all scripts are made of.
@@ -50,7 +51,11 @@ impl Seen {
                 };
             }
             ExprKind::Subquery(subquery) => {
-                self.features.insert(if subquery.step_ms.is_some() { "subquery" } else { "subquery without step" });
+                self.features.insert(if subquery.step_ms.is_some() {
+                    "subquery"
+                } else {
+                    "subquery without step"
+                });
                 self.modifiers(&subquery.modifiers);
                 self.enter(&subquery.expr);
             }
@@ -70,7 +75,8 @@ impl Seen {
             }
             ExprKind::Binary(binary) => {
                 let matching = binary.matching.as_ref();
-                self.operators.insert((binary.op, matching.map(|matching| matching.cardinality)));
+                self.operators
+                    .insert((binary.op, matching.map(|matching| matching.cardinality)));
                 if binary.return_bool {
                     self.bools.insert(binary.op);
                 }
@@ -78,7 +84,8 @@ impl Seen {
                     self.features.insert(if matching.on { "on" } else { "ignoring" });
                     self.features.extend(matching.fill.left.map(|_| "fill_left"));
                     self.features.extend(matching.fill.right.map(|_| "fill_right"));
-                    self.features.extend((!matching.include.is_empty()).then_some("include"));
+                    self.features
+                        .extend((!matching.include.is_empty()).then_some("include"));
                 }
                 self.enter(&binary.lhs);
                 self.enter(&binary.rhs);
@@ -115,8 +122,12 @@ fn every_function_has_a_script() {
 #[test]
 fn every_aggregation_has_a_script_with_by_and_without_and_neither() {
     let seen = Seen::all();
-    let wanted = AggregateOp::ALL.into_iter().flat_map(|op| [None, Some(false), Some(true)].map(|how| (op, how)));
-    let missing: Vec<_> = wanted.filter(|wanted| !seen.aggregations.contains(wanted)).collect();
+    let wanted = AggregateOp::ALL
+        .into_iter()
+        .flat_map(|op| [None, Some(false), Some(true)].map(|how| (op, how)));
+    let missing: Vec<_> = wanted
+        .filter(|wanted| !seen.aggregations.contains(wanted))
+        .collect();
     assert_eq!(missing, []);
 }
 
@@ -135,19 +146,47 @@ fn every_operator_has_a_script_with_every_way_of_matching() {
                 Some(Cardinality::OneToMany),
             ]
         };
-        missing.extend(wanted.iter().map(|how| (op, *how)).filter(|wanted| !seen.operators.contains(wanted)));
+        missing.extend(
+            wanted
+                .iter()
+                .map(|how| (op, *how))
+                .filter(|wanted| !seen.operators.contains(wanted)),
+        );
     }
     assert_eq!(missing, []);
-    let without_bool = BinaryOp::ALL.into_iter().filter(|op| op.is_comparison() && !seen.bools.contains(op));
+    let without_bool = BinaryOp::ALL
+        .into_iter()
+        .filter(|op| op.is_comparison() && !seen.bools.contains(op));
     assert_eq!(without_bool.collect::<Vec<_>>(), []);
 }
 
 #[test]
 fn every_modifier_has_a_script() {
     let wanted = [
-        "range", "subquery", "subquery without step", "offset", "negative offset", "@", "@ start()", "@ end()", "anchored",
-        "smoothed", "on", "ignoring", "include", "fill_left", "fill_right", "-", "+",
+        "range",
+        "subquery",
+        "subquery without step",
+        "offset",
+        "negative offset",
+        "@",
+        "@ start()",
+        "@ end()",
+        "anchored",
+        "smoothed",
+        "on",
+        "ignoring",
+        "include",
+        "fill_left",
+        "fill_right",
+        "-",
+        "+",
     ];
     let seen = Seen::all();
-    assert_eq!(wanted.into_iter().filter(|what| !seen.features.contains(what)).collect::<Vec<_>>(), [""; 0]);
+    assert_eq!(
+        wanted
+            .into_iter()
+            .filter(|what| !seen.features.contains(what))
+            .collect::<Vec<_>>(),
+        [""; 0]
+    );
 }

@@ -28,16 +28,24 @@ fn values(answer: Answer) -> Values {
         let SampleValue::Float(float) = value else {
             panic!("a histogram from floats");
         };
-        assert_eq!(values.insert((labels.clone(), ts), *float), None, "{labels} twice at {ts}");
+        assert_eq!(
+            values.insert((labels.clone(), ts), *float),
+            None,
+            "{labels} twice at {ts}"
+        );
     };
     match answer.value {
         QueryValue::Matrix(series) => {
             for one in &series {
-                one.points.iter().for_each(|point| enter(&one.labels, point.ts, &point.value));
+                one.points
+                    .iter()
+                    .for_each(|point| enter(&one.labels, point.ts, &point.value));
             }
         }
         QueryValue::Vector(series) => {
-            series.iter().for_each(|one| enter(&one.labels, one.point.ts, &one.point.value));
+            series
+                .iter()
+                .for_each(|one| enter(&one.labels, one.point.ts, &one.point.value));
         }
         QueryValue::Scalar { ts, value } => enter(&Labels::empty(), ts, &SampleValue::Float(value)),
         QueryValue::String { .. } => panic!("a string from floats"),
@@ -85,7 +93,9 @@ fn difference(found: &Values, expected: &Values, epsilon: f64) -> Option<String>
         let (a, b) = (found.get(key), expected.get(key));
         let is_same = match (a, b) {
             (Some(a), Some(b)) => {
-                a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= epsilon * a.abs().max(b.abs()).max(1.0)
+                a == b
+                    || (a.is_nan() && b.is_nan())
+                    || (a - b).abs() <= epsilon * a.abs().max(b.abs()).max(1.0)
             }
             _ => false,
         };
@@ -97,7 +107,7 @@ fn difference(found: &Values, expected: &Values, epsilon: f64) -> Option<String>
 }
 
 proptest! {
-    #![proptest_config(cases(24))]
+    #![proptest_config(cases(12))]
 
     #[test]
     fn functions_of_windows_are_those_of_the_reference(
@@ -117,15 +127,19 @@ proptest! {
 
 #[test]
 fn the_laws_know_every_function_of_windows() {
-    let known: Vec<&str> = random::window_functions().filter_map(|template| template.split('(').next()).collect();
+    let known: Vec<&str> = random::window_functions()
+        .filter_map(|template| template.split('(').next())
+        .collect();
     let missing = functions().filter(|function| {
-        function.args.contains(&ValueType::Matrix) && function.name != "absent_over_time" && !known.contains(&function.name)
+        function.args.contains(&ValueType::Matrix)
+            && function.name != "absent_over_time"
+            && !known.contains(&function.name)
     });
     assert_eq!(missing.map(|function| function.name).collect::<Vec<_>>(), [""; 0]);
 }
 
 proptest! {
-    #![proptest_config(cases(96))]
+    #![proptest_config(cases(40))]
 
     #[test]
     fn expressions_are_those_of_the_reference(

@@ -9,6 +9,7 @@
 //! random     random series and random expressions over them
 //! reference  the second evaluator
 //! rollups    buckets answer as rows do
+//! limits     samples, memory and time that a query may take, and what it says of them
 //! laws       what is compared: with the reference, sums over splits, a range query with its instants
 //! ```
 
@@ -22,5 +23,6 @@ mod scripts;
 mod reference;
 
 mod laws;
+mod limits;
 mod random;
 mod rollups;

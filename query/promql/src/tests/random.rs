@@ -101,7 +101,11 @@ pub(super) fn store(layout: Layout, data: &[FloatSeries]) -> Store {
     let store = Store::new(layout);
     let stored = data.iter().map(|series| StoredSeries {
         labels: series.labels.clone(),
-        samples: series.samples.iter().map(|(ts, value)| (*ts, Stored::Float(*value))).collect(),
+        samples: series
+            .samples
+            .iter()
+            .map(|(ts, value)| (*ts, Stored::Float(*value)))
+            .collect(),
     });
     store.load(&stored.collect::<Vec<_>>());
     store
@@ -109,8 +113,9 @@ pub(super) fn store(layout: Layout, data: &[FloatSeries]) -> Store {
 
 /// Steps somewhere over the data and a little beyond it.
 pub(super) fn grid() -> impl Strategy<Value = Grid> {
-    (-100_000..SPAN_MS, 1i64..90_000, 0i64..24)
-        .prop_map(|(start, step, more)| Grid::range(START_MS + start, START_MS + start + step * more, step).unwrap())
+    (-100_000..SPAN_MS, 1i64..90_000, 0i64..24).prop_map(|(start, step, more)| {
+        Grid::range(START_MS + start, START_MS + start + step * more, step).unwrap()
+    })
 }
 
 /// A window: from less than an interval to more than all data.
@@ -121,8 +126,17 @@ pub(super) fn range_ms() -> impl Strategy<Value = i64> {
 /// A selector without a range.
 fn selector() -> impl Strategy<Value = String> {
     let series = select(vec![
-        "g", "g{i=\"1\"}", "g{j=\"a\"}", "h", "h{i!=\"1\"}", "c_total", "c_total{j=~\"b|c\"}", "rare", "{i=\"1\", j=\"a\"}",
-        "{__name__=~\"g|h\"}", "nothing",
+        "g",
+        "g{i=\"1\"}",
+        "g{j=\"a\"}",
+        "h",
+        "h{i!=\"1\"}",
+        "c_total",
+        "c_total{j=~\"b|c\"}",
+        "rare",
+        "{i=\"1\", j=\"a\"}",
+        "{__name__=~\"g|h\"}",
+        "nothing",
     ]);
     (series, modifiers()).prop_map(|(series, modifiers)| format!("{series}{modifiers}"))
 }
@@ -142,7 +156,14 @@ fn modifiers() -> impl Strategy<Value = String> {
 /// A range vector: of a selector, or of steps of an expression.
 fn matrix(inner: impl Strategy<Value = String> + 'static) -> impl Strategy<Value = String> {
     let of_selector = (selector(), range_ms(), modifiers()).prop_map(|(selector, range, modifiers)| {
-        let series = selector.split(" offset").next().unwrap_or_default().split(" @").next().unwrap_or_default().to_owned();
+        let series = selector
+            .split(" offset")
+            .next()
+            .unwrap_or_default()
+            .split(" @")
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         format!("{series}[{range}ms]{modifiers}")
     });
     let of_steps = (inner, 1i64..400_000, 7_000i64..90_000, modifiers())
@@ -152,16 +173,37 @@ fn matrix(inner: impl Strategy<Value = String> + 'static) -> impl Strategy<Value
 
 /// Functions of windows whose values are exact where the samples are.
 const EXACT: [&str; 9] = [
-    "count_over_time({})", "present_over_time({})", "sum_over_time({})", "min_over_time({})", "max_over_time({})",
-    "first_over_time({})", "last_over_time({})", "changes({})", "resets({})",
+    "count_over_time({})",
+    "present_over_time({})",
+    "sum_over_time({})",
+    "min_over_time({})",
+    "max_over_time({})",
+    "first_over_time({})",
+    "last_over_time({})",
+    "changes({})",
+    "resets({})",
 ];
 
 /// Functions of windows whose values are rounded, or are fractions whose sums are.
 const ROUNDED: [&str; 18] = [
-    "ts_of_first_over_time({})", "ts_of_last_over_time({})", "ts_of_min_over_time({})", "ts_of_max_over_time({})",
-    "rate({})", "increase({})", "delta({})", "irate({})", "idelta({})", "deriv({})", "predict_linear({}, 100)",
-    "avg_over_time({})", "stddev_over_time({})", "stdvar_over_time({})", "mad_over_time({})",
-    "quantile_over_time(0.3, {})", "quantile_over_time(1, {})", "double_exponential_smoothing({}, 0.4, 0.3)",
+    "ts_of_first_over_time({})",
+    "ts_of_last_over_time({})",
+    "ts_of_min_over_time({})",
+    "ts_of_max_over_time({})",
+    "rate({})",
+    "increase({})",
+    "delta({})",
+    "irate({})",
+    "idelta({})",
+    "deriv({})",
+    "predict_linear({}, 100)",
+    "avg_over_time({})",
+    "stddev_over_time({})",
+    "stdvar_over_time({})",
+    "mad_over_time({})",
+    "quantile_over_time(0.3, {})",
+    "quantile_over_time(1, {})",
+    "double_exponential_smoothing({}, 0.4, 0.3)",
 ];
 
 /// All functions of windows; `{}` stands for the range vector.
@@ -170,13 +212,29 @@ pub(super) fn window_functions() -> impl Iterator<Item = &'static str> {
 }
 
 fn grouping() -> impl Strategy<Value = &'static str> {
-    select(vec!["", " by (i)", " by (j)", " by (i, j, x)", " without (i)", " without (j)", " by (__name__)", " without ()"])
+    select(vec![
+        "",
+        " by (i)",
+        " by (j)",
+        " by (i, j, x)",
+        " without (i)",
+        " without (j)",
+        " by (__name__)",
+        " without ()",
+    ])
 }
 
 fn matching() -> impl Strategy<Value = &'static str> {
     select(vec![
-        "", " on(i)", " on(i, j)", " ignoring(j)", " on(j) group_left", " on(j) group_right(i)", " on(i) group_left(j)",
-        " ignoring(i) group_right", " on()",
+        "",
+        " on(i)",
+        " on(i, j)",
+        " ignoring(j)",
+        " on(j) group_left ()",
+        " on(j) group_right(i)",
+        " on(i) group_left(j)",
+        " ignoring(i) group_right ()",
+        " on()",
     ])
 }
 
@@ -221,7 +279,8 @@ pub(super) fn exact() -> impl Strategy<Value = String> {
 /// Any vector, of what does not jump where a value is a little off: no comparisons, no quotients of series.
 pub(super) fn expression() -> impl Strategy<Value = String> {
     let exact = exact().boxed();
-    let rounded = (select(ROUNDED.to_vec()), matrix(exact.clone())).prop_map(|(function, matrix)| with(function, &matrix));
+    let rounded = (select(ROUNDED.to_vec()), matrix(exact.clone()))
+        .prop_map(|(function, matrix)| with(function, &matrix));
     let base = prop_oneof![2 => exact, 3 => rounded];
     base.prop_recursive(3, 12, 2, |inner| {
         let pair = (inner.clone(), inner.clone());

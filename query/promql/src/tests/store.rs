@@ -8,7 +8,7 @@ use barograph_model::{Labels, ManualClock, TimeRange, TimestampMs};
 
 use crate::histogram::FloatHistogram;
 use crate::syntax::{ParseOptions, parse};
-use crate::{Answer, EvalOptions, Grid, Interrupt, Query, RollupUse, evaluate};
+use crate::{Answer, EvalOptions, Grid, Interrupt, Query, QueryError, RollupUse, evaluate};
 
 /// Where the store's clock stands: a year after the epoch, at which scripts begin.
 const NOW_MS: i64 = 365 * 86_400_000;
@@ -116,27 +116,22 @@ impl Store {
         }
     }
 
-    /// Asks at one instant.
+    /// Asks at one instant; the error as text, of the parser or of the evaluator.
     pub(super) fn instant(&self, text: &str, ts: i64) -> Result<Answer, String> {
-        self.ask(text, Grid::instant(ts), false, EvalOptions::default())
+        self.ask_text(text, Grid::instant(ts), false, RollupUse::default())
     }
 
     /// Asks over a range of steps.
     pub(super) fn range(&self, text: &str, grid: Grid) -> Result<Answer, String> {
-        self.ask(text, grid, true, EvalOptions::default())
+        self.ask_text(text, grid, true, RollupUse::default())
     }
 
     /// Asks over a range of steps, with or without rollups.
     pub(super) fn range_with(&self, text: &str, grid: Grid, rollup: RollupUse) -> Result<Answer, String> {
-        let options = EvalOptions {
-            rollup,
-            ..EvalOptions::default()
-        };
-        self.ask(text, grid, true, options)
+        self.ask_text(text, grid, true, rollup)
     }
 
-    /// The answer, or the message of the error, of the parser or of the evaluator.
-    fn ask(&self, text: &str, grid: Grid, is_range: bool, options: EvalOptions) -> Result<Answer, String> {
+    fn ask_text(&self, text: &str, grid: Grid, is_range: bool, rollup: RollupUse) -> Result<Answer, String> {
         let expr = parse(text, &ParseOptions::experimental()).map_err(|error| error.to_string())?;
         let query = Query {
             text: text.into(),
@@ -144,7 +139,21 @@ impl Store {
             grid,
             is_range,
         };
-        evaluate(&self.engine.snapshot(), &query, &options, &Interrupt::default())
+        let options = EvalOptions {
+            rollup,
+            ..EvalOptions::default()
+        };
+        self.ask(&query, &options, &Interrupt::default())
             .map_err(|error| error.to_string())
+    }
+
+    /// Asks within limits.
+    pub(super) fn ask(
+        &self,
+        query: &Query,
+        options: &EvalOptions,
+        interrupt: &Interrupt,
+    ) -> Result<Answer, QueryError> {
+        evaluate(&self.engine.snapshot(), query, options, interrupt)
     }
 }

@@ -26,7 +26,11 @@ impl Reference<'_> {
             let values: Vec<f64> = members.iter().map(|(_, value)| *value).collect();
             let count = values.len() as f64;
             let mean = values.iter().sum::<f64>() / count;
-            let variance = values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / count;
+            let variance = values
+                .iter()
+                .map(|value| (value - mean) * (value - mean))
+                .sum::<f64>()
+                / count;
             let value = match aggregation.op {
                 Op::Sum => values.iter().sum(),
                 Op::Avg => mean,

@@ -9,7 +9,13 @@ impl Reference<'_> {
     pub(super) fn binary(&self, operation: &Binary, at: i64) -> Result<Value, Fails> {
         let Binary { op, return_bool, .. } = operation;
         let drops_name = !op.is_comparison() || *return_bool;
-        let rename = |vector: Instants| if drops_name { renamed(vector) } else { Ok(Value::Vector(vector)) };
+        let rename = |vector: Instants| {
+            if drops_name {
+                renamed(vector)
+            } else {
+                Ok(Value::Vector(vector))
+            }
+        };
         match (self.eval(&operation.lhs, at)?, self.eval(&operation.rhs, at)?) {
             (Value::Scalar(a), Value::Scalar(b)) => Ok(Value::Scalar(calculate(*op, true, a, b).unwrap())),
             (Value::Vector(vector), Value::Scalar(b)) => {
@@ -43,8 +49,15 @@ impl Reference<'_> {
 
 /// Those of a vector that have a match in the other, or have none.
 fn keep(vector: Instants, other: &Instants, matching: &VectorMatching, with_match: bool) -> Instants {
-    let has_match = |labels: &Labels| other.iter().any(|(of_other, _)| key(of_other, matching) == key(labels, matching));
-    vector.into_iter().filter(|(labels, _)| has_match(labels) == with_match).collect()
+    let has_match = |labels: &Labels| {
+        other
+            .iter()
+            .any(|(of_other, _)| key(of_other, matching) == key(labels, matching))
+    };
+    vector
+        .into_iter()
+        .filter(|(labels, _)| has_match(labels) == with_match)
+        .collect()
 }
 
 fn matched(
@@ -58,9 +71,16 @@ fn matched(
         return Ok(Instants::new());
     }
     let is_right_many = matching.cardinality == Cardinality::OneToMany;
-    let (many, one) = if is_right_many { (&right, &left) } else { (&left, &right) };
+    let (many, one) = if is_right_many {
+        (&right, &left)
+    } else {
+        (&left, &right)
+    };
     for (i, (labels, _)) in one.iter().enumerate() {
-        if one[..i].iter().any(|(other, _)| key(other, matching) == key(labels, matching)) {
+        if one[..i]
+            .iter()
+            .any(|(other, _)| key(other, matching) == key(labels, matching))
+        {
             return Err(Fails);
         }
     }
@@ -68,10 +88,17 @@ fn matched(
     let mut used: Vec<Labels> = Vec::new();
     for (of_many, value) in many {
         let key_of_many = key(of_many, matching);
-        let Some((of_one, other)) = one.iter().find(|(labels, _)| key(labels, matching) == key_of_many) else {
+        let Some((of_one, other)) = one
+            .iter()
+            .find(|(labels, _)| key(labels, matching) == key_of_many)
+        else {
             continue;
         };
-        let (a, b) = if is_right_many { (*other, *value) } else { (*value, *other) };
+        let (a, b) = if is_right_many {
+            (*other, *value)
+        } else {
+            (*value, *other)
+        };
         let Some(result) = calculate(operation.op, operation.return_bool, a, b) else {
             continue;
         };
@@ -103,7 +130,11 @@ fn result_labels(operation: &Binary, matching: &VectorMatching, many: &Labels, o
 fn key(labels: &Labels, matching: &VectorMatching) -> Labels {
     let compared = labels.iter().filter(|(name, _)| {
         let is_named = matching.labels.iter().any(|named| named == name);
-        if matching.on { is_named } else { !is_named && *name != METRIC_NAME }
+        if matching.on {
+            is_named
+        } else {
+            !is_named && *name != METRIC_NAME
+        }
     });
     Labels::from_pairs(compared).unwrap()
 }
@@ -126,5 +157,9 @@ fn calculate(op: BinaryOp, return_bool: bool, a: f64, b: f64) -> Option<f64> {
         BinaryOp::GreaterOrEqual => a >= b,
         BinaryOp::And | BinaryOp::Or | BinaryOp::Unless => panic!("{op:?} has no value"),
     };
-    if return_bool { Some(f64::from(u8::from(holds))) } else { holds.then_some(a) }
+    if return_bool {
+        Some(f64::from(u8::from(holds)))
+    } else {
+        holds.then_some(a)
+    }
 }

@@ -10,7 +10,9 @@ use barograph_model::{Labels, METRIC_NAME, is_stale, matches_all};
 use range::range_function;
 
 use super::random::FloatSeries;
-use crate::syntax::{At, Call, Expr, ExprKind, FunctionId, MatrixSelector, Modifiers, Subquery, ValueType, VectorSelector};
+use crate::syntax::{
+    At, Call, Expr, ExprKind, FunctionId, MatrixSelector, Modifiers, Subquery, ValueType, VectorSelector,
+};
 use crate::{Grid, LOOKBACK_MS};
 
 /// An instant vector: no two with the same labels.
@@ -48,14 +50,18 @@ impl Reference<'_> {
                 let negated = |value: f64| if *negate { -value } else { value };
                 match self.eval(expr, at)? {
                     Value::Scalar(value) => Ok(Value::Scalar(negated(value))),
-                    Value::Vector(vector) if *negate => renamed(vector.into_iter().map(|(l, v)| (l, negated(v))).collect()),
+                    Value::Vector(vector) if *negate => {
+                        renamed(vector.into_iter().map(|(l, v)| (l, negated(v))).collect())
+                    }
                     Value::Vector(vector) => Ok(Value::Vector(vector)),
                 }
             }
             ExprKind::Aggregate(aggregation) => self.aggregate(aggregation, at),
             ExprKind::Binary(operation) => self.binary(operation, at),
             ExprKind::Call(call) => self.call(call, at),
-            ExprKind::Matrix(_) | ExprKind::Subquery(_) | ExprKind::String(_) => panic!("no value: {:?}", expr.kind),
+            ExprKind::Matrix(_) | ExprKind::Subquery(_) | ExprKind::String(_) => {
+                panic!("no value: {:?}", expr.kind)
+            }
         }
     }
 
@@ -88,9 +94,15 @@ impl Reference<'_> {
     fn select(&self, selector: &VectorSelector, at: i64, of: impl Fn(i64, f64) -> f64) -> Instants {
         let at = self.reference(&selector.modifiers, at);
         let mut found = Instants::new();
-        for series in self.data.iter().filter(|series| matches_all(&selector.matchers, &series.labels)) {
+        for series in self
+            .data
+            .iter()
+            .filter(|series| matches_all(&selector.matchers, &series.labels))
+        {
             let newest = series.samples.iter().rfind(|(ts, _)| *ts <= at);
-            if let Some((ts, value)) = newest.filter(|(ts, value)| *ts > at - LOOKBACK_MS && !is_stale(*value)) {
+            if let Some((ts, value)) =
+                newest.filter(|(ts, value)| *ts > at - LOOKBACK_MS && !is_stale(*value))
+            {
                 found.push((series.labels.clone(), of(*ts, *value)));
             }
         }
@@ -111,7 +123,11 @@ impl Reference<'_> {
         let end = self.reference(&selector.vector.modifiers, at);
         let start = end - selector.range_ms;
         let mut found = Ranges::new();
-        for series in self.data.iter().filter(|series| matches_all(&selector.vector.matchers, &series.labels)) {
+        for series in self
+            .data
+            .iter()
+            .filter(|series| matches_all(&selector.vector.matchers, &series.labels))
+        {
             let is_inside = |(ts, value): &&(i64, f64)| *ts > start && *ts <= end && !is_stale(*value);
             let inside: Vec<_> = series.samples.iter().filter(is_inside).copied().collect();
             if !inside.is_empty() {
@@ -126,7 +142,9 @@ impl Reference<'_> {
         let start = end - subquery.range_ms;
         let step = subquery.step_ms.unwrap_or(60_000);
         let mut found = Ranges::new();
-        let first = (start + 1..=end).find(|ts| ts.rem_euclid(step) == 0).unwrap_or(end + 1);
+        let first = (start + 1..=end)
+            .find(|ts| ts.rem_euclid(step) == 0)
+            .unwrap_or(end + 1);
         for ts in (first..=end).step_by(step as usize) {
             for (labels, value) in self.vector(&subquery.expr, ts)? {
                 match found.iter_mut().find(|(known, _)| *known == labels) {
@@ -144,33 +162,64 @@ impl Reference<'_> {
         let seconds = at as f64 / 1000.0;
         match id {
             F::Time => return Ok(Value::Scalar(seconds)),
-            F::Vector => return Ok(Value::Vector(vec![(Labels::empty(), self.scalar(&call.args[0], at)?)])),
+            F::Vector => {
+                return Ok(Value::Vector(vec![(
+                    Labels::empty(),
+                    self.scalar(&call.args[0], at)?,
+                )]));
+            }
             F::Scalar => {
                 let vector = self.vector(&call.args[0], at)?;
-                return Ok(Value::Scalar(if vector.len() == 1 { vector[0].1 } else { f64::NAN }));
+                return Ok(Value::Scalar(if vector.len() == 1 {
+                    vector[0].1
+                } else {
+                    f64::NAN
+                }));
             }
             F::Timestamp => {
                 if let ExprKind::Vector(selector) = &call.args[0].unwrap_parens().kind {
                     return renamed(self.select(selector, at, |ts, _| ts as f64 / 1000.0));
                 }
-                return renamed(self.vector(&call.args[0], at)?.into_iter().map(|(l, _)| (l, seconds)).collect());
+                return renamed(
+                    self.vector(&call.args[0], at)?
+                        .into_iter()
+                        .map(|(l, _)| (l, seconds))
+                        .collect(),
+                );
             }
             _ => {}
         }
         if let Some(matrix) = call.args.iter().find(|arg| arg.value_type() == ValueType::Matrix) {
-            let scalars = call.args.iter().filter(|arg| arg.value_type() == ValueType::Scalar);
-            let args = scalars.map(|arg| self.scalar(arg, at)).collect::<Result<Vec<_>, _>>()?;
+            let scalars = call
+                .args
+                .iter()
+                .filter(|arg| arg.value_type() == ValueType::Scalar);
+            let args = scalars
+                .map(|arg| self.scalar(arg, at))
+                .collect::<Result<Vec<_>, _>>()?;
             let (ranges, start, end) = self.windows(matrix, at)?;
             let mut out = Instants::new();
             for (labels, samples) in ranges {
                 out.extend(range_function(id, &args, &samples, start, end, at).map(|value| (labels, value)));
             }
             let keeps_name = matches!(id, F::LastOverTime | F::FirstOverTime);
-            return if keeps_name { Ok(Value::Vector(out)) } else { renamed(out) };
+            return if keeps_name {
+                Ok(Value::Vector(out))
+            } else {
+                renamed(out)
+            };
         }
-        let args = call.args[1..].iter().map(|arg| self.scalar(arg, at)).collect::<Result<Vec<_>, _>>()?;
+        let args = call.args[1..]
+            .iter()
+            .map(|arg| self.scalar(arg, at))
+            .collect::<Result<Vec<_>, _>>()?;
         let vector = self.vector(&call.args[0], at)?;
-        renamed(vector.into_iter().map(|(labels, value)| (labels, math(id, value, &args))).collect())
+        renamed(
+            vector
+                .into_iter()
+                .map(|(labels, value)| (labels, math(id, value, &args)))
+                .collect(),
+        )
     }
 }
 
@@ -195,8 +244,20 @@ fn math(id: FunctionId, value: f64, args: &[f64]) -> f64 {
 
 /// The vector without the names of metrics, if that leaves no two series with the same labels.
 fn renamed(vector: Instants) -> Result<Value, Fails> {
-    let nameless = |labels: Labels| if labels.get(METRIC_NAME).is_empty() { labels } else { labels.without_metric() };
-    unique(vector.into_iter().map(|(labels, value)| (nameless(labels), value)).collect()).map(Value::Vector)
+    let nameless = |labels: Labels| {
+        if labels.get(METRIC_NAME).is_empty() {
+            labels
+        } else {
+            labels.without_metric()
+        }
+    };
+    unique(
+        vector
+            .into_iter()
+            .map(|(labels, value)| (nameless(labels), value))
+            .collect(),
+    )
+    .map(Value::Vector)
 }
 
 /// The vector itself, if no two series have the same labels.

@@ -18,8 +18,19 @@ pub(in crate::tests) fn range_function(
     let (first, last) = (samples.first()?, samples.last()?);
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;
-    let variance = || values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / count;
-    let pairs = |is_event: fn(f64, f64) -> bool| values.windows(2).filter(|pair| is_event(pair[0], pair[1])).count() as f64;
+    let variance = || {
+        values
+            .iter()
+            .map(|value| (value - mean) * (value - mean))
+            .sum::<f64>()
+            / count
+    };
+    let pairs = |is_event: fn(f64, f64) -> bool| {
+        values
+            .windows(2)
+            .filter(|pair| is_event(pair[0], pair[1]))
+            .count() as f64
+    };
     Some(match id {
         F::CountOverTime => count,
         F::PresentOverTime => 1.0,
@@ -38,7 +49,13 @@ pub(in crate::tests) fn range_function(
         F::QuantileOverTime => quantile(args[0], &values),
         F::MadOverTime => {
             let median = quantile(0.5, &values);
-            quantile(0.5, &values.iter().map(|value| (value - median).abs()).collect::<Vec<_>>())
+            quantile(
+                0.5,
+                &values
+                    .iter()
+                    .map(|value| (value - median).abs())
+                    .collect::<Vec<_>>(),
+            )
         }
         F::Changes => pairs(|a, b| a != b && !(a.is_nan() && b.is_nan())),
         F::Resets => pairs(|a, b| b < a),
@@ -80,7 +97,11 @@ pub(super) fn quantile(phi: f64, values: &[f64]) -> f64 {
         return f64::NAN;
     }
     if !(0.0..=1.0).contains(&phi) {
-        return if phi < 0.0 { f64::NEG_INFINITY } else { f64::INFINITY };
+        return if phi < 0.0 {
+            f64::NEG_INFINITY
+        } else {
+            f64::INFINITY
+        };
     }
     let mut sorted = values.to_vec();
     sorted.sort_by(|a, b| match (a.is_nan(), b.is_nan()) {
@@ -88,7 +109,10 @@ pub(super) fn quantile(phi: f64, values: &[f64]) -> f64 {
         (a, b) => b.cmp(&a),
     });
     let rank = phi * (sorted.len() - 1) as f64;
-    let (low, high) = (rank.floor() as usize, (rank.floor() as usize + 1).min(sorted.len() - 1));
+    let (low, high) = (
+        rank.floor() as usize,
+        (rank.floor() as usize + 1).min(sorted.len() - 1),
+    );
     let weight = rank - rank.floor();
     sorted[low] * (1.0 - weight) + sorted[high] * weight
 }
@@ -102,11 +126,21 @@ fn extrapolated(samples: &[(i64, f64)], start: i64, end: i64, is_counter: bool) 
     let mut rise = last - first;
     if is_counter {
         // At a reset the counter has risen by all that it had before.
-        rise += samples.windows(2).filter(|pair| pair[1].1 < pair[0].1).map(|pair| pair[0].1).sum::<f64>();
+        rise += samples
+            .windows(2)
+            .filter(|pair| pair[1].1 < pair[0].1)
+            .map(|pair| pair[0].1)
+            .sum::<f64>();
     }
     let sampled = (last_ts - first_ts) as f64 / 1000.0;
     let average = sampled / (samples.len() - 1) as f64;
-    let within = |distance: f64| if distance >= 1.1 * average { average / 2.0 } else { distance };
+    let within = |distance: f64| {
+        if distance >= 1.1 * average {
+            average / 2.0
+        } else {
+            distance
+        }
+    };
     let mut to_start = within((first_ts - start) as f64 / 1000.0);
     if is_counter && rise > 0.0 && first >= 0.0 {
         // A counter was not below zero.
@@ -125,7 +159,11 @@ fn line(samples: &[(i64, f64)]) -> Option<(f64, f64, f64)> {
     let count = samples.len() as f64;
     let x = samples.iter().map(|(ts, _)| *ts as f64 / 1000.0).sum::<f64>() / count;
     if samples.iter().all(|(_, value)| *value == first) {
-        return Some(if first.is_infinite() { (f64::NAN, x, f64::NAN) } else { (0.0, x, first) });
+        return Some(if first.is_infinite() {
+            (f64::NAN, x, f64::NAN)
+        } else {
+            (0.0, x, first)
+        });
     }
     let y = samples.iter().map(|(_, value)| value).sum::<f64>() / count;
     let of_x = |ts: i64| ts as f64 / 1000.0 - x;

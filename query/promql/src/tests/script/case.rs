@@ -82,10 +82,16 @@ impl Expectation {
             Self::None => &[][..],
             Self::Some(verdicts) => verdicts,
         };
-        if let Some(other) = found.iter().find(|text| !verdicts.iter().any(|verdict| verdict.accepts(text))) {
+        if let Some(other) = found
+            .iter()
+            .find(|text| !verdicts.iter().any(|verdict| verdict.accepts(text)))
+        {
             return Err(format!("not expected: {other}"));
         }
-        if verdicts.iter().all(|verdict| found.iter().any(|text| verdict.accepts(text))) {
+        if verdicts
+            .iter()
+            .all(|verdict| found.iter().any(|text| verdict.accepts(text)))
+        {
             Ok(())
         } else {
             Err(format!("an annotation is missing among {found:?}"))
@@ -100,7 +106,8 @@ impl Case {
             Times::Instant(ts) => {
                 self.judge(store.instant(&self.expr, ts), None)?;
                 if !self.is_of_an_instant() && ts >= AROUND_MS {
-                    let grid = Grid::range(ts - AROUND_MS, ts + AROUND_MS, AROUND_MS).map_err(|e| e.to_string())?;
+                    let grid =
+                        Grid::range(ts - AROUND_MS, ts + AROUND_MS, AROUND_MS).map_err(|e| e.to_string())?;
                     let answer = store.range(&self.expr, grid);
                     // The other steps may fail where this one does not.
                     if answer.is_ok() || !self.expected.fails.is_empty() {
@@ -117,7 +124,9 @@ impl Case {
     /// Whether the answer has an order, or knows of the range, so that it differs as a step of a range query.
     fn is_of_an_instant(&self) -> bool {
         let knows = ["start()", "end()", "range()", "step()"];
-        self.expected.ordered || self.expected.text.is_some() || knows.iter().any(|word| self.expr.contains(word))
+        self.expected.ordered
+            || self.expected.text.is_some()
+            || knows.iter().any(|word| self.expr.contains(word))
     }
 
     fn judge(&self, answer: Result<Answer, String>, grid: Option<Grid>) -> Result<(), String> {
@@ -126,17 +135,26 @@ impl Case {
             (Ok(answer), [_, ..]) => return Err(format!("must fail, and gives {}", shown(&answer.value))),
             (Err(message), verdicts) => {
                 let is_right = verdicts.iter().all(|verdict| verdict.accepts(&message));
-                return if is_right { Ok(()) } else { Err(format!("fails by another message: {message}")) };
+                return if is_right {
+                    Ok(())
+                } else {
+                    Err(format!("fails by another message: {message}"))
+                };
             }
             (Ok(answer), []) => answer,
         };
         self.expected.warnings.check(&answer.annotations.warnings)?;
         self.expected.infos.check(&answer.annotations.infos)?;
         if let (Some(expected), QueryValue::String { text, .. }) = (&self.expected.text, &answer.value) {
-            return if expected == text { Ok(()) } else { Err(format!("is the string {text:?}")) };
+            return if expected == text {
+                Ok(())
+            } else {
+                Err(format!("is the string {text:?}"))
+            };
         }
         let found = lines(&answer.value, grid)?;
-        self.compare(&found, self.expected.ordered).map_err(|wrong| format!("{wrong}\n  found {}", shown(&answer.value)))
+        self.compare(&found, self.expected.ordered)
+            .map_err(|wrong| format!("{wrong}\n  found {}", shown(&answer.value)))
     }
 
     /// The same for the middle of three steps; what is said beside the answer may be about the others.
@@ -156,7 +174,8 @@ impl Case {
         series.retain(|one| !one.points.is_empty());
         let value = QueryValue::Matrix(series);
         let found = lines(&value, Some(Grid::instant(ts)))?;
-        self.compare(&found, false).map_err(|wrong| format!("{wrong}\n  found {}", shown(&value)))
+        self.compare(&found, false)
+            .map_err(|wrong| format!("{wrong}\n  found {}", shown(&value)))
     }
 
     fn compare(&self, found: &[Line], ordered: bool) -> Result<(), String> {
@@ -168,14 +187,21 @@ impl Case {
             let of_scalar = Labels::empty();
             let labels = labels.as_ref().unwrap_or(&of_scalar);
             let is_it = |line: &&Line| line.0.as_ref().unwrap_or(&of_scalar) == labels;
-            let line = if ordered { found.get(i).filter(is_it) } else { found.iter().find(is_it) };
+            let line = if ordered {
+                found.get(i).filter(is_it)
+            } else {
+                found.iter().find(is_it)
+            };
             let Some((_, others)) = line else {
                 return Err(format!("{labels} is not there"));
             };
             let steps = others.len().max(places.len());
             let at = |places: &[Place], step: usize| places.get(step).cloned().flatten();
             if let Some(step) = (0..steps).find(|step| !are_equal(&at(places, *step), &at(others, *step))) {
-                return Err(format!("{labels} differs at step {step} from {:?}", at(places, step)));
+                return Err(format!(
+                    "{labels} differs at step {step} from {:?}",
+                    at(places, step)
+                ));
             }
         }
         Ok(())
@@ -205,17 +231,26 @@ fn lines(value: &QueryValue, grid: Option<Grid>) -> Result<Vec<Line>, String> {
         QueryValue::String { text, .. } => return Err(format!("is the string {text:?}")),
         QueryValue::Vector(series) => {
             let line = |one: &crate::InstantSeries| {
-                (Some(one.labels.as_ref().clone()), vec![Some(stored(&one.point.value))])
+                (
+                    Some(one.labels.as_ref().clone()),
+                    vec![Some(stored(&one.point.value))],
+                )
             };
             series.iter().map(line).collect()
         }
         QueryValue::Matrix(series) => {
             let line = |one: &crate::RangeSeries| {
                 let places = match grid {
-                    None => one.points.iter().map(|point| Some(stored(&point.value))).collect(),
+                    None => one
+                        .points
+                        .iter()
+                        .map(|point| Some(stored(&point.value)))
+                        .collect(),
                     Some(grid) => {
                         let at = |ts| one.points.iter().find(|point| point.ts == ts);
-                        grid.iter().map(|ts| at(ts).map(|point| stored(&point.value))).collect()
+                        grid.iter()
+                            .map(|ts| at(ts).map(|point| stored(&point.value)))
+                            .collect()
                     }
                 };
                 (Some(one.labels.as_ref().clone()), places)
@@ -235,13 +270,18 @@ fn shown(value: &QueryValue) -> String {
         QueryValue::Scalar { value, .. } => value.to_string(),
         QueryValue::String { text, .. } => format!("{text:?}"),
         QueryValue::Vector(series) => {
-            let one = |one: &crate::InstantSeries| format!("\n    {} {}", one.labels, sample(&one.point.value));
+            let one =
+                |one: &crate::InstantSeries| format!("\n    {} {}", one.labels, sample(&one.point.value));
             series.iter().map(one).collect()
         }
         QueryValue::Matrix(series) => {
             let one = |one: &crate::RangeSeries| {
                 let point = |point: &crate::Point| format!(" {}@{}", sample(&point.value), point.ts);
-                format!("\n    {}{}", one.labels, one.points.iter().map(point).collect::<String>())
+                format!(
+                    "\n    {}{}",
+                    one.labels,
+                    one.points.iter().map(point).collect::<String>()
+                )
             };
             series.iter().map(one).collect()
         }

@@ -25,14 +25,19 @@ pub(super) fn commands(text: &str) -> Result<Vec<(usize, Command)>, String> {
     let mut rest = lines.as_slice();
     while let Some(((number, head), after)) = rest.split_first() {
         let at_line = |wrong: String| format!("{number}: {wrong}");
-        let length = after.iter().take_while(|(_, line)| line.starts_with([' ', '\t'])).count();
+        let length = after
+            .iter()
+            .take_while(|(_, line)| line.starts_with([' ', '\t']))
+            .count();
         let body: Vec<&str> = after[..length].iter().map(|(_, line)| line.trim()).collect();
         rest = &after[length..];
         let (word, arguments) = head.split_once(' ').unwrap_or((*head, ""));
         let command = match word {
             "clear" if body.is_empty() => Command::Clear,
             "load" => Command::Load(load(arguments, &body).map_err(at_line)?),
-            _ if word.starts_with("eval") => Command::Eval(eval(word, arguments.trim(), &body).map_err(at_line)?),
+            _ if word.starts_with("eval") => {
+                Command::Eval(eval(word, arguments.trim(), &body).map_err(at_line)?)
+            }
             _ => return Err(at_line(format!("{head:?} is not a command"))),
         };
         commands.push((*number, command));
@@ -126,13 +131,18 @@ fn verdict(how: &str) -> Result<Verdict, String> {
 }
 
 fn regex(pattern: &str) -> Result<Verdict, String> {
-    regex::Regex::new(pattern).map(Verdict::Regex).map_err(|error| error.to_string())
+    regex::Regex::new(pattern)
+        .map(Verdict::Regex)
+        .map_err(|error| error.to_string())
 }
 
 /// `instant at T EXPR` or `range from T to T step D EXPR`.
 fn times(text: &str) -> Result<(Times, &str), String> {
     let word = |text: &str, expected: &str| -> Result<String, String> {
-        let rest = text.trim_start().strip_prefix(expected).ok_or(format!("{expected:?} is missing in {text:?}"))?;
+        let rest = text
+            .trim_start()
+            .strip_prefix(expected)
+            .ok_or(format!("{expected:?} is missing in {text:?}"))?;
         Ok(rest.trim_start().to_owned())
     };
     let argument = |text: &str| -> Result<(i64, String), String> {

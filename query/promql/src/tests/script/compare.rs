@@ -22,7 +22,10 @@ pub(super) fn histograms_are_almost_equal(a: &FloatHistogram, b: &FloatHistogram
     let buckets = |histogram: &FloatHistogram| {
         let mut histogram = histogram.clone();
         histogram.compact();
-        histogram.buckets().filter(|bucket| bucket.count != 0.0).collect::<Vec<_>>()
+        histogram
+            .buckets()
+            .filter(|bucket| bucket.count != 0.0)
+            .collect::<Vec<_>>()
     };
     let (of_a, of_b) = (buckets(a), buckets(b));
     a.schema() == b.schema()
@@ -55,7 +58,10 @@ mod tests {
         let equal = |a: &str, b: &str| histograms_are_almost_equal(&histogram(a), &histogram(b));
         let base = "{{schema:0 count:3 sum:5 buckets:[1 0 2]}}";
         assert!(equal(base, base));
-        assert!(equal(base, "{{schema:0 count:3 sum:5 buckets:[0 1 0 2 0] offset:-1}}"));
+        assert!(equal(
+            base,
+            "{{schema:0 count:3 sum:5 buckets:[0 1 0 2 0] offset:-1}}"
+        ));
         for other in [
             "{{schema:1 count:3 sum:5 buckets:[1 0 2]}}",
             "{{schema:0 count:4 sum:5 buckets:[1 0 2]}}",

@@ -46,13 +46,21 @@ pub(super) fn run(name: &str) {
                 Command::Load(series) => store.load(series),
                 Command::Eval(case) => {
                     if let Err(wrong) = case.check(&store) {
-                        failures.push(format!("{name}.test:{line} ({layout:?}): {}\n  {wrong}", case.expr));
+                        failures.push(format!(
+                            "{name}.test:{line} ({layout:?}): {}\n  {wrong}",
+                            case.expr
+                        ));
                     }
                 }
             }
         }
     }
-    assert!(failures.is_empty(), "{} failures\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} failures\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }
 
 /// The text of a script.

@@ -11,7 +11,10 @@ pub(super) type Place = Option<Stored>;
 
 /// A series and the text of its values. A text that begins with neither a name nor a brace is a scalar without labels.
 pub(super) fn series(line: &str) -> Result<(Labels, &str), String> {
-    let name = line.len() - line.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_:".contains(c)).len();
+    let name = line.len()
+        - line
+            .trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_:".contains(c))
+            .len();
     let end = if line[name..].starts_with('{') {
         name + closing_brace(&line[name..])?
     } else {
@@ -77,19 +80,28 @@ fn item(text: &str, places: &mut Vec<Place>) -> Option<()> {
         return histograms(text, places);
     }
     if let Some(rest) = text.strip_prefix('_') {
-        let count = if rest.is_empty() { 1 } else { rest.strip_prefix('x')?.parse().ok()? };
+        let count = if rest.is_empty() {
+            1
+        } else {
+            rest.strip_prefix('x')?.parse().ok()?
+        };
         places.extend(std::iter::repeat_n(None, count));
         return Some(());
     }
     if let Some(rest) = text.strip_prefix("stale") {
-        let more = if rest.is_empty() { 0 } else { rest.strip_prefix('x')?.parse().ok()? };
+        let more = if rest.is_empty() {
+            0
+        } else {
+            rest.strip_prefix('x')?.parse().ok()?
+        };
         places.extend(std::iter::repeat_n(Some(Stored::Float(stale_nan())), more + 1));
         return Some(());
     }
     let (sequence, more) = repeated(text)?;
     // The sign of the increment: not the first character, and not the one behind an `e`.
     let bytes = sequence.as_bytes();
-    let split = (1..bytes.len()).find(|i| matches!(bytes[*i], b'+' | b'-') && !matches!(bytes[i - 1], b'e' | b'E'));
+    let split =
+        (1..bytes.len()).find(|i| matches!(bytes[*i], b'+' | b'-') && !matches!(bytes[i - 1], b'e' | b'E'));
     let (first, increment) = match split {
         Some(at) => (float(&sequence[..at])?, float(&sequence[at..])?),
         None => (float(sequence)?, 0.0),
@@ -124,7 +136,11 @@ fn histograms(text: &str, places: &mut Vec<Place>) -> Option<()> {
         }
         _ => (None, rest),
     };
-    let more: usize = if rest.is_empty() { 0 } else { rest.strip_prefix('x')?.parse().ok()? };
+    let more: usize = if rest.is_empty() {
+        0
+    } else {
+        rest.strip_prefix('x')?.parse().ok()?
+    };
     for i in 0..=more {
         if i > 0 {
             match &increment {
@@ -148,7 +164,9 @@ pub(super) fn float(text: &str) -> Option<f64> {
     match digits {
         "Inf" | "inf" => Some(sign * f64::INFINITY),
         "NaN" | "nan" => Some(f64::NAN),
-        _ if digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') => Some(sign * digits.parse::<f64>().ok()?),
+        _ if digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') => {
+            Some(sign * digits.parse::<f64>().ok()?)
+        }
         _ => None,
     }
 }
@@ -167,8 +185,18 @@ mod tests {
 
     #[test]
     fn sequences_are_spread_out() {
-        assert_eq!(floats("1 2+3x2 _ 5x1"), [1.0, 2.0, 5.0, 8.0].map(Some).into_iter().chain([None, Some(5.0), Some(5.0)]).collect::<Vec<_>>());
-        assert_eq!(floats("-1-2x2 _x2"), [Some(-1.0), Some(-3.0), Some(-5.0), None, None]);
+        assert_eq!(
+            floats("1 2+3x2 _ 5x1"),
+            [1.0, 2.0, 5.0, 8.0]
+                .map(Some)
+                .into_iter()
+                .chain([None, Some(5.0), Some(5.0)])
+                .collect::<Vec<_>>()
+        );
+        assert_eq!(
+            floats("-1-2x2 _x2"),
+            [Some(-1.0), Some(-3.0), Some(-5.0), None, None]
+        );
         assert_eq!(floats("1e-3 -Inf"), [Some(1e-3), Some(f64::NEG_INFINITY)]);
         assert!(floats("stale")[0].is_some_and(barograph_model::is_stale));
         assert!(values("1x").is_err() && values("x3").is_err() && values("1 2z").is_err());
