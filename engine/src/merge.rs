@@ -108,7 +108,10 @@ impl Merge {
         }
         let from_memory = memory.iter().map(|(memtable, windows)| {
             let series = set.refs_in(memtable.head(), positions.clone());
-            let runs = windows.iter().flat_map(|window| window.runs_of(&series)).collect();
+            let runs = windows
+                .iter()
+                .flat_map(|window| window.runs_of(&series))
+                .collect();
             FromMemory { runs, series }
         });
         Ok(Self {

@@ -205,7 +205,17 @@ mod tests {
         assert_eq!(of("a"), texts(&["a"]));
         assert_eq!(of("a|b\\.c|"), texts(&["a", "b.c", ""]));
         assert_eq!(of("(a|b)"), texts(&["a", "b"]));
-        for pattern in ["a.b|c", "a|b+", "(a)(b)", "a|(b|c)", "\\d|x", "^a$", "[ab]", "(?i:a)", "(a|b)|(c)"] {
+        for pattern in [
+            "a.b|c",
+            "a|b+",
+            "(a)(b)",
+            "a|(b|c)",
+            "\\d|x",
+            "^a$",
+            "[ab]",
+            "(?i:a)",
+            "(a|b)|(c)",
+        ] {
             assert_eq!(of(pattern), None, "{pattern}");
         }
     }

@@ -252,11 +252,7 @@ impl Head {
         let series = self.read();
         let selected = series.pairs.select(matchers, len as u32);
         for name in series.pairs.names() {
-            if series
-                .pairs
-                .values(name)
-                .any(|(_, with)| with.meet(&selected))
-            {
+            if series.pairs.values(name).any(|(_, with)| with.meet(&selected)) {
                 give(name);
             }
         }

@@ -209,7 +209,9 @@ impl LabelPairs {
         if matcher.op() == MatchOp::Equal {
             self.add_with(matcher.name(), matcher.value(), &mut found);
         } else if let Some(values) = matcher.alternatives() {
-            values.iter().for_each(|value| self.add_with(matcher.name(), value, &mut found));
+            values
+                .iter()
+                .for_each(|value| self.add_with(matcher.name(), value, &mut found));
         } else {
             for (value, series) in self.values(matcher.name()) {
                 if matcher.matches(value) {

@@ -59,7 +59,11 @@ impl Run {
 
     /// Sorts those rows of chunks, oldest first, that are of some series: O(rows of the chunks), with little for each.
     pub(crate) fn of_series(chunks: &[Arc<SampleColumns>], series: &[Option<SeriesRef>]) -> Self {
-        let highest = series.iter().flatten().max().map_or(0, |series| series.0 as usize + 1);
+        let highest = series
+            .iter()
+            .flatten()
+            .max()
+            .map_or(0, |series| series.0 as usize + 1);
         let mut wanted = vec![0u64; highest.div_ceil(64)];
         for series in series.iter().flatten() {
             wanted[series.0 as usize / 64] |= 1 << (series.0 % 64);
@@ -70,14 +74,21 @@ impl Run {
         };
         let mut rows: Vec<(SeriesRef, i64, f64)> = Vec::new();
         for chunk in chunks {
-            let found = chunk.series().iter().enumerate().filter(|(_, series)| is_wanted(series));
+            let found = chunk
+                .series()
+                .iter()
+                .enumerate()
+                .filter(|(_, series)| is_wanted(series));
             rows.extend(found.map(|(row, series)| (*series, chunk.ts()[row], chunk.values()[row])));
         }
         // Stable, so that among equal instants the newest write stays last.
         rows.sort_by_key(|(series, ts, _)| (*series, *ts));
         let mut run = Self::default();
         for (i, (series, ts, value)) in rows.iter().enumerate() {
-            if rows.get(i + 1).is_some_and(|next| (next.0, next.1) == (*series, *ts)) {
+            if rows
+                .get(i + 1)
+                .is_some_and(|next| (next.0, next.1) == (*series, *ts))
+            {
                 continue;
             }
             if run.series.last() != Some(series) {
@@ -105,7 +116,10 @@ impl Run {
     /// Where a series is. Runs mostly have every number between their first and their last, so that place is looked at
     /// before any search.
     fn place_of(&self, series: SeriesRef) -> Result<usize, usize> {
-        let guess = self.series.first().and_then(|first| series.0.checked_sub(first.0));
+        let guess = self
+            .series
+            .first()
+            .and_then(|first| series.0.checked_sub(first.0));
         match guess.and_then(|guess| self.series.get(guess as usize)) {
             Some(found) if *found == series => Ok(guess.unwrap_or_default() as usize),
             _ => self.series.binary_search(&series),

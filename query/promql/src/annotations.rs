@@ -56,7 +56,11 @@ impl Notes {
     /// What was gathered.
     pub(crate) fn into_annotations(self) -> Annotations {
         let mut annotations = Annotations::default();
-        for (severity, note) in self.0.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+        for (severity, note) in self
+            .0
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        {
             match severity {
                 Severity::Warning => annotations.warnings.push(note),
                 Severity::Info => annotations.infos.push(note),

@@ -64,7 +64,11 @@ impl Grid {
 
     /// So many steps that all look at the same instant.
     pub(crate) fn fixed(ts: i64, len: usize) -> Self {
-        Self { start: ts, step: 0, len }
+        Self {
+            start: ts,
+            step: 0,
+            len,
+        }
     }
 
     /// How many steps.

@@ -85,7 +85,11 @@ impl Meter {
     /// # Errors
     /// As [`Meter::hold`].
     pub(crate) fn hold_vector(self: &Arc<Self>, vector: &Vector) -> Result<Hold, QueryError> {
-        let samples = vector.series.iter().map(|series| series.column.len() as u64).sum();
+        let samples = vector
+            .series
+            .iter()
+            .map(|series| series.column.len() as u64)
+            .sum();
         self.hold(samples, vector.memory_bytes())
     }
 
@@ -98,7 +102,11 @@ impl Meter {
         };
         let mut counts = counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if by_step.len() == counts.counts.len() {
-            counts.counts.iter_mut().zip(by_step).for_each(|(sum, more)| *sum += more);
+            counts
+                .counts
+                .iter_mut()
+                .zip(by_step)
+                .for_each(|(sum, more)| *sum += more);
         } else if let Some(first) = counts.counts.first_mut() {
             // What is the same at every step was read once.
             *first += samples;
@@ -112,7 +120,10 @@ impl Meter {
 
     /// Notes what a selector's scan had before it.
     pub(crate) fn note_scan(&self, stats: SelectorStats) {
-        let mut selectors = self.selectors.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut selectors = self
+            .selectors
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         selectors.push(stats);
     }
 
@@ -122,7 +133,10 @@ impl Meter {
             let counts = counts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             counts.grid.iter().zip(counts.counts.iter().copied()).collect()
         });
-        let selectors = self.selectors.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let selectors = self
+            .selectors
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         QueryStats {
             samples_total: self.total.load(Ordering::Relaxed),
             samples_by_step: by_step.unwrap_or_default(),

@@ -91,7 +91,9 @@ impl Interrupt {
 
     fn set(&self, state: u8) {
         // A query that has ended for one reason does not end again for another.
-        let _ = self.0.compare_exchange(RUNNING, state, Ordering::Relaxed, Ordering::Relaxed);
+        let _ = self
+            .0
+            .compare_exchange(RUNNING, state, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Whether to go on.

@@ -114,13 +114,26 @@ impl Fold {
     pub(super) fn add(&mut self, group: usize, column: &Column) {
         let start = group * self.steps;
         let cells = start..start + self.steps;
-        let present = column.floats.iter().enumerate().filter(|(_, value)| !is_absent(**value));
+        let present = column
+            .floats
+            .iter()
+            .enumerate()
+            .filter(|(_, value)| !is_absent(**value));
         match &mut self.cells {
             Cells::Sums(sums, counts, divided) => {
-                let (sums, counts, divided) = (&mut sums[cells.clone()], &mut counts[cells.clone()], &mut divided[cells]);
+                let (sums, counts, divided) = (
+                    &mut sums[cells.clone()],
+                    &mut counts[cells.clone()],
+                    &mut divided[cells],
+                );
                 for (step, value) in present {
                     counts[step] += 1.0;
-                    add_to(&mut sums[step], &mut divided[step], *value, self.op == AggregateOp::Avg);
+                    add_to(
+                        &mut sums[step],
+                        &mut divided[step],
+                        *value,
+                        self.op == AggregateOp::Avg,
+                    );
                 }
             }
             Cells::Counts(counts) => {
@@ -189,15 +202,25 @@ impl Fold {
                 }
             }
             (Cells::Counts(counts), Cells::Counts(more)) => {
-                counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
+                counts
+                    .iter_mut()
+                    .zip(more)
+                    .for_each(|(count, more)| *count += more);
             }
             (Cells::Extremes(extremes), Cells::Extremes(more)) => {
-                for (found, value) in extremes.iter_mut().zip(more).filter(|(_, value)| !is_absent(*value)) {
+                for (found, value) in extremes
+                    .iter_mut()
+                    .zip(more)
+                    .filter(|(_, value)| !is_absent(*value))
+                {
                     extreme(self.op, found, value);
                 }
             }
             (Cells::Spreads(spreads), Cells::Spreads(more)) => {
-                spreads.iter_mut().zip(&more).for_each(|(spread, more)| spread.merge(more));
+                spreads
+                    .iter_mut()
+                    .zip(&more)
+                    .for_each(|(spread, more)| spread.merge(more));
             }
             // Both were made for the same aggregation.
             _ => {}
@@ -234,7 +257,10 @@ impl Fold {
             context.note_reconciled(span, histograms.reconciled, annotation::AGGREGATION);
             if column.has(step) {
                 column.clear(step);
-                context.warn(inner, "encountered a mix of histograms and floats for aggregation");
+                context.warn(
+                    inner,
+                    "encountered a mix of histograms and floats for aggregation",
+                );
             } else if histograms.are_mixed {
                 context.warn(inner, &format!("{} \"\"", annotation::MIXED_SCHEMAS));
             } else {
@@ -253,7 +279,9 @@ impl Fold {
                     .map(|((sum, count), divided)| match (*count, self.op) {
                         (0.0, _) => ABSENT,
                         (count, AggregateOp::Avg) if *divided => sum.value() / count * SCALE,
-                        (count, AggregateOp::Avg) if !sum.sum.is_infinite() => sum.sum / count + sum.lost / count,
+                        (count, AggregateOp::Avg) if !sum.sum.is_infinite() => {
+                            sum.sum / count + sum.lost / count
+                        }
                         _ => sum.value(),
                     })
                     .collect()

@@ -80,15 +80,17 @@ impl Groups {
             let mut pairs: Vec<(&str, &str)> = Vec::with_capacity(names.len());
             match series {
                 Labelled::Set(set) if knows => {
-                    let known = names.iter().map(|name| (*name, set.known_label(position, name).unwrap_or("")));
+                    let known = names
+                        .iter()
+                        .map(|name| (*name, set.known_label(position, name).unwrap_or("")));
                     pairs.extend(known);
                 }
                 _ => {
                     all = series.labels(position)?;
                     if without {
-                        let kept = all.iter().filter(|(name, _)| {
-                            *name != METRIC_NAME && names.binary_search(name).is_err()
-                        });
+                        let kept = all
+                            .iter()
+                            .filter(|(name, _)| *name != METRIC_NAME && names.binary_search(name).is_err());
                         pairs.extend(kept);
                     } else {
                         pairs.extend(names.iter().map(|name| (*name, all.get(name))));

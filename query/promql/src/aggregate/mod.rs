@@ -34,8 +34,21 @@ pub(crate) fn eval(
         Op::Topk | Op::Bottomk | Op::Limitk => {
             let (k, _) = scalar()?;
             let vector = eval_vector(context, &aggregate.expr, grid)?;
-            let groups = Groups::of(Labelled::Series(&vector.series), &aggregate.grouping, aggregate.without, false)?;
-            order::first_k(context, aggregate.op, &k, vector, &groups, aggregate.expr.span, grid)
+            let groups = Groups::of(
+                Labelled::Series(&vector.series),
+                &aggregate.grouping,
+                aggregate.without,
+                false,
+            )?;
+            order::first_k(
+                context,
+                aggregate.op,
+                &k,
+                vector,
+                &groups,
+                aggregate.expr.span,
+                grid,
+            )
         }
         Op::LimitRatio => {
             let (ratio, at) = scalar()?;
@@ -46,7 +59,12 @@ pub(crate) fn eval(
             let (phi, at) = scalar()?;
             crate::function::note_quantile(context, at, &phi);
             let vector = eval_vector(context, &aggregate.expr, grid)?;
-            let groups = Groups::of(Labelled::Series(&vector.series), &aggregate.grouping, aggregate.without, false)?;
+            let groups = Groups::of(
+                Labelled::Series(&vector.series),
+                &aggregate.grouping,
+                aggregate.without,
+                false,
+            )?;
             values::quantile(context, &phi, &vector, groups, aggregate.expr.span, grid)
         }
         Op::CountValues => {
@@ -80,11 +98,21 @@ fn folded(
     span: SourceSpan,
     grid: Grid,
 ) -> Result<Vector, QueryError> {
-    let Aggregate { op, grouping, without, .. } = aggregate;
+    let Aggregate {
+        op,
+        grouping,
+        without,
+        ..
+    } = aggregate;
     if let Some(chain) = Chain::of(context, &aggregate.expr, grid)? {
         if let Some(source) = chain.streamed() {
             let prepared = source.prepare(context, grid)?;
-            let groups = Groups::of(Labelled::Set(&prepared.set), grouping, *without, chain.drops_name())?;
+            let groups = Groups::of(
+                Labelled::Set(&prepared.set),
+                grouping,
+                *without,
+                chain.drops_name(),
+            )?;
             // Each chunk has accumulators of its own, so they are counted before any is made.
             let cells = groups.len() * grid.len();
             let _hold = context.meter.hold(cells as u64, cells * Fold::BYTES_PER_CELL)?;
@@ -111,7 +139,12 @@ fn fold_vector(
     span: SourceSpan,
     grid: Grid,
 ) -> Result<Vector, QueryError> {
-    let groups = Groups::of(Labelled::Series(&vector.series), &aggregate.grouping, aggregate.without, false)?;
+    let groups = Groups::of(
+        Labelled::Series(&vector.series),
+        &aggregate.grouping,
+        aggregate.without,
+        false,
+    )?;
     let mut fold = Fold::new(aggregate.op, groups.len(), grid.len());
     for (position, series) in vector.series.iter().enumerate() {
         fold.add(groups.of_position(position), &series.column);
@@ -121,7 +154,11 @@ fn fold_vector(
 
 /// A vector of the groups that have a column with something in it.
 fn of_groups(groups: &Groups, columns: Vec<Column>) -> Vector {
-    let series = groups.labels().iter().zip(columns).filter(|(_, column)| !column.is_empty());
+    let series = groups
+        .labels()
+        .iter()
+        .zip(columns)
+        .filter(|(_, column)| !column.is_empty());
     Vector::of(
         series
             .map(|(labels, column)| crate::value::Series {

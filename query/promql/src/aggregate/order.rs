@@ -55,11 +55,17 @@ pub(super) fn first_k(
         }
     }
     if ignored {
-        context.inform(inner, &format!("ignored histogram in {} aggregation", op.as_str()));
+        context.inform(
+            inner,
+            &format!("ignored histogram in {} aggregation", op.as_str()),
+        );
     }
     if grid.len() == 1 && op != AggregateOp::Limitk {
         let mut series: Vec<_> = vector.series.drain(..).map(Some).collect();
-        vector.series = order.into_iter().filter_map(|position| series[position].take()).collect();
+        vector.series = order
+            .into_iter()
+            .filter_map(|position| series[position].take())
+            .collect();
     }
     vector.drop_empty();
     Ok(vector)
@@ -72,7 +78,11 @@ fn rank(op: AggregateOp, a: f64, b: f64) -> Ordering {
         return a.is_nan().cmp(&b.is_nan());
     }
     let by_value = a.partial_cmp(&b).unwrap_or(Ordering::Equal);
-    if op == AggregateOp::Topk { by_value.reverse() } else { by_value }
+    if op == AggregateOp::Topk {
+        by_value.reverse()
+    } else {
+        by_value
+    }
 }
 
 fn count(k: f64) -> Result<usize, QueryError> {
@@ -80,7 +90,10 @@ fn count(k: f64) -> Result<usize, QueryError> {
         return Err(QueryError::execution("Parameter value is NaN"));
     }
     if k >= i64::MAX as f64 || k <= i64::MIN as f64 {
-        return Err(QueryError::execution(format!("Scalar value {} overflows int64", go_float(k))));
+        return Err(QueryError::execution(format!(
+            "Scalar value {} overflows int64",
+            go_float(k)
+        )));
     }
     Ok(usize::try_from(k as i64).unwrap_or(0))
 }

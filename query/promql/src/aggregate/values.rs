@@ -62,7 +62,12 @@ pub(super) fn count_values(
     if aggregate.without {
         grouping.push(label.to_owned());
     }
-    let groups = Groups::of(Labelled::Series(&vector.series), &grouping, aggregate.without, false)?;
+    let groups = Groups::of(
+        Labelled::Series(&vector.series),
+        &grouping,
+        aggregate.without,
+        false,
+    )?;
     let mut found: HashMap<Arc<Labels>, usize> = HashMap::new();
     let mut all: Vec<Series> = Vec::new();
     // One value often follows itself, so its text and labels are not made anew for each step.
@@ -90,7 +95,10 @@ pub(super) fn count_values(
                     let labels = Arc::new(builder.build().unwrap_or_default());
                     *found.entry(labels).or_insert_with_key(|labels| {
                         let column = Column::absent(grid.len());
-                        all.push(Series { labels: Arc::clone(labels), column });
+                        all.push(Series {
+                            labels: Arc::clone(labels),
+                            column,
+                        });
                         all.len() - 1
                     })
                 }

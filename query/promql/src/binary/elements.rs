@@ -41,7 +41,13 @@ impl<'c> Operator<'c> {
             None => {
                 let calculate = arithmetic(self.op);
                 pairs
-                    .map(|(a, b)| if is_absent(*a) || is_absent(*b) { ABSENT } else { calculate(*a, *b) })
+                    .map(|(a, b)| {
+                        if is_absent(*a) || is_absent(*b) {
+                            ABSENT
+                        } else {
+                            calculate(*a, *b)
+                        }
+                    })
                     .collect()
             }
             Some(holds) => pairs
@@ -108,13 +114,18 @@ impl<'c> Operator<'c> {
         match result {
             Ok((histogram, reconciled)) => {
                 let is_addition = self.op == BinaryOp::Add;
-                let what = if is_addition { annotation::ADDITION } else { annotation::SUBTRACTION };
+                let what = if is_addition {
+                    annotation::ADDITION
+                } else {
+                    annotation::SUBTRACTION
+                };
                 self.context.note_reconciled(self.span, reconciled, what);
                 Some(SampleValue::Histogram(Arc::new(histogram)))
             }
             Err(_) => {
                 let op = self.op.as_str();
-                self.context.warn(self.span, &format!("{} {op}", annotation::INCOMPATIBLE_OPERANDS));
+                self.context
+                    .warn(self.span, &format!("{} {op}", annotation::INCOMPATIBLE_OPERANDS));
                 None
             }
         }
@@ -130,9 +141,8 @@ impl<'c> Operator<'c> {
 
     fn incompatible(&self, left: &str, right: &str) -> Option<SampleValue> {
         let op = self.op.as_str();
-        let text = format!(
-            "incompatible sample types encountered for binary operator {op:?}: {left} {op} {right}"
-        );
+        let text =
+            format!("incompatible sample types encountered for binary operator {op:?}: {left} {op} {right}");
         self.context.inform(self.span, &text);
         None
     }

@@ -79,7 +79,11 @@ impl Sides<'_> {
                     groups.len() - 1
                 });
                 let group = &mut groups[place];
-                if is_many { group.many.push(i) } else { group.one.push(i) }
+                if is_many {
+                    group.many.push(i)
+                } else {
+                    group.one.push(i)
+                }
             }
         }
         groups
@@ -139,7 +143,11 @@ impl Sides<'_> {
             }
         }
         let Fill { left, right } = self.matching.fill;
-        let (fill_many, fill_one) = if self.swapped { (right, left) } else { (left, right) };
+        let (fill_many, fill_one) = if self.swapped {
+            (right, left)
+        } else {
+            (left, right)
+        };
         if let Some(fill) = fill_one {
             let absent = missing(&group.one, one, grid, fill);
             for of_many in group.many.iter().map(|i| &many.series[*i]) {
@@ -241,7 +249,12 @@ impl Results {
             return Ok(());
         }
         // Not by their labels: comparisons leave the names of metrics, by which two results may differ.
-        for (_, taken) in self.taken.iter_mut().enumerate().filter(|(step, _)| column.has(*step)) {
+        for (_, taken) in self
+            .taken
+            .iter_mut()
+            .enumerate()
+            .filter(|(step, _)| column.has(*step))
+        {
             if std::mem::replace(taken, true) {
                 return Err(QueryError::execution(NOT_ONE_TO_ONE));
             }
@@ -263,6 +276,9 @@ impl Results {
 
 /// Labels as Prometheus' messages show them: the metric's name among them, all in braces.
 fn in_braces(labels: &Labels) -> String {
-    let pairs: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+    let pairs: Vec<String> = labels
+        .iter()
+        .map(|(name, value)| format!("{name}={value:?}"))
+        .collect();
     format!("{{{}}}", pairs.join(", "))
 }

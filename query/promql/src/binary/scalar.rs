@@ -51,17 +51,28 @@ pub(crate) fn with_scalar<'c>(
 }
 
 fn floats(operator: &Operator<'_>, scalars: &[f64], scalar_is_left: bool, values: &mut [f64]) {
-    let present = values.iter_mut().zip(scalars).filter(|(value, _)| !is_absent(**value));
+    let present = values
+        .iter_mut()
+        .zip(scalars)
+        .filter(|(value, _)| !is_absent(**value));
     match comparison(operator.op) {
         None => {
             let calculate = arithmetic(operator.op);
             for (value, scalar) in present {
-                *value = if scalar_is_left { calculate(*scalar, *value) } else { calculate(*value, *scalar) };
+                *value = if scalar_is_left {
+                    calculate(*scalar, *value)
+                } else {
+                    calculate(*value, *scalar)
+                };
             }
         }
         Some(holds) => {
             for (value, scalar) in present {
-                let holds = if scalar_is_left { holds(*scalar, *value) } else { holds(*value, *scalar) };
+                let holds = if scalar_is_left {
+                    holds(*scalar, *value)
+                } else {
+                    holds(*value, *scalar)
+                };
                 if operator.return_bool {
                     *value = f64::from(u8::from(holds));
                 } else if !holds {

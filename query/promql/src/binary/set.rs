@@ -23,15 +23,21 @@ pub(super) fn combine(
     match op {
         BinaryOp::And => {
             let other = presence(&right, &selection);
-            keep(&mut left, &selection, |key, step| other.get(&key).is_some_and(|steps| steps[step]));
+            keep(&mut left, &selection, |key, step| {
+                other.get(&key).is_some_and(|steps| steps[step])
+            });
         }
         BinaryOp::Unless => {
             let other = presence(&right, &selection);
-            keep(&mut left, &selection, |key, step| !other.get(&key).is_some_and(|steps| steps[step]));
+            keep(&mut left, &selection, |key, step| {
+                !other.get(&key).is_some_and(|steps| steps[step])
+            });
         }
         _ => {
             let other = presence(&left, &selection);
-            keep(&mut right, &selection, |key, step| !other.get(&key).is_some_and(|steps| steps[step]));
+            keep(&mut right, &selection, |key, step| {
+                !other.get(&key).is_some_and(|steps| steps[step])
+            });
             left.series.append(&mut right.series);
             left.holds.append(&mut right.holds);
             left.unite()?;

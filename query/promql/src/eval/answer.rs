@@ -37,7 +37,9 @@ pub(super) fn evaluate(context: &Context<'_>) -> Result<QueryValue, QueryError> 
     match &expr.kind {
         ExprKind::Matrix(selector) => raw_rows(context, selector).map(QueryValue::Matrix),
         ExprKind::Subquery(inner) => inner_steps(context, inner).map(QueryValue::Matrix),
-        _ if expr.value_type() == ValueType::Matrix => Err(QueryError::execution("expected an instant vector")),
+        _ if expr.value_type() == ValueType::Matrix => {
+            Err(QueryError::execution("expected an instant vector"))
+        }
         _ => Ok(match eval(context, expr, grid)? {
             Value::Scalar(values) => QueryValue::Scalar { ts, value: values[0] },
             Value::Text(text) => QueryValue::String { ts, text },
@@ -83,7 +85,9 @@ fn matrix(vector: Vector, grid: Grid) -> Vec<RangeSeries> {
 
 /// An instant query for a range vector: the samples as they are stored.
 fn raw_rows(context: &Context<'_>, selector: &MatrixSelector) -> Result<Vec<RangeSeries>, QueryError> {
-    let end = context.reference(&selector.vector.modifiers, context.query.grid).start();
+    let end = context
+        .reference(&selector.vector.modifiers, context.query.grid)
+        .start();
     let range = TimeRange::new(end.saturating_sub(selector.range_ms).saturating_add(1), end);
     let set = context.snapshot.select(&selector.vector.matchers, range)?;
     let mut points: Vec<Vec<Point>> = vec![Vec::new(); set.len()];
@@ -93,9 +97,17 @@ fn raw_rows(context: &Context<'_>, selector: &MatrixSelector) -> Result<Vec<Rang
     let mut rows = SeriesRows::default();
     while let Some(position) = reader.next_series(&mut rows)? {
         context.check()?;
-        holds.push(context.meter.hold(rows.ts.len() as u64, rows.ts.len() * size_of::<Point>())?);
+        holds.push(
+            context
+                .meter
+                .hold(rows.ts.len() as u64, rows.ts.len() * size_of::<Point>())?,
+        );
         context.meter.read(rows.ts.len() as u64, &[]);
-        let sound = rows.ts.iter().zip(&rows.values).filter(|(_, value)| !is_stale(**value));
+        let sound = rows
+            .ts
+            .iter()
+            .zip(&rows.values)
+            .filter(|(_, value)| !is_stale(**value));
         points[position].extend(sound.map(|(ts, value)| Point {
             ts: *ts,
             value: SampleValue::Float(*value),

@@ -59,7 +59,10 @@ impl Bucketed {
                         && (reference.len() == 1 || divides(reference.step()))
                         && (!is_window || divides(reach_ms))
                 };
-                let mut widths = RollupWidth::ALL.into_iter().rev().filter(|width| is_exact(*width));
+                let mut widths = RollupWidth::ALL
+                    .into_iter()
+                    .rev()
+                    .filter(|width| is_exact(*width));
                 let found = widths.find(|width| context.snapshot.has_rollup(of_width(*width).ends(), *width));
                 found.map(of_width)
             }
@@ -96,7 +99,9 @@ impl Bucketed {
         let set = &prepared.set;
         let ends = self.ends();
         let of_series = (ends.end.0.saturating_sub(ends.start.0) / self.width.ms()).max(1);
-        let together = usize::try_from(BUCKETS_PER_CHUNK / of_series).unwrap_or(1).clamp(1, 1 << 13);
+        let together = usize::try_from(BUCKETS_PER_CHUNK / of_series)
+            .unwrap_or(1)
+            .clamp(1, 1 << 13);
         let chunks: Vec<Range<usize>> = (0..set.len())
             .step_by(together)
             .map(|start| start..set.len().min(start + together))
@@ -106,7 +111,14 @@ impl Bucketed {
             let part = set.at(&positions.clone().collect::<Vec<_>>());
             let buckets = self.read(context, &part)?;
             let mut column = Column::absent(grid.len());
-            let mut by_step = vec![0; if context.meter.counts_steps() { grid.len() } else { 0 }];
+            let mut by_step = vec![
+                0;
+                if context.meter.counts_steps() {
+                    grid.len()
+                } else {
+                    0
+                }
+            ];
             let mut samples = 0;
             for (position, buckets) in positions.zip(&buckets) {
                 context.check()?;
@@ -132,7 +144,11 @@ impl Bucketed {
     fn read(&self, context: &Context<'_>, set: &SeriesSet) -> Result<Vec<Vec<Bucket>>, QueryError> {
         let mut all: Vec<Vec<Bucket>> = vec![Vec::new(); set.len()];
         let mut block = BucketBlock::default();
-        for mut partition in context.snapshot.scan_rollup(set, self.ends(), self.width).into_partitions() {
+        for mut partition in context
+            .snapshot
+            .scan_rollup(set, self.ends(), self.width)
+            .into_partitions()
+        {
             while partition.next_block(&mut block)? {
                 context.check()?;
                 for (position, buckets) in block.iter() {
@@ -170,10 +186,16 @@ impl Bucketed {
             high += buckets[high..].partition_point(|bucket| bucket.end <= end);
             let inside = &buckets[low.min(high)..high];
             let (value, seen) = match sourcing {
-                Sourcing::Window { function, .. } => (of_window(function.id, inside, start, end), count(inside)),
+                Sourcing::Window { function, .. } => {
+                    (of_window(function.id, inside, start, end), count(inside))
+                }
                 _ => {
                     let wants_ts = matches!(sourcing, Sourcing::Timestamp);
-                    let lookback = context.options.lookback_ms.max(if end == ts { 0 } else { self.width.ms() });
+                    let lookback =
+                        context
+                            .options
+                            .lookback_ms
+                            .max(if end == ts { 0 } else { self.width.ms() });
                     let value = newest(inside, end.saturating_sub(lookback), wants_ts);
                     (value, u64::from(value.is_some()))
                 }
@@ -215,7 +237,10 @@ fn can_answer(sourcing: &Sourcing) -> bool {
 }
 
 fn round_up(ms: i64, width: i64) -> i64 {
-    ms.saturating_add(width - 1).div_euclid(width).saturating_mul(width).max(width)
+    ms.saturating_add(width - 1)
+        .div_euclid(width)
+        .saturating_mul(width)
+        .max(width)
 }
 
 fn count(buckets: &[Bucket]) -> u64 {
@@ -224,8 +249,14 @@ fn count(buckets: &[Bucket]) -> u64 {
 
 /// The newest value, or its instant in seconds, where it is newer than an instant and no staleness marker follows it.
 fn newest(buckets: &[Bucket], after: i64, wants_ts: bool) -> Option<f64> {
-    let last = buckets.last().filter(|last| !last.is_stale() && last.last_ts > after)?;
-    Some(if wants_ts { last.last_ts as f64 / 1000.0 } else { last.last })
+    let last = buckets
+        .last()
+        .filter(|last| !last.is_stale() && last.last_ts > after)?;
+    Some(if wants_ts {
+        last.last_ts as f64 / 1000.0
+    } else {
+        last.last
+    })
 }
 
 /// A function over the rows of some buckets together.
@@ -262,7 +293,11 @@ fn extrapolated(kind: RateKind, all: &Bucket, start: i64, end: i64) -> Option<f6
     if all.count < 2 {
         return None;
     }
-    let rise = if kind.is_counter() { all.increase() } else { all.last - all.first };
+    let rise = if kind.is_counter() {
+        all.increase()
+    } else {
+        all.last - all.first
+    };
     let extrapolation = Extrapolation {
         kind,
         start,

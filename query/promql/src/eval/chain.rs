@@ -43,7 +43,11 @@ pub(crate) struct Chain<'c> {
 
 impl<'c> Chain<'c> {
     /// The chain that an expression is; `None` where its top is no link and no selector.
-    pub(crate) fn of(context: &'c Context<'_>, expr: &'c Expr, grid: Grid) -> Result<Option<Self>, QueryError> {
+    pub(crate) fn of(
+        context: &'c Context<'_>,
+        expr: &'c Expr,
+        grid: Grid,
+    ) -> Result<Option<Self>, QueryError> {
         let mut links = Vec::new();
         let mut expr = expr.unwrap_parens();
         while let Some((link, inner)) = link(context, expr, grid)? {
@@ -143,7 +147,10 @@ fn apply(vector: &mut Vector, link: &Link<'_>) -> Result<(), QueryError> {
             .with_min_len(COLUMNS_PER_THREAD)
             .for_each(|series| (link.map)(&mut series.column));
     } else {
-        vector.series.iter_mut().for_each(|series| (link.map)(&mut series.column));
+        vector
+            .series
+            .iter_mut()
+            .for_each(|series| (link.map)(&mut series.column));
     }
     vector.drop_empty();
     if link.drops_name {
@@ -172,7 +179,9 @@ pub(crate) fn timestamps(
 /// Puts the labels to collected columns.
 fn label(chunks: Vec<Collected>, prepared: &Prepared, drops_name: bool) -> Result<Vector, QueryError> {
     let mut vector = Vector::default();
-    vector.series.reserve(chunks.iter().map(|chunk| chunk.columns.len()).sum());
+    vector
+        .series
+        .reserve(chunks.iter().map(|chunk| chunk.columns.len()).sum());
     for chunk in chunks {
         vector.holds.extend(chunk.holds);
         for (position, column) in chunk.columns {
@@ -279,14 +288,20 @@ fn check_widening(id: FunctionId, widening: Option<Widening>) -> Result<(), Quer
     use FunctionId as F;
     let (name, known): (_, &[FunctionId]) = match widening {
         None => return Ok(()),
-        Some(Widening::Anchored) => ("anchored", &[F::Changes, F::Delta, F::Increase, F::Rate, F::Resets]),
+        Some(Widening::Anchored) => (
+            "anchored",
+            &[F::Changes, F::Delta, F::Increase, F::Rate, F::Resets],
+        ),
         Some(Widening::Smoothed) => ("smoothed", &[F::Delta, F::Increase, F::Rate]),
     };
     if known.contains(&id) {
         return Ok(());
     }
     let known = known.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
-    let message = format!("{name} modifier can only be used with: {known} - not with {}", id.as_str());
+    let message = format!(
+        "{name} modifier can only be used with: {known} - not with {}",
+        id.as_str()
+    );
     Err(QueryError::Execution(message))
 }
 
@@ -306,7 +321,12 @@ fn range_function<'c>(
         }
     }
     let id = call.function.id;
-    let of_scalar = |i: usize| call.args.iter().filter(|arg| arg.value_type() == ValueType::Scalar).nth(i);
+    let of_scalar = |i: usize| {
+        call.args
+            .iter()
+            .filter(|arg| arg.value_type() == ValueType::Scalar)
+            .nth(i)
+    };
     match id {
         FunctionId::QuantileOverTime => {
             let span = of_scalar(0).map_or_else(SourceSpan::default, |arg| arg.span);
@@ -315,17 +335,23 @@ fn range_function<'c>(
         FunctionId::DoubleExponentialSmoothing => {
             for (name, factors) in [("smoothing", &args[0]), ("trend", &args[1])] {
                 if let Some(wrong) = factors.iter().find(|factor| **factor <= 0.0 || **factor >= 1.0) {
-                    let text = format!("invalid {name} factor. Expected: 0 < {}f < 1, got: {wrong:.6}", &name[..1]);
+                    let text = format!(
+                        "invalid {name} factor. Expected: 0 < {}f < 1, got: {wrong:.6}",
+                        &name[..1]
+                    );
                     return Err(QueryError::execution(text));
                 }
             }
         }
         _ => {}
     }
-    let function = RangeFunction { id, args, steps: grid };
+    let function = RangeFunction {
+        id,
+        args,
+        steps: grid,
+    };
     match matrix {
         Some(matrix) => Ok((function, matrix)),
         None => Err(QueryError::execution("expected a range vector")),
     }
 }
-

@@ -54,7 +54,9 @@ impl<'q> Context<'q> {
 
     /// Says so where a rate is taken of what is not named as a counter.
     pub(crate) fn note_counter(&self, span: SourceSpan, metric: &str) {
-        let is_counter = ["_total", "_sum", "_count", "_bucket"].iter().any(|end| metric.ends_with(end));
+        let is_counter = ["_total", "_sum", "_count", "_bucket"]
+            .iter()
+            .any(|end| metric.ends_with(end));
         if !metric.is_empty() && !is_counter {
             let text = format!(
                 "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {metric:?}"

@@ -81,7 +81,9 @@ fn scalar(context: &Context<'_>, expr: &Expr, grid: Grid) -> Result<Vec<f64>, Qu
             let left = eval_scalar(context, &operation.lhs, grid)?;
             let right = eval_scalar(context, &operation.rhs, grid)?;
             let pairs = left.iter().zip(&right);
-            Ok(pairs.map(|(a, b)| binary::of_scalars(operation.op, *a, *b)).collect())
+            Ok(pairs
+                .map(|(a, b)| binary::of_scalars(operation.op, *a, *b))
+                .collect())
         }
         ExprKind::Call(call) => function::scalar(context, call, grid),
         _ => Err(QueryError::execution("expected a scalar")),

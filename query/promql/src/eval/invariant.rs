@@ -9,7 +9,9 @@ pub(crate) fn is_invariant(expr: &Expr) -> bool {
         ExprKind::Vector(selector) => selector.modifiers.at.is_some(),
         ExprKind::Matrix(selector) => selector.vector.modifiers.at.is_some(),
         ExprKind::Subquery(subquery) => subquery.modifiers.at.is_some(),
-        ExprKind::Call(call) => !looks_at_the_step(call.function.id, &call.args) && call.args.iter().all(is_invariant),
+        ExprKind::Call(call) => {
+            !looks_at_the_step(call.function.id, &call.args) && call.args.iter().all(is_invariant)
+        }
         ExprKind::Aggregate(aggregate) => {
             is_invariant(&aggregate.expr) && aggregate.param.as_ref().is_none_or(is_invariant)
         }

@@ -83,11 +83,17 @@ impl Mixed<'_> {
             F::PresentOverTime => number(1.0),
             F::FirstOverTime => self.end_of(window, true).map(|(_, value)| value),
             F::LastOverTime => self.end_of(window, false).map(|(_, value)| value),
-            F::TsOfFirstOverTime => self.end_of(window, true).and_then(|(ts, _)| number(ts as f64 / 1000.0)),
-            F::TsOfLastOverTime => self.end_of(window, false).and_then(|(ts, _)| number(ts as f64 / 1000.0)),
+            F::TsOfFirstOverTime => self
+                .end_of(window, true)
+                .and_then(|(ts, _)| number(ts as f64 / 1000.0)),
+            F::TsOfLastOverTime => self
+                .end_of(window, false)
+                .and_then(|(ts, _)| number(ts as f64 / 1000.0)),
             F::Changes => number(self.events(window, false) as f64),
             F::Resets => number(self.events(window, true) as f64),
-            F::SumOverTime | F::AvgOverTime | F::Rate | F::Increase | F::Delta if !window.floats.is_empty() => {
+            F::SumOverTime | F::AvgOverTime | F::Rate | F::Increase | F::Delta
+                if !window.floats.is_empty() =>
+            {
                 self.refuse_mix()
             }
             F::SumOverTime => self.sum(window),
@@ -98,8 +104,10 @@ impl Mixed<'_> {
             F::Irate | F::Idelta => self.instant(window, float),
             _ => {
                 if !window.floats.is_empty() {
-                    let text = "ignored histograms in a range containing both floats and histograms for metric name";
-                    self.context.inform(self.span, &format!("{text} {:?}", self.metric));
+                    let text =
+                        "ignored histograms in a range containing both floats and histograms for metric name";
+                    self.context
+                        .inform(self.span, &format!("{text} {:?}", self.metric));
                 }
                 (float.to_bits() != ABSENT.to_bits()).then_some(SampleValue::Float(float))
             }
@@ -108,13 +116,28 @@ impl Mixed<'_> {
 
     /// The first or the last sample.
     fn end_of(&self, window: &Window, is_first: bool) -> Option<(i64, SampleValue)> {
-        let of = |range: &Range<usize>| if is_first { range.clone().next() } else { range.clone().next_back() };
-        let float = of(&window.floats).map(|i| (self.floats.ts[i], SampleValue::Float(self.floats.values[i])));
-        let histogram = of(&window.histograms)
-            .map(|i| (self.ts[i], SampleValue::Histogram(Arc::clone(&self.histograms[i]))));
+        let of = |range: &Range<usize>| {
+            if is_first {
+                range.clone().next()
+            } else {
+                range.clone().next_back()
+            }
+        };
+        let float =
+            of(&window.floats).map(|i| (self.floats.ts[i], SampleValue::Float(self.floats.values[i])));
+        let histogram = of(&window.histograms).map(|i| {
+            (
+                self.ts[i],
+                SampleValue::Histogram(Arc::clone(&self.histograms[i])),
+            )
+        });
         match (float, histogram) {
             (Some(float), Some(histogram)) => {
-                let float_counts = if is_first { float.0 < histogram.0 } else { float.0 > histogram.0 };
+                let float_counts = if is_first {
+                    float.0 < histogram.0
+                } else {
+                    float.0 > histogram.0
+                };
                 Some(if float_counts { float } else { histogram })
             }
             (one, other) => one.or(other),
@@ -123,7 +146,10 @@ impl Mixed<'_> {
 
     /// How often a sample differs from the one before, or begins anew. From a float to a histogram and back is both.
     fn events(&self, window: &Window, resets: bool) -> usize {
-        let (mut f, mut h) = (window.floats.clone().peekable(), window.histograms.clone().peekable());
+        let (mut f, mut h) = (
+            window.floats.clone().peekable(),
+            window.histograms.clone().peekable(),
+        );
         let mut before: Option<SampleValue> = None;
         let mut events = 0;
         loop {
@@ -133,7 +159,9 @@ impl Mixed<'_> {
                 (None, Some(_)) => false,
                 (None, None) => return events,
             };
-            let next = if takes_float { &mut f } else { &mut h }.next().unwrap_or_default();
+            let next = if takes_float { &mut f } else { &mut h }
+                .next()
+                .unwrap_or_default();
             let value = if takes_float {
                 SampleValue::Float(self.floats.values[next])
             } else {
@@ -159,7 +187,8 @@ impl Mixed<'_> {
             return self.refuse_schemas();
         }
         let (sum, reconciled) = sum.finish();
-        self.context.note_reconciled(self.span, reconciled, annotation::AGGREGATION);
+        self.context
+            .note_reconciled(self.span, reconciled, annotation::AGGREGATION);
         Some(SampleValue::Histogram(Arc::new(sum)))
     }
 
@@ -170,7 +199,8 @@ impl Mixed<'_> {
             return self.refuse_schemas();
         }
         let (mean, reconciled) = mean.finish();
-        self.context.note_reconciled(self.span, reconciled, annotation::AGGREGATION);
+        self.context
+            .note_reconciled(self.span, reconciled, annotation::AGGREGATION);
         Some(SampleValue::Histogram(Arc::new(mean)))
     }
 
@@ -199,11 +229,18 @@ impl Mixed<'_> {
     /// `irate` and `idelta` look at the last two samples, of which one may be a float.
     fn instant(&self, window: &Window, float: f64) -> Option<SampleValue> {
         let last = self.ts[window.histograms.end - 1];
-        let later_floats = self.floats.ts[window.floats.clone()].iter().filter(|ts| **ts > last).count();
+        let later_floats = self.floats.ts[window.floats.clone()]
+            .iter()
+            .filter(|ts| **ts > last)
+            .count();
         if later_floats >= 2 {
             return Some(SampleValue::Float(float));
         }
-        let before = window.histograms.len().checked_sub(2).map(|i| self.ts[window.histograms.start + i]);
+        let before = window
+            .histograms
+            .len()
+            .checked_sub(2)
+            .map(|i| self.ts[window.histograms.start + i]);
         let float_between = window.floats.clone().next_back().map(|i| self.floats.ts[i]);
         if later_floats == 1 || float_between.is_some_and(|ts| before.is_none_or(|before| ts > before)) {
             return self.refuse_mix();
@@ -249,13 +286,19 @@ impl Mixed<'_> {
     }
 
     fn refuse_mix(&self) -> Option<SampleValue> {
-        let text = format!("encountered a mix of histograms and floats for metric name {:?}", self.metric);
+        let text = format!(
+            "encountered a mix of histograms and floats for metric name {:?}",
+            self.metric
+        );
         self.context.warn(self.span, &text);
         None
     }
 
     fn refuse_schemas(&self) -> Option<SampleValue> {
-        self.context.warn(self.span, &format!("{} {:?}", annotation::MIXED_SCHEMAS, self.metric));
+        self.context.warn(
+            self.span,
+            &format!("{} {:?}", annotation::MIXED_SCHEMAS, self.metric),
+        );
         None
     }
 }

@@ -172,15 +172,25 @@ impl Source<'_> {
     }
 
     /// The same from rollups, where they have the answer.
-    fn prepare_buckets(&self, context: &Context<'_>, reference: Grid) -> Result<Option<Prepared>, QueryError> {
-        let Some(bucketed) = Bucketed::plan(context, &self.sourcing, reference, self.reach_ms(context)) else {
+    fn prepare_buckets(
+        &self,
+        context: &Context<'_>,
+        reference: Grid,
+    ) -> Result<Option<Prepared>, QueryError> {
+        let Some(bucketed) = Bucketed::plan(context, &self.sourcing, reference, self.reach_ms(context))
+        else {
             return Ok(None);
         };
         let instants = bucketed.instants();
         let set = context.snapshot.select(&self.selector.matchers, instants)?;
         // Buckets are of floats alone, so one window with a histogram in it makes the rows the only answer.
         let mut rows = Vec::new();
-        if context.snapshot.histograms(&set, instants).next_series(&mut rows)?.is_some() {
+        if context
+            .snapshot
+            .histograms(&set, instants)
+            .next_series(&mut rows)?
+            .is_some()
+        {
             return Ok(None);
         }
         Ok(Some(Prepared {
@@ -222,7 +232,11 @@ impl Source<'_> {
             sink.finish()?;
             Ok(sink)
         };
-        let chunks = chunks(prepared.set.len(), prepared.scan.stats().rows_selected, grid.len());
+        let chunks = chunks(
+            prepared.set.len(),
+            prepared.scan.stats().rows_selected,
+            grid.len(),
+        );
         match chunks.as_slice() {
             [one] => Ok(vec![read(one.clone())?]),
             _ => chunks.into_par_iter().map(read).collect(),
@@ -234,8 +248,13 @@ impl Source<'_> {
 fn chunks(series: usize, rows: u64, steps: usize) -> Vec<Range<usize>> {
     let work = rows + series as u64 * steps as u64;
     let wanted = usize::try_from(work / WORK_PER_CHUNK).unwrap_or(usize::MAX);
-    let count = wanted.clamp(1, 16).max(series.div_ceil(SERIES_PER_CHUNK)).min(series.max(1));
-    (0..count).map(|i| series * i / count..series * (i + 1) / count).collect()
+    let count = wanted
+        .clamp(1, 16)
+        .max(series.div_ceil(SERIES_PER_CHUNK))
+        .min(series.max(1));
+    (0..count)
+        .map(|i| series * i / count..series * (i + 1) / count)
+        .collect()
 }
 
 fn read_histograms(
@@ -282,7 +301,11 @@ impl<'a> Chunk<'a> {
             column: Column::absent(steps),
             bounds: Vec::with_capacity(steps),
             samples: 0,
-            by_step: if context.meter.counts_steps() { vec![0; steps] } else { Vec::new() },
+            by_step: if context.meter.counts_steps() {
+                vec![0; steps]
+            } else {
+                Vec::new()
+            },
             metric: None,
         }
     }
@@ -351,7 +374,11 @@ impl<'a> Chunk<'a> {
             return Ok(());
         };
         if !matches!(function.id, FunctionId::Rate | FunctionId::Increase)
-            || self.column.floats.iter().all(|value| value.to_bits() == ABSENT.to_bits())
+            || self
+                .column
+                .floats
+                .iter()
+                .all(|value| value.to_bits() == ABSENT.to_bits())
         {
             return Ok(());
         }

@@ -12,7 +12,10 @@ use crate::{Grid, QueryError};
 
 /// The steps of a subquery for the windows that end at some instants: multiples of its step, as far as any window reaches.
 pub(crate) fn steps(context: &Context<'_>, subquery: &Subquery, ends: Grid) -> Option<Grid> {
-    let step = subquery.step_ms.unwrap_or(context.options.subquery_step_ms).max(1);
+    let step = subquery
+        .step_ms
+        .unwrap_or(context.options.subquery_step_ms)
+        .max(1);
     let after = ends.start().saturating_sub(subquery.range_ms);
     // The first multiple of the step that is inside the left-open window.
     let start = after.div_euclid(step).saturating_add(1).saturating_mul(step);
@@ -48,7 +51,16 @@ pub(crate) fn over_time(
             None => function.run(samples, &windows, &mut out.floats),
             Some(histograms) => {
                 let metric = labels.metric();
-                mixed::run(context, span, metric, function, samples, &windows, &histograms, &mut out);
+                mixed::run(
+                    context,
+                    span,
+                    metric,
+                    function,
+                    samples,
+                    &windows,
+                    &histograms,
+                    &mut out,
+                );
             }
         }
         let is_rate = matches!(function.id, FunctionId::Rate | FunctionId::Increase);
@@ -58,7 +70,11 @@ pub(crate) fn over_time(
         if !out.is_empty() {
             let keeps_name = RangeFunction::keeps_name(function.id);
             series.push(Series {
-                labels: if keeps_name { labels.clone() } else { nameless(labels) },
+                labels: if keeps_name {
+                    labels.clone()
+                } else {
+                    nameless(labels)
+                },
                 column: out,
             });
         }

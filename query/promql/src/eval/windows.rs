@@ -24,7 +24,11 @@ impl<'a> Windows<'a> {
             high = advance(ts, high.max(low), end);
             bounds.push((low as u32, high as u32));
         }
-        Self { ends, range_ms, bounds }
+        Self {
+            ends,
+            range_ms,
+            bounds,
+        }
     }
 
     /// The samples of each window by their place, with the instant at which the window ends.

@@ -63,5 +63,10 @@ pub(super) fn timestamps(column: &mut Column, grid: Grid) {
             column.floats[step] = ts as f64 / 1000.0;
         }
     }
-    debug_assert!(column.floats.iter().all(|value| is_absent(*value) || value.is_finite()));
+    debug_assert!(
+        column
+            .floats
+            .iter()
+            .all(|value| is_absent(*value) || value.is_finite())
+    );
 }

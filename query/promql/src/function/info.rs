@@ -25,8 +25,9 @@ pub(super) fn info(context: &Context<'_>, call: &Call, grid: Grid) -> Result<Vec
         Some(ExprKind::Vector(selector)) => selector.matchers.clone(),
         _ => Vec::new(),
     };
-    let (mut names, data): (Vec<Matcher>, Vec<Matcher>) =
-        wanted.into_iter().partition(|matcher| matcher.name() == METRIC_NAME);
+    let (mut names, data): (Vec<Matcher>, Vec<Matcher>) = wanted
+        .into_iter()
+        .partition(|matcher| matcher.name() == METRIC_NAME);
     if names.is_empty() {
         names.push(Matcher::equal(METRIC_NAME, TARGET_INFO));
     }
@@ -45,11 +46,16 @@ pub(super) fn info(context: &Context<'_>, call: &Call, grid: Grid) -> Result<Vec
     let mut enriched = Vector::default();
     for series in base.series {
         context.check()?;
-        if names.iter().all(|matcher| matcher.matches(series.labels.metric())) {
+        if names
+            .iter()
+            .all(|matcher| matcher.matches(series.labels.metric()))
+        {
             enriched.series.push(series);
             continue;
         }
-        let of_target = targets.get(&identity(&series.labels)).map_or(&[][..], Vec::as_slice);
+        let of_target = targets
+            .get(&identity(&series.labels))
+            .map_or(&[][..], Vec::as_slice);
         enrich(&series, of_target, &data, must_match, &mut enriched)?;
     }
     enriched.unite()?;
@@ -92,7 +98,10 @@ fn choose(infos: &[&Series], step: usize) -> Result<Vec<usize>, QueryError> {
     let mut chosen: Vec<usize> = Vec::new();
     for i in (0..infos.len()).filter(|i| infos[*i].column.has(step)) {
         let metric = infos[i].labels.metric();
-        let Some(known) = chosen.iter_mut().find(|known| infos[**known].labels.metric() == metric) else {
+        let Some(known) = chosen
+            .iter_mut()
+            .find(|known| infos[**known].labels.metric() == metric)
+        else {
             chosen.push(i);
             continue;
         };

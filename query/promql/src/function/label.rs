@@ -20,7 +20,11 @@ pub(super) fn replace(context: &Context<'_>, call: &Call, grid: Grid) -> Result<
     let regex = RegexBuilder::new(&format!("^(?s:{pattern})$"))
         .size_limit(REGEX_SIZE_LIMIT_BYTES)
         .build()
-        .map_err(|_| QueryError::execution(format!("invalid regular expression in label_replace(): {pattern}")))?;
+        .map_err(|_| {
+            QueryError::execution(format!(
+                "invalid regular expression in label_replace(): {pattern}"
+            ))
+        })?;
     if to.is_empty() {
         let message = format!("invalid destination label name in label_replace(): {to}");
         return Err(QueryError::execution(message));
@@ -35,9 +39,14 @@ pub(super) fn replace(context: &Context<'_>, call: &Call, grid: Grid) -> Result<
 }
 
 pub(super) fn join(context: &Context<'_>, call: &Call, grid: Grid) -> Result<Vector, QueryError> {
-    let texts: Vec<String> = call.args[1..].iter().map(|arg| eval_text(context, arg)).collect::<Result<_, _>>()?;
+    let texts: Vec<String> = call.args[1..]
+        .iter()
+        .map(|arg| eval_text(context, arg))
+        .collect::<Result<_, _>>()?;
     let [to, separator, from @ ..] = texts.as_slice() else {
-        return Err(QueryError::execution("label_join() needs a destination and a separator"));
+        return Err(QueryError::execution(
+            "label_join() needs a destination and a separator",
+        ));
     };
     if let Some(name) = from.iter().find(|name| name.is_empty()) {
         let message = format!("invalid source label name in label_join(): {name}");

@@ -46,7 +46,12 @@ pub(super) fn clamp(
 ) -> Box<dyn Fn(&mut Column) + Send + Sync> {
     Box::new(move |column| {
         column.drop_histograms();
-        for (step, value) in column.floats.iter_mut().enumerate().filter(|(_, value)| !is_absent(**value)) {
+        for (step, value) in column
+            .floats
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, value)| !is_absent(**value))
+        {
             let (lower, upper) = (lower.as_ref().map(|l| l[step]), upper.as_ref().map(|u| u[step]));
             if lower.zip(upper).is_some_and(|(lower, upper)| upper < lower) {
                 *value = ABSENT;
@@ -66,7 +71,12 @@ pub(super) fn clamp(
 pub(super) fn round(nearest: Vec<f64>) -> Box<dyn Fn(&mut Column) + Send + Sync> {
     Box::new(move |column| {
         column.drop_histograms();
-        for (value, nearest) in column.floats.iter_mut().zip(&nearest).filter(|(value, _)| !is_absent(**value)) {
+        for (value, nearest) in column
+            .floats
+            .iter_mut()
+            .zip(&nearest)
+            .filter(|(value, _)| !is_absent(**value))
+        {
             // Divided by the inverse, as Prometheus does, so that 0.1 and the like come out the same.
             let inverse = 1.0 / nearest;
             *value = (*value * inverse + 0.5).floor() / inverse;
@@ -76,9 +86,17 @@ pub(super) fn round(nearest: Vec<f64>) -> Box<dyn Fn(&mut Column) + Send + Sync>
 
 /// NaN where either is.
 fn least(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) }
+    if a.is_nan() || b.is_nan() {
+        f64::NAN
+    } else {
+        a.min(b)
+    }
 }
 
 fn greatest(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
+    if a.is_nan() || b.is_nan() {
+        f64::NAN
+    } else {
+        a.max(b)
+    }
 }

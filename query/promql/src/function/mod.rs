@@ -43,7 +43,11 @@ pub(crate) fn link<'c>(
         F::Clamp => math::clamp(Some(scalar(1)?), Some(scalar(2)?)),
         F::ClampMin => math::clamp(Some(scalar(1)?), None),
         F::ClampMax => math::clamp(None, Some(scalar(1)?)),
-        F::Round => math::round(if call.args.len() > 1 { scalar(1)? } else { vec![1.0; grid.len()] }),
+        F::Round => math::round(if call.args.len() > 1 {
+            scalar(1)?
+        } else {
+            vec![1.0; grid.len()]
+        }),
         F::Timestamp if !matches!(argument.unwrap_parens().kind, ExprKind::Vector(_)) => {
             Box::new(move |column| date::timestamps(column, grid))
         }
@@ -75,18 +79,29 @@ pub(crate) fn scalar(context: &Context<'_>, call: &Call, grid: Grid) -> Result<V
         FunctionId::Start => same(seconds(whole.start())),
         FunctionId::End => same(seconds(whole.end())),
         FunctionId::Range => same(seconds(whole.end() - whole.start())),
-        FunctionId::Step => same(if context.query.is_range { seconds(whole.step()) } else { 0.0 }),
+        FunctionId::Step => same(if context.query.is_range {
+            seconds(whole.step())
+        } else {
+            0.0
+        }),
         FunctionId::Scalar => {
             let vector = eval_vector(context, &call.args[0], grid)?;
             Ok((0..grid.len()).map(|step| only_value(&vector, step)).collect())
         }
-        _ => Err(QueryError::execution(format!("{} gives no scalar", call.function.name))),
+        _ => Err(QueryError::execution(format!(
+            "{} gives no scalar",
+            call.function.name
+        ))),
     }
 }
 
 /// The value of the only sample at a step; NaN where there is another number of them, or it is no float.
 fn only_value(vector: &Vector, step: usize) -> f64 {
-    let mut present = vector.series.iter().map(|series| &series.column).filter(|column| column.has(step));
+    let mut present = vector
+        .series
+        .iter()
+        .map(|series| &series.column)
+        .filter(|column| column.has(step));
     match (present.next(), present.next()) {
         (Some(column), None) if !is_absent(column.floats[step]) => column.floats[step],
         _ => f64::NAN,
@@ -119,9 +134,14 @@ pub(crate) fn vector(
             // Without an argument: of the step itself.
             Some(part) if call.args.is_empty() => {
                 let of_step = |ts: i64| date::part_of(part, ts as f64 / 1000.0);
-                Ok(Vector::of_one(Column::of_floats(grid.iter().map(of_step).collect())))
+                Ok(Vector::of_one(Column::of_floats(
+                    grid.iter().map(of_step).collect(),
+                )))
             }
-            _ => Err(QueryError::execution(format!("{} gives no vector", call.function.name))),
+            _ => Err(QueryError::execution(format!(
+                "{} gives no vector",
+                call.function.name
+            ))),
         },
     }
 }

@@ -7,8 +7,8 @@ use hashbrown::HashMap;
 
 use crate::eval::{Context, eval_scalar, eval_text, eval_vector};
 use crate::histogram::{
-    ClassicBucket, FloatHistogram, ForcedMonotonicity, QuantileOfNan, annotation, bucket_fraction, bucket_quantile,
-    go_float,
+    ClassicBucket, FloatHistogram, ForcedMonotonicity, QuantileOfNan, annotation, bucket_fraction,
+    bucket_quantile, go_float,
 };
 use crate::number::float_text;
 use crate::syntax::{Call, SourceSpan};
@@ -67,7 +67,9 @@ pub(super) fn quantiles(
 ) -> Result<Vector, QueryError> {
     let label = eval_text(context, &call.args[1])?;
     if label.is_empty() {
-        return Err(QueryError::execution(format!("invalid label name in histogram_quantiles(): {label}")));
+        return Err(QueryError::execution(format!(
+            "invalid label name in histogram_quantiles(): {label}"
+        )));
     }
     let vector = eval_vector(context, &call.args[0], grid)?;
     let histograms = Histograms::of(context, vector, call.args[0].span)?;
@@ -109,15 +111,17 @@ impl Histograms {
         let mut places: HashMap<u128, usize> = HashMap::new();
         let mut scratch = Vec::new();
         let mut group_of = |selection: &LabelSelection, labels: &Labels, groups: &mut Vec<Group>| {
-            *places.entry(selection.key(labels, &mut scratch)).or_insert_with(|| {
-                groups.push(Group {
-                    labels: selection.labels(labels),
-                    metric: labels.metric().to_owned(),
-                    buckets: Vec::new(),
-                    native: None,
-                });
-                groups.len() - 1
-            })
+            *places
+                .entry(selection.key(labels, &mut scratch))
+                .or_insert_with(|| {
+                    groups.push(Group {
+                        labels: selection.labels(labels),
+                        metric: labels.metric().to_owned(),
+                        buckets: Vec::new(),
+                        native: None,
+                    });
+                    groups.len() - 1
+                })
         };
         let without_name = LabelSelection::without(&[]);
         for (i, series) in vector.series.iter().enumerate() {
@@ -176,11 +180,15 @@ impl Histograms {
                     (!is_absent(count)).then_some(ClassicBucket { upper: *upper, count })
                 });
                 buckets.extend(present);
-                let native = group.native.and_then(|series| self.series[series].column.histogram(step));
+                let native = group
+                    .native
+                    .and_then(|series| self.series[series].column.histogram(step));
                 match (native, buckets.is_empty()) {
                     (None, true) => {}
                     (None, false) => *out = self.of_classic(context, group, question, step, &mut buckets),
-                    (Some(native), true) => *out = self.of_native(context, group, question, step, native, span),
+                    (Some(native), true) => {
+                        *out = self.of_native(context, group, question, step, native, span)
+                    }
                     (Some(_), false) => {
                         let text = "vector contains a mix of classic and native histograms for metric name";
                         context.warn(self.at, &format!("{text} {:?}", group.metric));

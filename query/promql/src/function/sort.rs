@@ -53,10 +53,15 @@ pub(super) fn by_label(
     grid: Grid,
 ) -> Result<Vector, QueryError> {
     note_range(context, span, grid);
-    let names: Vec<String> = call.args[1..].iter().map(|arg| eval_text(context, arg)).collect::<Result<_, _>>()?;
+    let names: Vec<String> = call.args[1..]
+        .iter()
+        .map(|arg| eval_text(context, arg))
+        .collect::<Result<_, _>>()?;
     let mut vector = eval_vector(context, &call.args[0], grid)?;
     let ascending = |a: &Series, b: &Series| {
-        let by_name = names.iter().map(|name| natural(a.labels.get(name), b.labels.get(name)));
+        let by_name = names
+            .iter()
+            .map(|name| natural(a.labels.get(name), b.labels.get(name)));
         by_name
             .fold(Ordering::Equal, Ordering::then)
             .then_with(|| a.labels.cmp(&b.labels))

@@ -69,7 +69,9 @@ fn value(id: FunctionId, widening: Widening, near: Samples<'_>, start: i64, end:
     };
     let mut rise = right - left;
     if is_counter {
-        let inside = (first..=last).filter(|i| ts[*i] > start && ts[*i] < end).map(|i| values[i]);
+        let inside = (first..=last)
+            .filter(|i| ts[*i] > start && ts[*i] < end)
+            .map(|i| values[i]);
         let mut before = left;
         for value in inside.chain([right]) {
             if value < before {

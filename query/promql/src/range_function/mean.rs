@@ -62,7 +62,8 @@ impl Spread {
         self.count += 1.0;
         let distance = value - (self.mean.sum + self.mean.lost);
         self.mean.add(distance / self.count);
-        self.squares.add(distance * (value - (self.mean.sum + self.mean.lost)));
+        self.squares
+            .add(distance * (value - (self.mean.sum + self.mean.lost)));
     }
 
     /// Both together. Source: T. F. Chan, G. H. Golub, R. J. LeVeque, "Updating formulae and a pairwise algorithm for
@@ -79,7 +80,8 @@ impl Spread {
         let distance = (other.mean.sum + other.mean.lost) - (self.mean.sum + self.mean.lost);
         self.mean.add(distance * (other.count / count));
         self.squares = self.squares.merge(other.squares);
-        self.squares.add(distance * distance * (self.count * other.count / count));
+        self.squares
+            .add(distance * distance * (self.count * other.count / count));
         self.count = count;
     }
 

@@ -145,7 +145,7 @@ fn seconds(ms: i64) -> f64 {
     ms as f64 / 1000.0
 }
 
+pub(crate) use mean::Spread;
 pub(crate) use quantile::quantile_of;
 pub(crate) use rate::{Extrapolation, Kind as RateKind};
-pub(crate) use mean::Spread;
 pub(crate) use sum::Sum;

@@ -19,7 +19,9 @@ pub(super) fn mad_over_time(samples: Samples<'_>, windows: &Windows<'_>, out: &m
         scratch.clear();
         scratch.extend_from_slice(&samples.values[places]);
         let median = quantile_of(0.5, &mut scratch);
-        scratch.iter_mut().for_each(|value| *value = (*value - median).abs());
+        scratch
+            .iter_mut()
+            .for_each(|value| *value = (*value - median).abs());
         quantile_of(0.5, &mut scratch)
     });
 }
@@ -55,5 +57,7 @@ pub(crate) fn quantile_of(phi: f64, values: &mut [f64]) -> f64 {
 }
 
 fn nan_first(a: &f64, b: &f64) -> std::cmp::Ordering {
-    b.is_nan().cmp(&a.is_nan()).then_with(|| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal))
+    b.is_nan()
+        .cmp(&a.is_nan())
+        .then_with(|| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal))
 }

@@ -80,7 +80,10 @@ pub(super) fn extrapolated(samples: Samples<'_>, windows: &Windows<'_>, kind: Ki
         let (first, last) = (places.start, places.end - 1);
         let mut rise = values[last] - values[first];
         if !falls.is_empty() {
-            next += falls[next..].iter().take_while(|fall| (**fall as usize) < first).count();
+            next += falls[next..]
+                .iter()
+                .take_while(|fall| (**fall as usize) < first)
+                .count();
             let inside = falls[next..].iter().take_while(|fall| (**fall as usize) < last);
             rise = inside.fold(rise, |rise, fall| rise + values[*fall as usize]);
         }

@@ -22,7 +22,11 @@ pub(super) fn predict_linear(
     out: &mut [f64],
 ) {
     each_of(2, windows, out, |step, _, places| {
-        let (slope, now) = linear_regression(&samples.ts[places.clone()], &samples.values[places], steps.at(step));
+        let (slope, now) = linear_regression(
+            &samples.ts[places.clone()],
+            &samples.values[places],
+            steps.at(step),
+        );
         Some(slope * ahead_s[step] + now)
     });
 }
@@ -38,7 +42,8 @@ pub(crate) fn linear_regression(ts: &[i64], values: &[f64], at: i64) -> (f64, f6
             (0.0, first)
         };
     }
-    let (mut x_sum, mut y_sum, mut xy_sum, mut xx_sum) = (Sum::default(), Sum::default(), Sum::default(), Sum::default());
+    let (mut x_sum, mut y_sum, mut xy_sum, mut xx_sum) =
+        (Sum::default(), Sum::default(), Sum::default(), Sum::default());
     for (ts, y) in ts.iter().zip(values) {
         let x = (ts - at) as f64 / 1000.0;
         x_sum.add(x);

@@ -35,7 +35,10 @@ impl FunctionId {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         // The table has every function.
-        FUNCTIONS.iter().find(|function| function.id == self).map_or("", |function| function.name)
+        FUNCTIONS
+            .iter()
+            .find(|function| function.id == self)
+            .map_or("", |function| function.name)
     }
 }
 

@@ -79,9 +79,19 @@ fn expect_same(query: &str, rows: &QueryValue, buckets: &QueryValue) {
     for (of_rows, of_buckets) in rows.iter().zip(buckets) {
         assert_eq!(of_rows.labels, of_buckets.labels, "{query}");
         let at = |points: &[crate::Point]| points.iter().map(|point| point.ts).collect::<Vec<_>>();
-        assert_eq!(at(&of_rows.points), at(&of_buckets.points), "{query}: {}", of_rows.labels);
+        assert_eq!(
+            at(&of_rows.points),
+            at(&of_buckets.points),
+            "{query}: {}",
+            of_rows.labels
+        );
         for (a, b) in of_rows.points.iter().zip(&of_buckets.points) {
-            assert!(is_near(&a.value, &b.value), "{query}: {} at {}: {a:?} {b:?}", of_rows.labels, a.ts);
+            assert!(
+                is_near(&a.value, &b.value),
+                "{query}: {} at {}: {a:?} {b:?}",
+                of_rows.labels,
+                a.ts
+            );
         }
     }
 }
@@ -118,13 +128,27 @@ fn a_rollup_is_read_where_it_may_and_only_there() {
     let rows_read = |query: &str, step: i64, rollup| {
         let grid = Grid::range(START_MS + HOUR_MS, START_MS + 20 * HOUR_MS, step).unwrap();
         let answer = store.range_with(query, grid, rollup).unwrap();
-        answer.stats.selectors.iter().map(|selector| selector.scan.rows_selected).sum::<u64>()
+        answer
+            .stats
+            .selectors
+            .iter()
+            .map(|selector| selector.scan.rows_selected)
+            .sum::<u64>()
     };
     assert_eq!(rows_read("rate(m[1h])", HOUR_MS, RollupUse::WhereExact), 0);
     assert!(rows_read("rate(m[1h])", HOUR_MS, RollupUse::Off) > 1000);
-    assert!(rows_read("rate(m[1h])", 60_000, RollupUse::WhereExact) > 1000, "steps inside of buckets");
-    assert!(rows_read("rate(m[7m])", HOUR_MS, RollupUse::WhereExact) > 1000, "windows inside of buckets");
-    assert!(rows_read("stddev_over_time(m[1h])", HOUR_MS, RollupUse::WhereExact) > 1000, "what buckets do not know");
+    assert!(
+        rows_read("rate(m[1h])", 60_000, RollupUse::WhereExact) > 1000,
+        "steps inside of buckets"
+    );
+    assert!(
+        rows_read("rate(m[7m])", HOUR_MS, RollupUse::WhereExact) > 1000,
+        "windows inside of buckets"
+    );
+    assert!(
+        rows_read("stddev_over_time(m[1h])", HOUR_MS, RollupUse::WhereExact) > 1000,
+        "what buckets do not know"
+    );
     let asked = RollupUse::Asked(barograph_engine::RollupWidth::OneHour);
     assert_eq!(rows_read("rate(m[7m])", 60_000, asked), 0);
 }

@@ -92,7 +92,9 @@ impl Store {
     /// Whether a day has been rolled up.
     pub(super) fn has_rollups(&self) -> bool {
         let snapshot = self.engine.snapshot();
-        RollupWidth::ALL.into_iter().all(|width| snapshot.has_rollup(TimeRange::ALL, width))
+        RollupWidth::ALL
+            .into_iter()
+            .all(|width| snapshot.has_rollup(TimeRange::ALL, width))
     }
 
     /// Appends those samples of each series that are chosen by their place and the number of all.

@@ -32,8 +32,15 @@ impl LabelSelection {
     /// Those labels of a set that are among them.
     pub(crate) fn of<'l>(&'l self, labels: &'l Labels) -> impl Iterator<Item = (&'l str, &'l str)> + 'l {
         labels.iter().filter(|(name, _)| {
-            let is_named = self.names.binary_search_by(|known| known.as_str().cmp(name)).is_ok();
-            if self.keeps { is_named } else { !is_named && *name != METRIC_NAME }
+            let is_named = self
+                .names
+                .binary_search_by(|known| known.as_str().cmp(name))
+                .is_ok();
+            if self.keeps {
+                is_named
+            } else {
+                !is_named && *name != METRIC_NAME
+            }
         })
     }
 

@@ -126,7 +126,9 @@ impl Parameters {
                 let mut widths = RollupWidth::ALL.into_iter();
                 let width = widths.find(|width| width.as_str() == text);
                 let reason = format_args!("{text:?} is none of auto, off, 5m and 1h");
-                width.map(RollupUse::Asked).ok_or_else(|| ApiError::parameter("rollup", reason))
+                width
+                    .map(RollupUse::Asked)
+                    .ok_or_else(|| ApiError::parameter("rollup", reason))
             }
         }
     }
