@@ -81,7 +81,9 @@ fn parse_keep(text: &str, width_ms: i64, example: &str) -> Result<RollupKeep, St
     let others = "\"rows\" keeps them as long as the samples, \"off\" makes none";
     match parse_duration_ms(text) {
         Ok(ms) if ms >= width_ms => Ok(RollupKeep::AtLeast(ms)),
-        Ok(_) => Err(format!("must be longer than a bucket (try {example:?}; {others})")),
+        Ok(_) => Err(format!(
+            "must be longer than a bucket (try {example:?}; {others})"
+        )),
         Err(error) => Err(format!("{error}; {others}")),
     }
 }
