@@ -225,3 +225,47 @@ proptest! {
         }
     }
 }
+
+/// Enough rows for several chunks of a scan, and enough samples in a window for the summaries of blocks.
+#[test]
+fn many_series_and_long_windows_are_those_of_the_reference() {
+    const SERIES: i64 = 300;
+    const SAMPLES: i64 = 400;
+    let series = (0..SERIES).map(|i| FloatSeries {
+        labels: Labels::from_pairs([
+            ("__name__", "m_total"),
+            ("i", &format!("{i}")),
+            ("j", &format!("{}", i % 7)),
+        ])
+        .unwrap(),
+        samples: (0..SAMPLES)
+            // Falls now and then, and lacks a sample now and then.
+            .filter(|k| (k * 31 + i * 17) % 23 != 0)
+            .map(|k| (k * 10_000 + i, (k * (i + 3) % 97 * 10 + k) as f64 + 0.5))
+            .collect(),
+    });
+    let data: Vec<FloatSeries> = series.collect();
+    let store = random::store(Layout::Half, &data);
+    let grid = Grid::range(1_000_000, 4_200_000, 400_000).unwrap();
+    let mut texts: Vec<String> = ["sum", "avg", "count", "min", "max", "group", "stddev", "stdvar"]
+        .into_iter()
+        .flat_map(|op| {
+            [
+                format!("{op}(m_total)"),
+                format!("{op} by (j) (m_total)"),
+                format!("{op} without (i) (rate(m_total[5m]))"),
+            ]
+        })
+        .collect();
+    texts.extend(random::window_functions().map(|function| function.replace("{}", "m_total{j=\"3\"}[2950s]")));
+    texts.push("quantile by (j) (0.3, m_total)".to_owned());
+    texts.push("sum by (j) (topk by (j) (5, m_total))".to_owned());
+    texts.push("sum by (j) (m_total{j=\"3\"} * on(i) group_left () (m_total{j=\"3\"} offset 5m))".to_owned());
+    texts.push("count(m_total{j=\"3\"} > 400 or m_total{j=\"3\"} < 500)".to_owned());
+    for text in texts {
+        let (found, expected) = by_both(&store, &data, &text, grid);
+        let (found, expected) = (found.unwrap(), expected.unwrap());
+        assert_eq!(difference(&found, &expected, 1e-9), None, "{text}");
+        assert!(!expected.is_empty(), "{text}");
+    }
+}
