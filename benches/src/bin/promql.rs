@@ -22,7 +22,10 @@ const METRICS: usize = 10;
 const APPENDED_ROWS: usize = 50_000;
 
 #[derive(Debug, Parser)]
-#[command(name = "promql", about = "PromQL in the process itself, from segments and from memory")]
+#[command(
+    name = "promql",
+    about = "PromQL in the process itself, from segments and from memory"
+)]
 struct Arguments {
     /// Hosts with ten gauges each
     #[arg(long, default_value_t = 4_000)]
@@ -60,7 +63,12 @@ fn cases(whole_ms: i64) -> Vec<Case> {
     let eight = (0..8).map(|i| format!("host_{i}")).collect::<Vec<_>>().join("|");
     let half = whole_ms.min(12 * 3_600_000);
     vec![
-        case("single-groupby-1-1-1", r#"max(max_over_time(cpu_0{host="host_0"}[1m]))"#, hour, 60_000),
+        case(
+            "single-groupby-1-1-1",
+            r#"max(max_over_time(cpu_0{host="host_0"}[1m]))"#,
+            hour,
+            60_000,
+        ),
         case(
             "single-groupby-5-8-1",
             &format!(r#"max by (__name__) (last_over_time({{__name__=~"cpu_[0-4]",host=~"{eight}"}}[1m]))"#),
@@ -73,7 +81,12 @@ fn cases(whole_ms: i64) -> Vec<Case> {
             8 * hour,
             3_600_000,
         ),
-        case("double-groupby-1", "avg by (host) (avg_over_time(cpu_0[1h]))", half, 3_600_000),
+        case(
+            "double-groupby-1",
+            "avg by (host) (avg_over_time(cpu_0[1h]))",
+            half,
+            3_600_000,
+        ),
         case(
             "double-groupby-all",
             r#"avg by (__name__, host) (last_over_time({__name__=~"cpu_.*"}[1h]))"#,
@@ -84,7 +97,12 @@ fn cases(whole_ms: i64) -> Vec<Case> {
         case("lastpoint", "cpu_0", 0, 0),
         case("lastpoint, all metrics", r#"{__name__=~"cpu_.*"}"#, 0, 0),
         case("groupby-orderby-limit", "topk(5, max_over_time(cpu_0[5m]))", 0, 0),
-        case("rate over all", r#"sum by (__name__) (rate({__name__=~"cpu_.*"}[5m]))"#, hour, 60_000),
+        case(
+            "rate over all",
+            r#"sum by (__name__) (rate({__name__=~"cpu_.*"}[5m]))"#,
+            hour,
+            60_000,
+        ),
         case("count of everything", r#"count({__name__=~".+"})"#, 0, 0),
     ]
 }
@@ -122,15 +140,30 @@ fn main() -> Result<()> {
                 step => Grid::range(end - case.back_ms + step, end, step)?,
             };
             let is_range = case.step_ms > 0;
-            let query = Query { text, expr, grid, is_range };
-            let answer = evaluate(&engine.snapshot(), &query, &EvalOptions::default(), &Interrupt::default())?;
+            let query = Query {
+                text,
+                expr,
+                grid,
+                is_range,
+            };
+            let answer = evaluate(
+                &engine.snapshot(),
+                &query,
+                &EvalOptions::default(),
+                &Interrupt::default(),
+            )?;
             seconds.push(since.seconds());
             let (series, points) = match &answer.value {
                 QueryValue::Vector(series) => (series.len(), series.len()),
                 QueryValue::Matrix(series) => (series.len(), series.iter().map(|s| s.points.len()).sum()),
                 _ => (1, 1),
             };
-            let rows: u64 = answer.stats.selectors.iter().map(|selector| selector.scan.rows_selected).sum();
+            let rows: u64 = answer
+                .stats
+                .selectors
+                .iter()
+                .map(|selector| selector.scan.rows_selected)
+                .sum();
             row = Some((series, points, rows));
         }
         if let Some((series, points, rows)) = row {
@@ -167,7 +200,10 @@ fn fill(engine: &Arc<Engine>, arguments: &Arguments) -> Result<()> {
         }
     }
     let mut random = ChaCha8Rng::seed_from_u64(1);
-    let mut values: Vec<f64> = series.iter().map(|_| random.random_range(0.0..100.0f64).round()).collect();
+    let mut values: Vec<f64> = series
+        .iter()
+        .map(|_| random.random_range(0.0..100.0f64).round())
+        .collect();
     let mut columns = SampleColumns::with_capacity(&head, APPENDED_ROWS + series.len());
     for scrape in 0..arguments.samples {
         for (series, value) in series.iter().zip(&mut values) {
