@@ -110,6 +110,12 @@ impl RuleSet {
 }
 
 impl Group {
+    /// The file that defines it, as it was given to [`RuleSet::parse`].
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.source.name
+    }
+
     fn name_path(&self) -> [Step<'static>; 3] {
         [Step::Value("groups"), Step::Item(self.index), Step::Value("name")]
     }

@@ -1,103 +1,44 @@
 //! Puts the program together: store, edges, detectors, rules, delivery; and takes it apart again.
 
+mod error;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::serve::ListenerExt;
-use barograph_alerts::{FilterError, Options as AlertOptions, RuleSet};
+use barograph_alerts::{Options as AlertOptions, RuleSet};
 use barograph_engine::vfs::{DiskVfs, Vfs};
-use barograph_engine::{DamageKind, Engine, EngineError};
+use barograph_engine::{DamageKind, Engine};
 use barograph_model::{Clock, MemoryShare};
-use barograph_query::SelectorError;
-use barograph_query::sql::{SqlEngine, SqlError, SqlLimits};
-use thiserror::Error;
+use barograph_query::promql::{PromqlEngine, promql_tables};
+use barograph_query::sql::{SqlEngine, SqlLimits};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use crate::alerting::ALERTS_DIR;
-use crate::alerting::{
-    AlertHub, DeliveryOptions, Evaluator, HubError, LoadError, alert_tables, deliver, load_rules,
-};
+use crate::alerting::{AlertHub, DeliveryOptions, Evaluator, LoadError, alert_tables, deliver, load_rules};
 use crate::api::{
-    Administration, MetricsSource, Readiness, admin_routes, health_routes, metrics_routes, reload_routes,
-    sql_routes,
+    Administration, MetricsSource, PrometheusSource, ReadPlaces, Readiness, admin_routes, health_routes,
+    metrics_routes, prometheus_routes, reload_routes, sql_routes,
 };
-use crate::channels::{Channel, LogChannel, WebhookChannel, WebhookError, WebhookOptions};
+use crate::channels::{Channel, LogChannel, WebhookChannel, WebhookOptions};
 use crate::config::{ChannelKind, Config, Listen};
 use crate::damage_table::damage_table;
-use crate::detecting::{DetectorRunner, DetectorStats, RunnerHandle, Watch, WatchError};
+use crate::detecting::{DetectorRunner, DetectorStats, RunnerHandle, Watch};
 use crate::grpc;
-use crate::ingest::{self, IngestSink, SetupError};
+use crate::ingest::{self, IngestSink};
 use crate::memory::{memory_table, watch_memory};
+use crate::query_log::QueryLog;
 use crate::tenants::Tenants;
+
+pub use error::ServeError;
 
 /// How long connections may take to end after a stop.
 const STOP_GRACE: Duration = Duration::from_secs(5);
-
-/// Why the program cannot start or go on.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ServeError {
-    /// An address cannot be listened on.
-    #[error(
-        "cannot listen on {address} for {what}: {source} (is another Barograph running? choose another address with --{flag})"
-    )]
-    Listen {
-        /// The address asked for.
-        address: String,
-        /// What would be offered there.
-        what: &'static str,
-        /// The flag that sets it.
-        flag: &'static str,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The data directory cannot be used.
-    #[error("cannot use the data directory {}: {source}", path.display())]
-    DataDir {
-        /// The directory.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The store.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// A `[[retention]]`.
-    #[error(transparent)]
-    Retention(#[from] SelectorError),
-    /// SQL.
-    #[error(transparent)]
-    Sql(#[from] SqlError),
-    /// Alert state.
-    #[error(transparent)]
-    Hub(#[from] HubError),
-    /// Remote write.
-    #[error(transparent)]
-    Ingest(#[from] SetupError),
-    /// A `[[detector]]`.
-    #[error(transparent)]
-    Watch(#[from] WatchError),
-    /// The rules.
-    #[error(transparent)]
-    Rules(#[from] LoadError),
-    /// A `[[channel]]`.
-    #[error(transparent)]
-    Channel(#[from] WebhookError),
-    /// A `[[route]]`.
-    #[error("a route of the configuration: {0}")]
-    Route(#[from] FilterError),
-    /// The system gave no thread.
-    #[error("cannot start the detectors' thread: {0}")]
-    Thread(std::io::Error),
-    /// A part of the start did not finish.
-    #[error("the start did not finish; see the log for a panic")]
-    Unfinished,
-}
 
 /// A running program.
 pub struct Server {
@@ -153,6 +94,7 @@ impl Server {
         let parts = Parts::from_config(&config, &clock)?;
         let http = listen(&config.server.http_listen, "HTTP", "http-listen").await?;
         let grpc = listen(&config.server.grpc_listen, "gRPC", "grpc-listen").await?;
+        let started_at = clock.now();
         let stop = CancellationToken::new();
         let readiness = Readiness::default();
         let mut tasks = Vec::new();
@@ -165,6 +107,7 @@ impl Server {
         let Opened {
             engine,
             sql,
+            promql,
             hub,
             ingest,
             reload,
@@ -210,9 +153,21 @@ impl Server {
             hub: Arc::clone(&hub),
             clock: Arc::clone(&clock),
         };
+        let prometheus = PrometheusSource {
+            promql,
+            engine: Arc::clone(&engine),
+            hub: Arc::clone(&hub),
+            rules: reload.rules.subscribe(),
+            clock: Arc::clone(&clock),
+            started_at,
+            config_yaml: reload.config.to_prometheus_yaml(),
+            flags: reload.config.to_prometheus_flags(data_dir),
+            read_places: ReadPlaces::default(),
+        };
         let routes = ingest::routes(ingest)
             .merge(admin_routes(administration))
             .merge(sql_routes(Arc::clone(&sql)))
+            .merge(prometheus_routes(prometheus))
             .merge(metrics_routes(metrics))
             .merge(reload_routes(Arc::clone(&reload)));
         readiness.open(routes);
@@ -348,6 +303,7 @@ impl Parts {
 struct Opened {
     engine: Arc<Engine>,
     sql: Arc<SqlEngine>,
+    promql: Arc<PromqlEngine>,
     hub: Arc<AlertHub>,
     ingest: Arc<IngestSink>,
     reload: Arc<Reload>,
@@ -393,6 +349,17 @@ fn open_blocking(
     let mut tables = alert_tables(&hub);
     tables.push(damage_table(&engine));
     tables.push(memory_table(&memory));
+    let query_log = match &config.promql.query_log {
+        Some(file) => Some(QueryLog::open(&config.folder.join(file))?.observer()),
+        None => None,
+    };
+    let promql = Arc::new(PromqlEngine::new(
+        Arc::new(Arc::clone(&engine)),
+        config.promql.limits(&memory),
+        Arc::clone(&clock),
+        query_log,
+    )?);
+    tables.extend(promql_tables(&promql));
     let memory_of_queries = memory.max_bytes(MemoryShare::Queries);
     let limits = SqlLimits {
         timeout: Duration::from_millis(config.sql.timeout_ms.unsigned_abs()),
@@ -420,6 +387,7 @@ fn open_blocking(
     Ok(Opened {
         engine,
         sql,
+        promql,
         hub,
         ingest,
         reload: Arc::new(reload),
@@ -454,6 +422,7 @@ fn serve_http(listener: TcpListener, readiness: &Readiness, stop: &CancellationT
         }
     });
     tokio::spawn(async move {
+        let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
         if let Err(error) = axum::serve(listener, routes)
             .with_graceful_shutdown(stopped)
             .await

@@ -41,6 +41,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             Err(error) if error.is_broken_pipe() => Ok(()),
             result => Ok(result?),
         },
+        Command::Promql(args) => Ok(cli::promql::run(&args)?),
         Command::Detect(args) => {
             for note in cli::detect::run(&args)? {
                 cli::say(&note);

@@ -18,6 +18,7 @@ mod limits;
 mod native_histograms;
 mod program;
 mod prometheus;
+mod promql;
 mod readers;
 mod s3;
 mod snapshot;

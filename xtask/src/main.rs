@@ -16,6 +16,7 @@ mod codegen;
 mod demo;
 mod format;
 mod fuzz;
+mod node;
 mod packages;
 mod python;
 mod sim;
@@ -51,6 +52,8 @@ enum Command {
     Format(format::FormatArguments),
     /// Fuzz the decoders of outside bytes
     Fuzz(fuzz::FuzzArguments),
+    /// Install the Node packages that the tests use, below the target folder
+    Node,
     /// Install the Python packages that the tests use, below the target folder
     Python,
     /// Run the simulation tests with many seeds
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Format(arguments) => format::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),
+        Command::Node => node::install(),
         Command::Python => python::install(),
         Command::Sim(arguments) => sim::run(&arguments),
     };

@@ -8,7 +8,9 @@ use anyhow::Result;
 use crate::step;
 
 /// (package, program it brings).
-const NEEDED: [(&str, &str); 3] = [
+const NEEDED: [(&str, &str); 5] = [
+    ("nodejs", "node"),
+    ("npm", "npm"),
     ("prometheus", "prometheus"),
     ("prometheus-node-exporter", "prometheus-node-exporter"),
     ("victoria-metrics", "victoria-metrics"),

@@ -13,12 +13,12 @@ use clap::Args;
 
 use self::count::Count;
 use crate::step::{self, Steps, Watched, cargo};
-use crate::{exit_code, packages, python, tidy, workspace};
+use crate::{exit_code, node, packages, python, tidy, workspace};
 
 /// What to leave out.
 #[derive(Debug, Args)]
 pub(crate) struct TestArguments {
-    /// Leave out the installation of missing Debian and Python packages
+    /// Leave out the installation of missing Debian, Python and Node packages
     #[arg(long)]
     no_install: bool,
 }
@@ -47,6 +47,7 @@ fn run_steps(arguments: &TestArguments, steps: &mut Steps, count: &mut Count) ->
     if !arguments.no_install {
         steps.time("packages", packages::install_missing)?;
         steps.time("python packages", python::install)?;
+        steps.time("node packages", node::install)?;
     }
     steps.run("format", &mut cargo(&["fmt", "--all", "--check"]))?;
     steps.run(

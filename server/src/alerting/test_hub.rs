@@ -33,6 +33,11 @@ impl TestHub {
         })
     }
 
+    /// The rule, in its set.
+    pub(crate) fn rules(&self) -> &RuleSet {
+        &self.rules
+    }
+
     /// Evaluates the rule at a second with these hosts found, all others not; gives the number of the last event.
     pub(crate) fn evaluate(&self, second: i64, hosts: &[&str]) -> Result<u64, HubError> {
         let finding = |host: &&str| Finding {

@@ -10,6 +10,7 @@ pub mod check;
 pub mod detect;
 pub mod import;
 pub mod inspect;
+pub mod promql;
 mod repl;
 pub mod serve;
 pub mod sql;
@@ -28,6 +29,7 @@ use check::CheckArgs;
 use detect::DetectArgs;
 use import::ImportArgs;
 use inspect::InspectArgs;
+use promql::PromqlArgs;
 use serve::{DemoArgs, ServeArgs};
 use sql::SqlArgs;
 
@@ -58,6 +60,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Ask with SQL: a server, or a data directory without one
     Sql(SqlArgs),
+    /// Ask a server with PromQL
+    Promql(PromqlArgs),
     /// Find anomalies in CSV or Parquet files
     Detect(DetectArgs),
     /// Follow alerts
@@ -195,6 +199,8 @@ mod tests {
             "demo --data-dir d --http-listen off --grpc-listen off --seed 7 --days 3 --exit-after 30s",
             "sql",
             "sql SELECT --url http://a --format json",
+            "promql up",
+            "promql up --url http://a --start 1 --end 2 --step 15s --format json",
             "sql SELECT --data-dir d --format parquet --output f",
             "detect --input a.csv --output b.csv",
             "detect --input a --output b --detector auto --mode offline --train-rows 5 --param a=1 --param b=2 --columns x,y",
@@ -261,7 +267,7 @@ mod tests {
             ("import --openmetrics a --from 1", "--remote-read <URL>"),
             ("import --remote-read u --from x --to 1", "is not a time"),
             ("serv", "similar subcommand exists: 'serve'"),
-            ("promql up", "unrecognized subcommand"),
+            ("logql up", "unrecognized subcommand"),
         ] {
             let message = parsed(line).expect_err(line);
             assert!(message.contains(expected), "{line}: {message}");

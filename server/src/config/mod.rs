@@ -11,6 +11,8 @@ mod limits;
 mod listen;
 mod memory;
 mod problem;
+mod prometheus_view;
+mod promql;
 mod retention;
 mod rule_files;
 mod section;
@@ -32,6 +34,7 @@ pub use delivery::{AlertsConfig, ChannelConfig, ChannelKind, RouteConfig};
 pub use detector::{DetectorConfig, Transform};
 pub use listen::Listen;
 pub use problem::{ConfigError, Problem};
+pub use promql::PromqlConfig;
 pub use retention::RetentionConfig;
 pub use rule_files::RuleFilesError;
 pub use sections::{HttpConfig, IngestConfig, ServerConfig, SqlConfig, StorageConfig, parse_retention_ms};
@@ -58,6 +61,8 @@ pub struct Config {
     pub ingest: IngestConfig,
     /// `[sql]`
     pub sql: SqlConfig,
+    /// `[promql]`
+    pub promql: PromqlConfig,
     /// `[limits]` and `[[tenant]]`
     pub limits: LimitsConfig,
     /// `[[detector]]`, in the order of the file.
@@ -73,13 +78,14 @@ pub struct Config {
 }
 
 /// The sections, and whether each may stand several times.
-const SECTIONS: [(&str, bool); 12] = [
+const SECTIONS: [(&str, bool); 13] = [
     ("server", false),
     ("http", false),
     ("storage", false),
     ("retention", true),
     ("ingest", false),
     ("sql", false),
+    ("promql", false),
     ("limits", false),
     ("alerts", false),
     ("tenant", true),
@@ -175,6 +181,9 @@ impl Config {
         }
         if let Some(section) = once("sql") {
             self.sql = SqlConfig::read(section);
+        }
+        if let Some(section) = once("promql") {
+            self.promql = PromqlConfig::read(section);
         }
         if let Some(section) = once("limits") {
             limits::read_global(section, &mut self.limits);

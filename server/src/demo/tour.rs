@@ -41,6 +41,9 @@ pub const QUERIES: [(&str, &str); 5] = [
     ),
 ];
 
+/// A query in PromQL that works on any demo.
+const PROMQL: &str = "max by (service) (http_request_duration_seconds_p95)";
+
 /// A request that shows the last events as CSV.
 const LAST_EVENTS: &str = r#"{"query": "SELECT * FROM events ORDER BY seq DESC LIMIT 5", "format": "csv"}"#;
 
@@ -98,6 +101,11 @@ impl Tour {
         let _ = writeln!(
             text,
             "\n  barograph sql --url http://{http}        # without a query: a prompt"
+        );
+        let _ = writeln!(
+            text,
+            "\n  # the same store with PromQL, or as a Prometheus data source of Grafana\n  \
+             barograph promql --url http://{http} \"{PROMQL}\""
         );
         let _ = writeln!(text, "\nWatch:\n");
         if let Some(grpc) = &self.grpc {

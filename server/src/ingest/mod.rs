@@ -63,4 +63,5 @@ pub use rejects::RejectKind;
 pub use remote_write::{routes, write};
 pub use sink::{IngestSink, SetupError};
 pub use snappy::SnappyError;
+pub(crate) use snappy::decompress;
 pub use stats::{IngestStats, ReplyCounts};

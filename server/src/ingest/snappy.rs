@@ -94,6 +94,17 @@ impl Decompressor {
     }
 }
 
+/// The decompressed block, of at most `len_max` bytes.
+///
+/// # Errors
+/// As [`Decompressor::decompress`].
+pub(crate) fn decompress(block: &[u8], len_max: usize) -> Result<Vec<u8>, SnappyError> {
+    let mut decompressor = Decompressor::default();
+    let written = decompressor.decompress(block, len_max)?.len();
+    decompressor.buffer.truncate(written);
+    Ok(decompressor.buffer)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
