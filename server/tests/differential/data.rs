@@ -85,7 +85,7 @@ pub fn series() -> Vec<Series> {
 
 fn scraped(dice: &mut Dice, mut value: impl FnMut(&mut Dice) -> f64) -> Vec<(i64, f64)> {
     (0..SCRAPES)
-        .map(|scrape| (dice.instance(scrape), value(dice)))
+        .map(|scrape| (dice.instant(scrape), value(dice)))
         .collect()
 }
 
@@ -95,7 +95,8 @@ fn counter(dice: &mut Dice) -> Vec<(i64, f64)> {
     let mut samples = Vec::new();
     let mut missing = 0;
     for scrape in 0..SCRAPES {
-        value += dice.below(60) as f64 + 0.5;
+        // Fractions, since of two equal values it is open which one `topk` keeps.
+        value += dice.below(60_000) as f64 / 1_000.0;
         if dice.below(50) == 0 {
             value = 10_000.0 - value / 10.0;
         }
@@ -106,7 +107,7 @@ fn counter(dice: &mut Dice) -> Vec<(i64, f64)> {
             missing -= 1;
             continue;
         }
-        samples.push((dice.instance(scrape), value));
+        samples.push((dice.instant(scrape), value));
     }
     samples
 }
@@ -142,7 +143,7 @@ fn gone(dice: &mut Dice) -> Vec<(i64, f64)> {
             } else {
                 (dice.below(100) + 1) as f64
             };
-            samples.push((dice.instance(scrape), value));
+            samples.push((dice.instant(scrape), value));
         }
         is_there = is_there != turns;
     }
@@ -156,7 +157,7 @@ fn sparse(dice: &mut Dice) -> Vec<(i64, f64)> {
     let mut samples = Vec::new();
     while scrape < SCRAPES {
         value += dice.below(100) as f64;
-        samples.push((dice.instance(scrape), value));
+        samples.push((dice.instant(scrape), value));
         scrape += 8 + dice.below(20) as i64;
     }
     samples
@@ -172,7 +173,7 @@ fn near_zero(dice: &mut Dice) -> Vec<(i64, f64)> {
             continue;
         }
         value += dice.below(5) as f64;
-        samples.push((dice.instance(scrape), value));
+        samples.push((dice.instant(scrape), value));
     }
     samples
 }
@@ -183,7 +184,7 @@ fn histogram(dice: &mut Dice, instance: &str, all: &mut Vec<Series>) {
     let mut counts = [5_000.0; BOUNDS.len()];
     let (mut sum, mut sums) = (1_000.0, Vec::new());
     for scrape in 0..SCRAPES {
-        let ts = dice.instance(scrape);
+        let ts = dice.instant(scrape);
         for _ in 0..dice.below(30) {
             let bucket = dice.below(BOUNDS.len() as u64) as usize;
             counts[bucket..].iter_mut().for_each(|count| *count += 1.0);
