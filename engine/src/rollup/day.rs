@@ -308,7 +308,10 @@ impl DayReader {
 
     fn memory(&self, (memtable, windows): &(Arc<Memtable>, Vec<Window>)) -> FromMemory {
         let series = self.set.refs_in(memtable.head(), self.positions.clone());
-        let runs = windows.iter().flat_map(|window| window.runs_of(&series)).collect();
+        let runs = windows
+            .iter()
+            .flat_map(|window| window.runs_of(&series))
+            .collect();
         FromMemory { runs, series }
     }
 
