@@ -80,6 +80,17 @@ impl Meter {
         Ok(hold)
     }
 
+    /// Draws the memory of one column before there is one: a subquery may ask for more steps than fit anywhere.
+    ///
+    /// # Errors
+    /// As [`Meter::hold`].
+    pub(crate) fn hold_steps(self: &Arc<Self>, steps: usize) -> Result<Hold, QueryError> {
+        if steps as u64 > self.samples_max {
+            return Err(QueryError::execution(TOO_MANY));
+        }
+        self.hold(0, steps.saturating_mul(size_of::<f64>()))
+    }
+
     /// Counts a vector as held.
     ///
     /// # Errors

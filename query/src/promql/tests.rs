@@ -143,5 +143,14 @@ fn what_is_deep_or_long_is_refused_and_nothing_else_suffers() {
         let error = fixture.ask(request(&text)).unwrap_err();
         assert_eq!(error.kind(), "bad_data", "{error}");
     }
+    // More steps than there is memory for, of what would be one series.
+    for text in [
+        "sum_over_time(vector(time())[12000d:100ms])",
+        "vector(1)[12000d:100ms]",
+        "absent_over_time((up + time())[12000d:100ms])",
+    ] {
+        let error = fixture.ask(request(text)).unwrap_err();
+        assert_eq!(error.kind(), "execution", "{text}: {error}");
+    }
     assert!(fixture.ask(request("1+1")).is_ok());
 }

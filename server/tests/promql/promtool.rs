@@ -78,6 +78,8 @@ async fn promtool_asks() {
         &rules,
     ];
     promtool(&command);
+    // Without a log the folder is not taken for a store.
+    std::fs::create_dir(blocks.join("wal")).unwrap();
     let dump = promtool(&["tsdb", "dump", &blocks.display().to_string()]);
     // Two series; where the steps begin is the tool's choice.
     assert!(dump.matches("job:up:sum").count() >= 60, "{dump}");

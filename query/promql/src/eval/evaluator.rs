@@ -5,11 +5,14 @@ use super::context::Context;
 use super::invariant::is_invariant;
 use crate::syntax::{Expr, ExprKind, FunctionId, ValueType};
 use crate::value::{Value, Vector};
-use crate::{Grid, QueryError, aggregate, binary, function};
+use crate::{Grid, QueryError, STEPS_MAX, aggregate, binary, function};
 
 /// Evaluates an expression that is not a range vector.
 pub(crate) fn eval(context: &Context<'_>, expr: &Expr, grid: Grid) -> Result<Value, QueryError> {
     context.check()?;
+    // Only a subquery has so many steps. Columns are made before what is in them can be counted.
+    let is_long = grid.len() > STEPS_MAX;
+    let _room = is_long.then(|| context.meter.hold_steps(grid.len())).transpose()?;
     let expr = expr.unwrap_parens();
     if grid.len() > 1 && is_invariant(expr) {
         let value = eval(context, expr, grid.first())?;
