@@ -257,7 +257,8 @@ fn many_series_and_long_windows_are_those_of_the_reference() {
             ]
         })
         .collect();
-    texts.extend(random::window_functions().map(|function| function.replace("{}", "m_total{j=\"3\"}[2950s]")));
+    texts
+        .extend(random::window_functions().map(|function| function.replace("{}", "m_total{j=\"3\"}[2950s]")));
     texts.push("quantile by (j) (0.3, m_total)".to_owned());
     texts.push("sum by (j) (topk by (j) (5, m_total))".to_owned());
     texts.push("sum by (j) (m_total{j=\"3\"} * on(i) group_left () (m_total{j=\"3\"} offset 5m))".to_owned());
