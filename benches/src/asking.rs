@@ -109,7 +109,24 @@ impl Asking {
 }
 
 impl PromQl {
-    fn path(&self) -> String {
+    /// The expression, and when it is asked for, in milliseconds.
+    #[must_use]
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Instant { expr, at_ms } => format!("{expr} at {at_ms}"),
+            Self::Range {
+                expr,
+                start_ms,
+                end_ms,
+                step_ms,
+            } => format!("{expr} from {start_ms} to {end_ms} step {step_ms}"),
+            Self::LabelValues { label, selector, .. } => format!("values of {label} of {selector}"),
+        }
+    }
+
+    /// The path and query of a `GET`.
+    #[must_use]
+    pub(crate) fn path(&self) -> String {
         let seconds = |ms: i64| format!("{}.{:03}", ms.div_euclid(1000), ms.rem_euclid(1000));
         // VictoriaMetrics keeps answers and rounds instants unless it is told not to; others ignore that.
         match self {

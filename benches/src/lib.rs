@@ -4,7 +4,8 @@
 //! - what is measured is the release binary over loopback, or a library through its public functions;
 //! - everything that can be prepared is prepared before a clock starts;
 //! - a figure is the median of several runs, and the others that ran beside it stand beside it;
-//! - a figure of a program that has not kept what it acknowledged, or answers wrongly, is not shown.
+//! - a figure of a program that has not kept what it acknowledged is not shown, nor is one of a program that answers
+//!   otherwise than the others without that being said beside it.
 
 mod workload;
 
@@ -20,6 +21,8 @@ mod queries;
 mod send;
 mod visible;
 
+mod asked;
+
 mod crash;
 mod disk;
 mod image;
@@ -29,6 +32,9 @@ mod compare;
 mod figures;
 mod table;
 
+pub use asked::{
+    DashboardProcedure, QueryPart, QueryProcedure, QueryScores, contest, dashboards, geometric_means,
+};
 pub use compare::{Procedure, compare};
 pub use contestant::{Contestant, Kind, Language};
 pub use figures::{Comparison, Figures};

@@ -54,6 +54,20 @@ pub(crate) fn found(kind: Kind, listen: SocketAddr, bodies: &Bodies) -> Result<u
 /// # Errors
 /// When it has others after a minute, or cannot be asked. `phase` is said then.
 pub(crate) fn expect_all(kind: Kind, listen: SocketAddr, bodies: &Bodies, phase: &str) -> Result<()> {
+    expect(kind, listen, bodies, bodies.samples(), phase)
+}
+
+/// Waits until a contestant has exactly so many of the samples of a workload.
+///
+/// # Errors
+/// As [`expect_all`].
+pub(crate) fn expect(
+    kind: Kind,
+    listen: SocketAddr,
+    bodies: &Bodies,
+    acknowledged: usize,
+    phase: &str,
+) -> Result<()> {
     if kind == Kind::VictoriaMetrics {
         // Out of its buffers, and past what it remembers of questions from before.
         Connection::open(listen)?.get("/internal/force_flush")?;
@@ -61,14 +75,13 @@ pub(crate) fn expect_all(kind: Kind, listen: SocketAddr, bodies: &Bodies, phase:
     let since = Stopwatch::start();
     loop {
         let found = found(kind, listen, bodies)?;
-        if found == bodies.samples() {
+        if found == acknowledged {
             return Ok(());
         }
         if since.elapsed() > PATIENCE {
             bail!(
-                "{phase}: {} acknowledged {} samples and has {found}",
+                "{phase}: {} acknowledged {acknowledged} samples and has {found}",
                 kind.program(),
-                bodies.samples()
             );
         }
         std::thread::sleep(POLL);

@@ -12,6 +12,7 @@ use crate::connection::Connection;
 use crate::contestant::Kind;
 use crate::process::Usage;
 use crate::stopwatch::Stopwatch;
+use crate::table::quantile;
 use crate::workload::Bodies;
 
 /// No connection is further ahead of another, in rounds: a receiver may refuse what is an hour older than the newest.
@@ -23,7 +24,7 @@ const AHEAD_POLL: Duration = Duration::from_micros(200);
 pub(crate) struct Sent {
     /// From the first byte to the last acknowledgement.
     pub(crate) seconds: f64,
-    /// Of each request, sorted: from its first byte to its acknowledgement.
+    /// Of each request: from its first byte to its acknowledgement.
     pub(crate) latencies: Vec<f64>,
     /// CPU seconds of this process meanwhile.
     pub(crate) own_cpu_seconds: f64,
@@ -33,10 +34,7 @@ impl Sent {
     /// So large a part of the requests was acknowledged within this many seconds.
     #[must_use]
     pub(crate) fn quantile(&self, q: f64) -> f64 {
-        match self.latencies.len() {
-            0 => f64::NAN,
-            n => self.latencies[((n - 1) as f64 * q).round() as usize],
-        }
+        quantile(&self.latencies, q)
     }
 }
 
@@ -52,6 +50,22 @@ pub(crate) fn send(
     rounds: Range<usize>,
     connections: usize,
 ) -> Result<Sent> {
+    send_paced(kind, listen, bodies, rounds, connections, Duration::ZERO)
+}
+
+/// The same, but a round begins no earlier than so long after the one before was due. One that is late is not waited
+/// for by the next: what could not be sent in time is caught up with.
+///
+/// # Errors
+/// As [`send`].
+pub(crate) fn send_paced(
+    kind: Kind,
+    listen: SocketAddr,
+    bodies: &Bodies,
+    rounds: Range<usize>,
+    connections: usize,
+    apart: Duration,
+) -> Result<Sent> {
     let barrier = Barrier::new(connections + 1);
     let at: Vec<_> = (0..connections).map(|_| AtomicUsize::new(rounds.start)).collect();
     let work = |c: usize| -> Result<Vec<f64>> {
@@ -59,7 +73,10 @@ pub(crate) fn send(
         barrier.wait();
         let mut connection = opened?;
         let mut latencies = Vec::new();
+        let begun = Stopwatch::start();
         for round in rounds.clone() {
+            let due = apart * (round - rounds.start) as u32;
+            std::thread::sleep(due.saturating_sub(begun.elapsed()));
             at[c].store(round, Ordering::Relaxed);
             while at
                 .iter()
@@ -99,7 +116,6 @@ pub(crate) fn send(
         }
         let seconds = since.seconds();
         let own = Usage::of(std::process::id())?.since(own_before);
-        latencies.sort_by(f64::total_cmp);
         Ok(Sent {
             seconds,
             latencies,

@@ -68,6 +68,17 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
+/// So large a part of the values is at most this; NaN of nothing. The nearest rank, which is a value that was measured.
+#[must_use]
+pub fn quantile(values: &[f64], q: f64) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => f64::NAN,
+        n => values[((n - 1) as f64 * q).round() as usize],
+    }
+}
+
 /// A number with three digits that count, large ones in thousands (k) or millions (M); nothing of NaN.
 #[must_use]
 pub fn rounded(value: f64) -> String {
@@ -107,6 +118,12 @@ mod tests {
         assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(vec![4.0, 1.0]), 2.5);
         assert!(median(Vec::new()).is_nan());
+        let hundred: Vec<f64> = (0..=100).rev().map(f64::from).collect();
+        assert_eq!(
+            [0.0, 0.5, 0.99, 1.0].map(|q| quantile(&hundred, q)),
+            [0.0, 50.0, 99.0, 100.0]
+        );
+        assert!(quantile(&[], 0.5).is_nan());
     }
 
     #[test]

@@ -227,7 +227,8 @@ impl Engine {
     /// Deletes the samples of series that pass every matcher (no matcher means all) over a closed range. On return they
     /// are invisible and that is durable; from disk they go with the next merge of their segments. Samples written
     /// after the return are seen, also at the same instants; one written meanwhile may be deleted or not. Snapshots
-    /// taken before still see everything. Until the merge the labels of series without samples may still be listed.
+    /// taken before still see everything. Until the merge the labels of series without samples may still be listed. Where
+    /// only buckets of a rollup are left, each that the range overlaps goes whole.
     ///
     /// # Errors
     /// Those of [`Engine::flush`], [`EngineError::Corrupt`] when a segment's index cannot be read,

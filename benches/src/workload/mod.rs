@@ -12,8 +12,9 @@ mod churn;
 mod exposition;
 mod node;
 mod recording;
+pub(crate) mod services;
 mod steady;
-mod tsbs;
+pub(crate) mod tsbs;
 mod values;
 
 use anyhow::{Context, Result};
@@ -114,6 +115,23 @@ pub(crate) struct Scraped<'a> {
 }
 
 impl Workload {
+    /// Counters and classic histograms of 50 instances of services, six hours. Not among the names, because what takes
+    /// samples has no reason to find it different from `small`.
+    ///
+    /// # Errors
+    /// When labels are refused.
+    pub fn services(extent: Extent) -> Result<Self> {
+        let instances = ((50.0 * extent.scale).round() as usize).max(1);
+        let mut fleet = services::Instances::new(instances)?;
+        Ok(Self {
+            name: "services".to_owned(),
+            about: "counters of requests and histograms of their durations, now and then begun anew"
+                .to_owned(),
+            bodies: Bodies::encode(&mut fleet, extent.rounds.unwrap_or(6 * 360), extent)?,
+            subject: services::subject(),
+        })
+    }
+
     /// Makes a fleet and encodes everything it sends.
     ///
     /// # Errors

@@ -10,7 +10,8 @@ use super::{Fleet, Scraped, Subject, encoded, scrambled};
 
 const STEP_MS: i64 = 10_000;
 
-const FIELDS: [&str; 10] = [
+/// Names of the figures, each a metric.
+pub(crate) const FIELDS: [&str; 10] = [
     "cpu_usage_user",
     "cpu_usage_system",
     "cpu_usage_idle",

@@ -45,7 +45,7 @@ pub struct LabelFigures {
     pub series: u64,
     /// Values that differ.
     pub values: u64,
-    /// Bytes of the values as text, each as often as it stands there.
+    /// Bytes of the values as text, each as often as a series has it; in the file sets of labels stand once.
     pub text_bytes: u64,
 }
 

@@ -202,7 +202,7 @@ fn buckets_are_counted_with_what_they_stand_for() {
     assert_eq!(figures.file.columns.len(), 9 + 2 * 6);
     assert!(figures.bytes_per_bucket > figures.bytes_per_sample);
     // Any flipped bit is an error or other figures, and no panic.
-    for bit in (0..figures.file.bytes * 8).step_by(97) {
+    for bit in (0..figures.file.bytes * 8).step_by(997) {
         vfs.flip_bit(&path, bit);
         drop(inspect(&as_vfs, &path));
         vfs.flip_bit(&path, bit);

@@ -177,12 +177,47 @@ pub(crate) struct Accumulator {
     open: Option<Open>,
 }
 
-/// The bucket that rows are added to.
+/// The bucket that rows are added to; its sums are kept beside it.
 #[derive(Debug)]
 struct Open {
     bucket: Bucket,
-    /// what the sum has lost to rounding (Neumaier)
+    sum: Sum,
+    before_resets: Sum,
+}
+
+/// A sum that keeps what rounding loses (Neumaier). Decimals then mostly sum up to the decimal that a person would get.
+#[derive(Debug)]
+struct Sum {
+    total: f64,
     lost: f64,
+}
+
+impl Sum {
+    fn of(value: f64) -> Self {
+        Self {
+            total: value,
+            lost: 0.0,
+        }
+    }
+
+    fn add(&mut self, value: f64) {
+        let total = self.total + value;
+        if total.is_infinite() {
+            self.lost = 0.0;
+        } else if self.total.abs() >= value.abs() {
+            self.lost += (self.total - total) + value;
+        } else {
+            self.lost += (value - total) + self.total;
+        }
+        self.total = total;
+    }
+
+    fn value(&self) -> f64 {
+        match self.total.is_finite() {
+            true => self.total + self.lost,
+            false => self.total,
+        }
+    }
 }
 
 impl Accumulator {
@@ -198,8 +233,7 @@ impl Accumulator {
                 Some(open) if open.bucket.end == end => open.push(*ts, *value),
                 _ => {
                     self.finish(out);
-                    let bucket = Bucket::of_row(end, *ts, *value);
-                    self.open = Some(Open { bucket, lost: 0.0 });
+                    self.open = Some(Open::new(end, *ts, *value));
                 }
             }
         }
@@ -207,16 +241,24 @@ impl Accumulator {
 
     /// Ends the series.
     pub(crate) fn finish(&mut self, out: &mut Vec<Bucket>) {
-        if let Some(Open { mut bucket, lost }) = self.open.take() {
-            if bucket.sum.is_finite() {
-                bucket.sum += lost;
-            }
-            out.push(bucket);
-        }
+        out.extend(self.open.take().map(|open| Bucket {
+            sum: open.sum.value(),
+            before_resets: open.before_resets.value(),
+            ..open.bucket
+        }));
     }
 }
 
 impl Open {
+    fn new(end: i64, ts: i64, value: f64) -> Self {
+        let bucket = Bucket::of_row(end, ts, value);
+        Self {
+            sum: Sum::of(bucket.sum),
+            before_resets: Sum::of(0.0),
+            bucket,
+        }
+    }
+
     fn push(&mut self, ts: i64, value: f64) {
         let bucket = &mut self.bucket;
         if is_stale(value) {
@@ -227,24 +269,16 @@ impl Open {
             return;
         }
         if bucket.count == 0 {
-            *bucket = Bucket::of_row(bucket.end, ts, value);
+            *self = Self::new(bucket.end, ts, value);
             return;
         }
-        let sum = bucket.sum + value;
-        if sum.is_infinite() {
-            self.lost = 0.0;
-        } else if bucket.sum.abs() >= value.abs() {
-            self.lost += (bucket.sum - sum) + value;
-        } else {
-            self.lost += (value - sum) + bucket.sum;
-        }
+        self.sum.add(value);
         let step = Step::between(bucket.last, value);
-        bucket.sum = sum;
         bucket.count = bucket.count.saturating_add(1);
         bucket.resets = bucket.resets.saturating_add(u32::from(step.is_reset));
         bucket.changes = bucket.changes.saturating_add(u32::from(step.is_change));
         if step.is_reset {
-            bucket.before_resets += bucket.last;
+            self.before_resets.add(bucket.last);
         }
         bucket.min = least(bucket.min, value);
         bucket.max = greatest(bucket.max, value);

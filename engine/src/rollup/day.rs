@@ -241,7 +241,7 @@ impl DayReader {
         let places_of = |(segment, _): &(Arc<Segment>, Mask)| self.set.places_in(segment, positions());
         let in_rollups: Vec<_> = day.rollups.iter().map(places_of).collect();
         let in_segments: Vec<_> = day.segments.iter().map(places_of).collect();
-        let memory: Vec<FromMemory<'_>> = day.memory.iter().map(|source| self.memory(source)).collect();
+        let memory: Vec<FromMemory> = day.memory.iter().map(|source| self.memory(source)).collect();
         let mut needs = Vec::new();
         for (i, position) in positions().enumerate() {
             let id = self.set.id(position);
@@ -294,10 +294,8 @@ impl DayReader {
             true => None,
             false => {
                 let wanted: Vec<usize> = needs.iter().map(|need| need.position).collect();
-                let runs = memory.into_iter().map(|source| (source.memtable, source.runs));
                 let set = self.set.at(&wanted);
-                let merge = Merge::open(&day.segments, runs.collect(), &set, 0..set.len())?;
-                Some(merge)
+                Some(Merge::open(&day.segments, &day.memory, &set, 0..set.len())?)
             }
         };
         Ok(Open {
@@ -308,12 +306,13 @@ impl DayReader {
         })
     }
 
-    fn memory<'a>(&self, (memtable, windows): &'a (Arc<Memtable>, Vec<Window>)) -> FromMemory<'a> {
-        FromMemory {
-            memtable: memtable.as_ref(),
-            runs: windows.iter().flat_map(Window::sorted_runs).collect(),
-            series: self.set.refs_in(memtable.head(), self.positions.clone()),
-        }
+    fn memory(&self, (memtable, windows): &(Arc<Memtable>, Vec<Window>)) -> FromMemory {
+        let series = self.set.refs_in(memtable.head(), self.positions.clone());
+        let runs = windows
+            .iter()
+            .flat_map(|window| window.runs_of(&series))
+            .collect();
+        FromMemory { runs, series }
     }
 
     /// The ends of the buckets from one instant to another.
@@ -327,8 +326,7 @@ impl DayReader {
 }
 
 /// A memtable's rows of the day.
-struct FromMemory<'a> {
-    memtable: &'a Memtable,
+struct FromMemory {
     runs: Vec<Arc<Run>>,
     /// by position less the first one
     series: Vec<Option<SeriesRef>>,
