@@ -62,7 +62,9 @@ fn by_both(store: &Store, data: &[FloatSeries], text: &str, grid: Grid) -> (Opti
     for ts in grid.iter() {
         match reference.eval(&expr, ts) {
             Err(Fails) => return (found, None),
-            Ok(Value::Scalar(value)) => drop(expected.insert((Labels::empty(), ts), value)),
+            Ok(Value::Scalar(value)) => {
+                expected.insert((Labels::empty(), ts), value);
+            }
             Ok(Value::Vector(vector)) => {
                 expected.extend(vector.into_iter().map(|(labels, value)| ((labels, ts), value)));
             }
