@@ -12,7 +12,9 @@ pub(crate) fn eval(context: &Context<'_>, expr: &Expr, grid: Grid) -> Result<Val
     context.check()?;
     // Only a subquery has so many steps. Columns are made before what is in them can be counted.
     let is_long = grid.len() > STEPS_MAX;
-    let _room = is_long.then(|| context.meter.hold_steps(grid.len())).transpose()?;
+    let _room = is_long
+        .then(|| context.meter.hold_steps(grid.len()))
+        .transpose()?;
     let expr = expr.unwrap_parens();
     if grid.len() > 1 && is_invariant(expr) {
         let value = eval(context, expr, grid.first())?;
