@@ -70,7 +70,7 @@ pub fn median(mut values: Vec<f64>) -> f64 {
 
 /// So large a part of the values is at most this; NaN of nothing. The nearest rank, which is a value that was measured.
 #[must_use]
-pub fn quantile(values: &[f64], q: f64) -> f64 {
+pub(crate) fn quantile(values: &[f64], q: f64) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     match values.len() {
