@@ -1,6 +1,6 @@
 //! The API as its clients speak to it, over a store on a simulated disk.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -17,10 +17,16 @@ use tower::ServiceExt;
 use super::{PrometheusSource, ReadPlaces, prometheus_routes};
 use crate::alerting::test_hub::TestHub;
 
-pub(super) const NOW_MS: i64 = 1_767_225_600_000;
+const NOW_MS: i64 = 1_767_225_600_000;
+
+/// The API over one store for all tests: none of them writes.
+fn api() -> Router {
+    static API: OnceLock<Router> = OnceLock::new();
+    API.get_or_init(new_api).clone()
+}
 
 /// A store with `up` of three instances over an hour, and the API over it.
-pub(super) fn api() -> Router {
+fn new_api() -> Router {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(TimestampMs(NOW_MS)));
     let options = Options {
         background: false,
