@@ -5,6 +5,7 @@ use std::sync::Arc;
 use barograph_model::Labels;
 
 use crate::histogram::FloatHistogram;
+use crate::meter::Hold;
 use crate::{Annotations, QueryStats};
 
 /// A float or a histogram at an instant.
@@ -76,4 +77,6 @@ pub struct Answer {
     pub annotations: Annotations,
     /// What it cost.
     pub stats: QueryStats,
+    /// what its points have drawn from the account of memory, given back with the last copy of the answer
+    pub(crate) _holds: Arc<Vec<Hold>>,
 }

@@ -9,12 +9,13 @@ use super::context::Context;
 use super::evaluator::{eval, eval_vector};
 use super::subquery;
 use crate::histogram::FloatHistogram;
+use crate::meter::Hold;
 use crate::syntax::{ExprKind, MatrixSelector, Subquery, ValueType};
 use crate::value::{Series, Value, Vector};
 use crate::{Grid, InstantSeries, Point, QueryError, QueryValue, RangeSeries, SampleValue};
 
 /// Evaluates the query of a context.
-pub(super) fn evaluate(context: &Context<'_>) -> Result<QueryValue, QueryError> {
+pub(super) fn evaluate(context: &Context<'_>, holds: &mut Vec<Hold>) -> Result<QueryValue, QueryError> {
     let query = context.query;
     let grid = query.grid;
     let expr = query.expr.unwrap_parens();
@@ -29,14 +30,14 @@ pub(super) fn evaluate(context: &Context<'_>) -> Result<QueryValue, QueryError> 
         }
         return Ok(QueryValue::Matrix(match eval(context, expr, grid)? {
             Value::Scalar(values) => vec![of_scalars(&values, grid)],
-            Value::Vector(vector) => matrix(vector, grid),
+            Value::Vector(vector) => matrix(context, vector, grid, holds)?,
             Value::Text(_) => Vec::new(),
         }));
     }
     let ts = grid.start();
     match &expr.kind {
-        ExprKind::Matrix(selector) => raw_rows(context, selector).map(QueryValue::Matrix),
-        ExprKind::Subquery(inner) => inner_steps(context, inner).map(QueryValue::Matrix),
+        ExprKind::Matrix(selector) => raw_rows(context, selector, holds).map(QueryValue::Matrix),
+        ExprKind::Subquery(inner) => inner_steps(context, inner, holds).map(QueryValue::Matrix),
         _ if expr.value_type() == ValueType::Matrix => {
             Err(QueryError::execution("expected an instant vector"))
         }
@@ -68,8 +69,18 @@ fn instants(vector: Vector, ts: i64) -> Vec<InstantSeries> {
     vector.series.into_iter().filter_map(one).collect()
 }
 
-/// Sorted by labels, as Prometheus sorts a matrix.
-fn matrix(vector: Vector, grid: Grid) -> Vec<RangeSeries> {
+/// Sorted by labels, as Prometheus sorts a matrix. Points take more memory than columns, so they are counted first.
+fn matrix(
+    context: &Context<'_>,
+    vector: Vector,
+    grid: Grid,
+    holds: &mut Vec<Hold>,
+) -> Result<Vec<RangeSeries>, QueryError> {
+    let points: u64 = vector.series.iter().map(|series| series.column.samples()).sum();
+    let bytes = usize::try_from(points)
+        .unwrap_or(usize::MAX)
+        .saturating_mul(size_of::<Point>());
+    holds.push(context.meter.hold(0, bytes)?);
     let one = |Series { labels, column }: Series| {
         let points = grid.iter().enumerate().filter_map(|(step, ts)| {
             let value = column.get(step)?;
@@ -80,18 +91,21 @@ fn matrix(vector: Vector, grid: Grid) -> Vec<RangeSeries> {
     };
     let mut all: Vec<_> = vector.series.into_iter().filter_map(one).collect();
     all.sort_by(|a, b| a.labels.cmp(&b.labels));
-    all
+    Ok(all)
 }
 
 /// An instant query for a range vector: the samples as they are stored.
-fn raw_rows(context: &Context<'_>, selector: &MatrixSelector) -> Result<Vec<RangeSeries>, QueryError> {
+fn raw_rows(
+    context: &Context<'_>,
+    selector: &MatrixSelector,
+    holds: &mut Vec<Hold>,
+) -> Result<Vec<RangeSeries>, QueryError> {
     let end = context
         .reference(&selector.vector.modifiers, context.query.grid)
         .start();
     let range = TimeRange::new(end.saturating_sub(selector.range_ms).saturating_add(1), end);
     let set = context.snapshot.select(&selector.vector.matchers, range)?;
     let mut points: Vec<Vec<Point>> = vec![Vec::new(); set.len()];
-    let mut holds = Vec::new();
     let scan = context.snapshot.scan_series(&set, range);
     let mut reader = scan.open(0..set.len())?;
     let mut rows = SeriesRows::default();
@@ -136,10 +150,14 @@ fn raw_rows(context: &Context<'_>, selector: &MatrixSelector) -> Result<Vec<Rang
 }
 
 /// An instant query for a subquery: its steps.
-fn inner_steps(context: &Context<'_>, inner: &Subquery) -> Result<Vec<RangeSeries>, QueryError> {
+fn inner_steps(
+    context: &Context<'_>,
+    inner: &Subquery,
+    holds: &mut Vec<Hold>,
+) -> Result<Vec<RangeSeries>, QueryError> {
     let ends = context.reference(&inner.modifiers, context.query.grid);
     match subquery::steps(context, inner, ends) {
-        Some(steps) => Ok(matrix(eval_vector(context, &inner.expr, steps)?, steps)),
+        Some(steps) => matrix(context, eval_vector(context, &inner.expr, steps)?, steps, holds),
         None => Ok(Vec::new()),
     }
 }

@@ -37,6 +37,11 @@ impl<'q> Context<'q> {
         }
     }
 
+    /// What ends it from outside.
+    pub(crate) fn interrupt(&self) -> &'q Interrupt {
+        self.interrupt
+    }
+
     /// Whether to go on.
     pub(crate) fn check(&self) -> Result<(), QueryError> {
         self.interrupt.check()

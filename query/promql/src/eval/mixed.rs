@@ -57,8 +57,17 @@ pub(super) fn run(
         histograms,
     };
     let mut bounds = Vec::new();
-    let of_histograms = Windows::find(&mixed.ts, windows.ends, windows.range_ms, &mut bounds);
+    let of_histograms = Windows::find(
+        &mixed.ts,
+        windows.ends,
+        windows.range_ms,
+        &mut bounds,
+        context.interrupt(),
+    );
     for (step, ((end, floats), (_, histograms))) in windows.iter().zip(of_histograms.iter()).enumerate() {
+        if windows.is_interrupted() {
+            return;
+        }
         if histograms.is_empty() {
             continue;
         }

@@ -32,6 +32,8 @@ pub(crate) use evaluator::{eval_scalar, eval_text, eval_vector};
 pub(crate) use source::Sink;
 pub(crate) use windows::Windows;
 
+use std::sync::Arc;
+
 use barograph_engine::Snapshot;
 
 use crate::{Answer, EvalOptions, Interrupt, Query, QueryError};
@@ -49,11 +51,13 @@ pub fn evaluate(
     interrupt: &Interrupt,
 ) -> Result<Answer, QueryError> {
     let context = Context::new(snapshot, query, options, interrupt);
-    let value = answer::evaluate(&context)?;
+    let mut holds = Vec::new();
+    let value = answer::evaluate(&context, &mut holds)?;
     let stats = context.meter.stats();
     Ok(Answer {
         value,
         annotations: context.into_notes().into_annotations(),
         stats,
+        _holds: Arc::new(holds),
     })
 }

@@ -330,11 +330,12 @@ impl<'a> Chunk<'a> {
             }
             Sourcing::Window { function, range_ms } => {
                 drop_stale(rows);
+                let interrupt = self.context.interrupt();
                 let samples = Samples {
                     ts: &rows.ts,
                     values: &rows.values,
                 };
-                let windows = Windows::find(samples.ts, reference, *range_ms, &mut self.bounds);
+                let windows = Windows::find(samples.ts, reference, *range_ms, &mut self.bounds, interrupt);
                 self.samples += windows.samples();
                 windows.count_into(&mut self.by_step);
                 match (histograms, self.source.selector.widening) {
@@ -355,6 +356,8 @@ impl<'a> Chunk<'a> {
                         &mut self.column,
                     ),
                 }
+                // An interrupt leaves the rest of the column empty.
+                self.context.check()?;
                 self.note_counter(position)?;
             }
         }

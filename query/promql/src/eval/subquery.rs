@@ -45,7 +45,7 @@ pub(crate) fn over_time(
             ts: &ts,
             values: &values,
         };
-        let windows = Windows::find(&ts, ends, subquery.range_ms, &mut bounds);
+        let windows = Windows::find(&ts, ends, subquery.range_ms, &mut bounds, context.interrupt());
         let mut out = Column::absent(grid.len());
         match histogram_rows(column, steps) {
             None => function.run(samples, &windows, &mut out.floats),
@@ -67,6 +67,8 @@ pub(crate) fn over_time(
         if is_rate && out.floats.iter().any(|value| !is_absent(*value)) {
             context.note_counter(span, labels.metric());
         }
+        // An interrupt leaves the rest of the column empty.
+        context.check()?;
         if !out.is_empty() {
             let keeps_name = RangeFunction::keeps_name(function.id);
             series.push(Series {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::Grid;
+use crate::{Grid, Interrupt};
 
 /// The windows of one series, one a step: left-open and right-closed, `(t - range, t]`.
 #[derive(Debug)]
@@ -11,11 +11,19 @@ pub(crate) struct Windows<'a> {
     pub(crate) ends: Grid,
     pub(crate) range_ms: i64,
     bounds: &'a [(u32, u32)],
+    interrupt: &'a Interrupt,
 }
 
 impl<'a> Windows<'a> {
     /// Finds them among instants that ascend; `bounds` is scratch memory. O(samples + steps).
-    pub(crate) fn find(ts: &[i64], ends: Grid, range_ms: i64, bounds: &'a mut Vec<(u32, u32)>) -> Self {
+    /// `interrupt` ends what is done with them.
+    pub(crate) fn find(
+        ts: &[i64],
+        ends: Grid,
+        range_ms: i64,
+        bounds: &'a mut Vec<(u32, u32)>,
+        interrupt: &'a Interrupt,
+    ) -> Self {
         bounds.clear();
         let (mut low, mut high) = (0, 0);
         for end in ends.iter() {
@@ -28,6 +36,7 @@ impl<'a> Windows<'a> {
             ends,
             range_ms,
             bounds,
+            interrupt,
         }
     }
 
@@ -37,6 +46,11 @@ impl<'a> Windows<'a> {
             .iter()
             .zip(self.bounds)
             .map(|(end, (low, high))| (end, *low as usize..*high as usize))
+    }
+
+    /// Whether nobody waits for what is done with them any more.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interrupt.check().is_err()
     }
 
     /// Samples of all windows together.
@@ -87,7 +101,8 @@ mod tests {
             let ts: Vec<i64> = gaps.iter().map(|gap| { now += gap; now }).collect();
             let grid = Grid::range(start, start + step * (steps - 1), step).unwrap();
             let mut scratch = Vec::new();
-            let windows = Windows::find(&ts, grid, range, &mut scratch);
+            let interrupt = Interrupt::default();
+            let windows = Windows::find(&ts, grid, range, &mut scratch, &interrupt);
             for (end, places) in windows.iter() {
                 let inside = |t: &&i64| **t > end - range && **t <= end;
                 prop_assert_eq!(ts[places].iter().collect::<Vec<_>>(), ts.iter().filter(inside).collect::<Vec<_>>());

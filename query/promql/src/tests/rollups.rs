@@ -97,7 +97,7 @@ fn expect_same(query: &str, rows: &QueryValue, buckets: &QueryValue) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(8))]
 
     #[test]
     fn buckets_answer_as_rows_do(
