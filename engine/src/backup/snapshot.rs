@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::{SNAPSHOTS, SnapshotFolder};
 use crate::manifest::ManifestStore;
-use crate::segment::SegmentMeta;
+use crate::segment::{SegmentKind, SegmentMeta};
 use crate::vfs::Vfs;
 use crate::{Engine, EngineError, Result};
 
@@ -71,7 +71,11 @@ impl Engine {
             name: name.to_owned(),
             dir: format!("{SNAPSHOTS}/{name}"),
             segments: files.version.segments.len(),
-            rows: files.version.segments.iter().map(|s| s.rows).sum(),
+            rows: {
+                let segments = files.version.segments.iter();
+                let of_samples = segments.filter(|segment| segment.kind == SegmentKind::Samples);
+                of_samples.map(|segment| segment.rows).sum()
+            },
             files: linked,
             bytes,
         })

@@ -131,7 +131,7 @@ fn report(created: &Created, depot: &Arc<dyn Depot>) -> Vec<String> {
         format!("backup {} in {}", backup.name, depot.shown()),
         format!(
             "{} samples in {} segments; {} files, {}; sent {} files, {}, the others were there",
-            backup.rows(),
+            backup.samples(),
             backup.segments.len(),
             backup.files.len(),
             BinaryBytes(backup.bytes()),
@@ -173,7 +173,7 @@ fn describe(backup: &Backup) -> String {
     format!(
         "{}  {} samples  {} segments  {} files  {}  {} to {}",
         backup.name,
-        backup.rows(),
+        backup.samples(),
         backup.segments.len(),
         backup.files.len(),
         BinaryBytes(backup.bytes()),

@@ -76,7 +76,7 @@ fn retentions_are_rules_in_the_order_of_the_file() {
     check(
         "[[retention]]\nselector = \"{}\"\nkeep = \"2dd\"\n",
         &[
-            "config.toml:2: selector cannot be used: \"{}\" is not a selector: vector selector must contain at least one non-empty matcher",
+            "config.toml:2: selector cannot be used: \"{}\" is a selector of every series, not a plain selector (write it as metric{label=\"value\"})",
             "config.toml:3: keep \"2dd\" is not a duration (try \"2d\")",
         ],
     );

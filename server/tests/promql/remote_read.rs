@@ -101,6 +101,7 @@ async fn start_prometheus(root: &Path, config: &str) -> (String, Process) {
         .expect("prometheus is installed (apt-get install prometheus)");
     let (process, url) = (Process(child), format!("http://127.0.0.1:{port}"));
     let ready = format!("{url}/-/ready");
+    barograph::channels::install_crypto_provider();
     eventually("Prometheus is ready", || async {
         let answer = reqwest::get(&ready).await.ok()?;
         answer.status().is_success().then_some(())

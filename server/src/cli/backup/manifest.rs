@@ -2,6 +2,7 @@
 //!
 //! It is written when all of them are there, so that a backup that was cut short has none and is no backup.
 
+use std::collections::HashSet;
 use std::path::{Component, Path};
 
 use barograph_engine::backup::SegmentEntry;
@@ -77,7 +78,21 @@ impl From<&SegmentEntry> for SegmentCount {
 }
 
 impl Backup {
-    /// Its samples.
+    /// Its samples: the rows of those segments that have a file of samples, and not of histograms or rollups.
+    pub(in crate::cli) fn samples(&self) -> u64 {
+        let paths: HashSet<&str> = self.files.iter().map(|file| file.path.as_str()).collect();
+        let of_samples = |segment: &&SegmentCount| {
+            let path = format!("{}.samples.parquet", segment.name);
+            paths.contains(path.as_str())
+        };
+        self.segments
+            .iter()
+            .filter(of_samples)
+            .map(|segment| segment.rows)
+            .sum()
+    }
+
+    /// Rows of all segments, whatever they hold.
     pub(in crate::cli) fn rows(&self) -> u64 {
         self.segments.iter().map(|segment| segment.rows).sum()
     }

@@ -91,7 +91,7 @@ pub async fn run(args: RestoreArgs) -> Result<Vec<String>, BackupFailure> {
         format!(
             "{} segments with {} samples, every row read and counted",
             backup.segments.len(),
-            backup.rows()
+            backup.samples()
         ),
         opened,
     ])
@@ -273,13 +273,13 @@ fn open(dir: &Path, backup: &Backup) -> Result<String, BackupFailure> {
             what: format!("{}: {}", damage.path, damage.what),
         });
     }
-    if stats.segment_rows != backup.rows() || stats.segments != backup.segments.len() {
+    if stats.segment_rows != backup.samples() || stats.segments != backup.segments.len() {
         return Err(BackupFailure::Unlike {
             what: format!(
                 "{} samples in {} segments instead of {} in {}",
                 stats.segment_rows,
                 stats.segments,
-                backup.rows(),
+                backup.samples(),
                 backup.segments.len()
             ),
         });
