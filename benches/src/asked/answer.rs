@@ -84,7 +84,10 @@ impl Vectors {
     }
 }
 
-fn one_series(series: &Value) -> Option<(Vec<(String, String)>, Vec<Point>)> {
+/// Names and values of labels, sorted.
+type Pairs = Vec<(String, String)>;
+
+fn one_series(series: &Value) -> Option<(Pairs, Vec<Point>)> {
     let labels = series["metric"].as_object()?.iter();
     let labels = labels.map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
     let mut labels: Vec<_> = labels.collect::<Option<_>>()?;

@@ -119,7 +119,7 @@ mod tests {
             kept in 0..9u32,
         ) {
             // Fingerprints that agree in the half which is the hash, too.
-            let spread = |f: u128| f % 7 | (f << 64);
+            let spread = |f: u128| (f % 7) | (f << 64);
             let (mut spellings, mut map) = (Spellings::default(), HashMap::new());
             for (fingerprint, series) in &entered {
                 spellings.insert(spread(*fingerprint), SeriesRef(*series));

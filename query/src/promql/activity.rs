@@ -16,12 +16,12 @@ const REMEMBERED_MAX: usize = 4096;
 const TEXT_BYTES_MAX: usize = 2048;
 
 /// Is told of every query that has ended. Called on an I/O thread: it must not wait.
-pub(super) type Observer = Box<dyn Fn(&QueryRecord) + Send + Sync>;
+pub type QueryObserver = Box<dyn Fn(&QueryRecord) + Send + Sync>;
 
 /// The queries of an engine.
 pub(super) struct Activity {
     clock: Arc<dyn Clock>,
-    observer: Option<Observer>,
+    observer: Option<QueryObserver>,
     next_id: AtomicU64,
     active: Mutex<BTreeMap<u64, ActiveQuery>>,
     /// the latest last
@@ -71,7 +71,7 @@ fn shortened(text: &Arc<str>) -> Arc<str> {
 }
 
 impl Activity {
-    pub(super) fn new(clock: Arc<dyn Clock>, observer: Option<Observer>) -> Arc<Self> {
+    pub(super) fn new(clock: Arc<dyn Clock>, observer: Option<QueryObserver>) -> Arc<Self> {
         Arc::new(Self {
             clock,
             observer,

@@ -12,9 +12,9 @@ use barograph_promql::{Answer, EvalOptions, Grid, Interrupt, Query, QueryError, 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::oneshot;
 
-use super::activity::{Activity, Observer};
+use super::activity::{Activity, QueryObserver};
 use super::queue::{FairQueue, Place};
-use super::{PromqlError, PromqlLimits, QueryRecord, QueryTimes};
+use super::{PromqlError, PromqlLimits, QueryTimes};
 use crate::sql::SnapshotSource;
 
 /// Expressions are read, evaluated and dropped by recursion; pages of a stack that is never touched cost nothing.
@@ -79,7 +79,7 @@ impl PromqlEngine {
         source: Arc<dyn SnapshotSource>,
         limits: PromqlLimits,
         clock: Arc<dyn Clock>,
-        observer: Option<Box<dyn Fn(&QueryRecord) + Send + Sync>>,
+        observer: Option<QueryObserver>,
     ) -> Result<Self, PromqlError> {
         let pool = ThreadPoolBuilder::new()
             .num_threads(limits.threads.max(1))
@@ -87,7 +87,6 @@ impl PromqlEngine {
             .stack_size(STACK_BYTES)
             .build()
             .map_err(|error| PromqlError::Threads(error.to_string()))?;
-        let observer: Option<Observer> = observer;
         Ok(Self {
             source,
             queue: FairQueue::new(limits.running_max, limits.waiting_max),

@@ -17,6 +17,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
+pub use activity::QueryObserver;
 pub use engine::{PromqlAnswer, PromqlEngine, PromqlRequest};
 pub use error::PromqlError;
 pub use limits::PromqlLimits;

@@ -60,11 +60,12 @@ pub(super) fn data() -> impl Strategy<Value = Vec<FloatSeries>> {
     // An interval with jitter.
     let samples = vec((event, 9_000i64..16_000), 0..70);
     vec(samples, SERIES.len()).prop_map(|all| {
-        let of = |((metric, i, j), events): (&(&str, &str, &str), Vec<(Event, i64)>)| FloatSeries {
+        let named = SERIES.iter().zip(all);
+        let series = named.map(|((metric, i, j), events)| FloatSeries {
             labels: Labels::from_pairs([("__name__", *metric), ("i", *i), ("j", *j)]).unwrap(),
             samples: play(&events, metric.ends_with("_total")),
-        };
-        SERIES.iter().zip(all).map(of).collect()
+        });
+        series.collect()
     })
 }
 

@@ -118,9 +118,10 @@ fn result_labels(operation: &Binary, matching: &VectorMatching, many: &Labels, o
     let drops_name = !operation.op.is_comparison() || operation.return_bool;
     let is_one_to_one = matching.cardinality == Cardinality::OneToOne;
     let kept = many.iter().filter(|(name, _)| {
-        !(drops_name && *name == METRIC_NAME)
-            && !(is_one_to_one && is_named(name) != matching.on)
-            && !matching.include.iter().any(|included| included == name)
+        let is_dropped = drops_name && *name == METRIC_NAME;
+        let is_unmatched = is_one_to_one && is_named(name) != matching.on;
+        let is_replaced = matching.include.iter().any(|included| included == name);
+        !is_dropped && !is_unmatched && !is_replaced
     });
     let included = matching.include.iter().map(|name| (name.as_str(), one.get(name)));
     Labels::from_pairs(kept.chain(included.filter(|(_, value)| !value.is_empty()))).unwrap()
