@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use barograph_engine::{SeriesRows, SeriesScan, SeriesSet};
+use barograph_engine::{ScanStats, SeriesRows, SeriesScan, SeriesSet};
 use barograph_model::{METRIC_NAME, MatchOp, TimeRange, is_stale};
 use hashbrown::HashMap;
 use rayon::prelude::*;
@@ -22,6 +22,9 @@ use crate::{Grid, QueryError, SelectorStats};
 
 /// Rows and steps that are worth a second thread.
 const WORK_PER_CHUNK: u64 = 1 << 16;
+
+/// Rows of a file that are worth opening it once more.
+const ROWS_PER_OPENING: u64 = 1 << 12;
 
 /// Series of a chunk at most: between two chunks a query can be ended.
 const SERIES_PER_CHUNK: usize = 1 << 13;
@@ -232,11 +235,7 @@ impl Source<'_> {
             sink.finish()?;
             Ok(sink)
         };
-        let chunks = chunks(
-            prepared.set.len(),
-            prepared.scan.stats().rows_selected,
-            grid.len(),
-        );
+        let chunks = chunks(prepared.set.len(), &prepared.scan.stats(), grid.len());
         match chunks.as_slice() {
             [one] => Ok(vec![read(one.clone())?]),
             _ => chunks.into_par_iter().map(read).collect(),
@@ -245,9 +244,12 @@ impl Source<'_> {
 }
 
 /// Consecutive positions, cut so that each is worth the opening of its files.
-fn chunks(series: usize, rows: u64, steps: usize) -> Vec<Range<usize>> {
-    let work = rows + series as u64 * steps as u64;
-    let wanted = usize::try_from(work / WORK_PER_CHUNK).unwrap_or(usize::MAX);
+fn chunks(series: usize, scan: &ScanStats, steps: usize) -> Vec<Range<usize>> {
+    let rows = scan.rows_selected;
+    let files = (scan.files_total - scan.files_pruned).max(1) as u64;
+    let work = (rows + series as u64 * steps as u64) / WORK_PER_CHUNK;
+    let wanted = work.min(rows / (files * ROWS_PER_OPENING) + 1);
+    let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
     let count = wanted
         .clamp(1, 16)
         .max(series.div_ceil(SERIES_PER_CHUNK))
