@@ -1,6 +1,7 @@
 //! Starting, stopping, and what is said when that cannot be.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
 
 use super::program::{Barograph, body, now_ms, pairs};
 
@@ -106,4 +107,29 @@ async fn queries_fail_with_a_code_a_message_and_a_hint() {
         assert_eq!(error["error"]["code"], code, "{query}: {text}");
         assert!(text.contains(names), "{query}: {text}");
     }
+}
+
+#[test]
+fn a_stop_while_it_starts_is_as_clean_as_any_other() {
+    let root = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_barograph"))
+        .args(Barograph::new(root.path()).arguments())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Its first word comes when signals are listened to and nothing else has begun.
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    log.read_line(&mut said).unwrap();
+    let pid = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    log.read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{said}");
+    assert!(said.contains("stopped"), "{said}");
 }

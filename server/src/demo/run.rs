@@ -14,7 +14,7 @@ use super::{BACK_FILL_STEP_MS, Feeder, LIVE_STEP_MS, Tour, write_files};
 use crate::cli::serve::DemoArgs;
 use crate::compose::Server;
 use crate::config::Config;
-use crate::serve::until_stopped;
+use crate::serve::Signals;
 
 /// The file that remembers which fleet a data directory holds.
 const FLEET_FILE: &str = "demo-fleet.json";
@@ -83,8 +83,10 @@ pub async fn run(args: &DemoArgs, say: impl Fn(&str)) -> anyhow::Result<()> {
     let grpc = server.grpc_address().map(|address| address.to_string());
     let tour = Tour::new(fleet, files, &http.to_string(), grpc.as_deref())?;
     say(&tour.welcome());
+    // Not before the history is fed: until then a signal may end the demo at once.
+    let mut signals = Signals::listen()?;
     let outcome = tokio::select! {
-        stopped = until_stopped(&server) => stopped,
+        () = signals.until_stopped(&server) => Ok(()),
         () = exit_after(args.exit_after_ms) => Ok(()),
         failed = guide(&server, &tour, clock.as_ref(), &say) => failed,
     };
