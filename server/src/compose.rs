@@ -13,7 +13,7 @@ use barograph_engine::vfs::{DiskVfs, Vfs};
 use barograph_engine::{DamageKind, Engine};
 use barograph_model::{Clock, MemoryShare};
 use barograph_query::promql::{PromqlEngine, promql_tables};
-use barograph_query::sql::{SqlEngine, SqlLimits};
+use barograph_query::sql::{SqlEngine, SqlLimits, VIEWS_FILE, Views};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -108,6 +108,7 @@ impl Server {
             engine,
             sql,
             promql,
+            views,
             hub,
             ingest,
             reload,
@@ -151,6 +152,7 @@ impl Server {
             is_enabled: reload.config.http.admin_api,
             engine: Arc::clone(&engine),
             hub: Arc::clone(&hub),
+            views,
             clock: Arc::clone(&clock),
         };
         let prometheus = PrometheusSource {
@@ -304,6 +306,7 @@ struct Opened {
     engine: Arc<Engine>,
     sql: Arc<SqlEngine>,
     promql: Arc<PromqlEngine>,
+    views: Arc<Views>,
     hub: Arc<AlertHub>,
     ingest: Arc<IngestSink>,
     reload: Arc<Reload>,
@@ -342,10 +345,18 @@ fn open_blocking(
     )?;
     let stats = engine.stats();
     let has_history = stats.segments > 0 || stats.memory_rows > 0;
-    let hub = AlertHub::open(vfs, ALERTS_DIR, alerts)?;
+    let hub = AlertHub::open(Arc::clone(&vfs), ALERTS_DIR, alerts)?;
     for damage in hub.damage() {
         engine.report_damage(DamageKind::Journal, &damage.path, damage.what.as_str());
     }
+    let views = Views::open(Arc::clone(&vfs)).map_err(|source| ServeError::DataDir {
+        path: data_dir.to_owned(),
+        source,
+    })?;
+    if let Some(what) = views.damage() {
+        engine.report_damage(DamageKind::Views, VIEWS_FILE, what);
+    }
+    let views = Arc::new(views);
     let mut tables = alert_tables(&hub);
     tables.push(damage_table(&engine));
     tables.push(memory_table(&memory));
@@ -367,11 +378,17 @@ fn open_blocking(
         total_memory_bytes: memory_of_queries,
         memory: Arc::clone(&memory),
         running_max: config.sql.concurrency,
+        export_folder: config
+            .sql
+            .copy_folder
+            .as_ref()
+            .map(|folder| config.folder.join(folder)),
         ..SqlLimits::default()
     };
     let sql = Arc::new(SqlEngine::new(
         Arc::new(Arc::clone(&engine)),
         tables,
+        Arc::clone(&views),
         limits,
         Arc::clone(&clock),
     )?);
@@ -388,6 +405,7 @@ fn open_blocking(
         engine,
         sql,
         promql,
+        views,
         hub,
         ingest,
         reload: Arc::new(reload),

@@ -1,5 +1,6 @@
 //! What a query may use.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub struct SqlLimits {
     pub target_partitions: usize,
     /// Threads that plan and run queries.
     pub threads: usize,
+    /// The folder that `COPY` writes into; it is refused where there is none.
+    pub export_folder: Option<PathBuf>,
 }
 
 impl Default for SqlLimits {
@@ -41,6 +44,7 @@ impl Default for SqlLimits {
             text_bytes_max: 256 << 10,
             target_partitions: cores,
             threads: cores.max(2),
+            export_folder: None,
         }
     }
 }

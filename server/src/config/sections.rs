@@ -1,5 +1,6 @@
 //! The sections that stand once: `[server]`, `[http]`, `[storage]`, `[ingest]`, `[sql]`, `[alerts]`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -305,6 +306,9 @@ pub struct SqlConfig {
     pub memory_bytes: Option<u64>,
     /// `concurrency`: queries that run at once; more wait. Default `4`.
     pub concurrency: usize,
+    /// `copy_folder`: where `COPY (query) TO 'file'` may create files, relative to the configuration's own folder. Without it
+    /// `COPY` is refused.
+    pub copy_folder: Option<PathBuf>,
 }
 
 impl Default for SqlConfig {
@@ -313,6 +317,7 @@ impl Default for SqlConfig {
             timeout_ms: 30_000,
             memory_bytes: None,
             concurrency: 4,
+            copy_folder: None,
         }
     }
 }
@@ -322,10 +327,18 @@ impl SqlConfig {
         let default = Self::default();
         // 0 is below the least that can be written, so it stands for an absent key.
         let memory_bytes = section.size_bytes("memory", "512MiB", 16 << 20, 0);
+        let copy_folder = section.text("copy_folder", "exports");
+        if copy_folder.is_some_and(|path| path.trim().is_empty()) {
+            section.problem(
+                "copy_folder",
+                "copy_folder is empty (leave it out to refuse COPY)",
+            );
+        }
         let config = Self {
             timeout_ms: section.duration_ms("timeout", "30s", default.timeout_ms),
             memory_bytes: (memory_bytes > 0).then_some(memory_bytes),
             concurrency: section.integer("concurrency", 1, 1_000, default.concurrency as u64) as usize,
+            copy_folder: copy_folder.map(PathBuf::from),
         };
         section.finish();
         config

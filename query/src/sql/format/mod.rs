@@ -11,6 +11,7 @@ mod pieces;
 mod table;
 mod timestamp;
 
+pub(crate) use pieces::Encoder;
 pub use pieces::{Format, SqlBytes};
 #[cfg(test)]
 pub(crate) use table::render_line;

@@ -11,7 +11,7 @@ use barograph_model::{Labels, ManualClock, MatchOp, TimestampMs, stale_nan};
 
 use crate::parse_selector;
 use crate::sql::format::render_line;
-use crate::sql::{SqlEngine, SqlError, SqlLimits, SqlStream, SystemTable};
+use crate::sql::{SqlEngine, SqlError, SqlLimits, SqlStream, SystemTable, Views};
 
 /// 2026-01-01 00:00:00 UTC.
 pub(super) const START_MS: i64 = 1_767_225_600_000;
@@ -46,6 +46,7 @@ impl Store {
         let sql = SqlEngine::new(
             Arc::new(Arc::clone(&engine)),
             vec![alerts("alerts"), alerts("system.rules")],
+            Arc::new(Views::in_memory()),
             limits,
             Arc::clone(&clock) as _,
         )
