@@ -10,11 +10,11 @@ use crate::index::Head;
 use crate::memtable::{Memtable, WINDOW_MS, Window};
 use crate::metadata::MetadataTable;
 use crate::retention::Kept;
+use crate::scan::{Pruned, ScanFile};
 use crate::scan::{Scan, ScanPartition};
 use crate::segment::{Segment, SegmentKind};
 use crate::series_scan::SeriesScan;
 use crate::tombstone::{Mask, Tombstones};
-use crate::scan::{Pruned, ScanFile};
 use crate::{Result, ScanStats, SeriesSet};
 
 /// Rows beyond which the series of one stretch of time are dealt out to several partitions.
@@ -162,7 +162,9 @@ impl Snapshot {
     #[must_use]
     pub fn scan_files(&self, set: &SeriesSet, range: TimeRange) -> Vec<ScanFile> {
         let range = self.kept.clip(range);
-        self.samples().map(|segment| scan_file(segment, set, range)).collect()
+        self.samples()
+            .map(|segment| scan_file(segment, set, range))
+            .collect()
     }
 
     /// What has rows of a set in a range, disjoint in time, oldest first.

@@ -26,12 +26,13 @@ use crate::api::{
     metrics_routes, prometheus_routes, reload_routes, sql_routes,
 };
 use crate::channels::{Channel, LogChannel, WebhookChannel, WebhookOptions};
-use crate::config::{ChannelKind, Config, Listen};
+use crate::config::{ChannelKind, Config, Listen, SqlUser};
 use crate::damage_table::damage_table;
 use crate::detecting::{DetectorRunner, DetectorStats, RunnerHandle, Watch};
 use crate::grpc;
 use crate::ingest::{self, IngestSink};
 use crate::memory::{memory_table, watch_memory};
+use crate::postgres;
 use crate::query_log::QueryLog;
 use crate::tenants::Tenants;
 
@@ -54,6 +55,7 @@ pub struct Server {
     tasks: Vec<JoinHandle<()>>,
     http: Option<SocketAddr>,
     grpc: Option<SocketAddr>,
+    postgres: Option<SocketAddr>,
     reload: Arc<Reload>,
 }
 
@@ -82,6 +84,7 @@ struct Parts {
     watches: Vec<Watch>,
     channels: Vec<Arc<dyn Channel>>,
     alerts: AlertOptions,
+    sql_users: Vec<SqlUser>,
 }
 
 impl Server {
@@ -94,11 +97,18 @@ impl Server {
         let parts = Parts::from_config(&config, &clock)?;
         let http = listen(&config.server.http_listen, "HTTP", "http-listen").await?;
         let grpc = listen(&config.server.grpc_listen, "gRPC", "grpc-listen").await?;
+        let postgres = listen(
+            &config.server.postgres_listen,
+            "PostgreSQL's protocol",
+            "postgres-listen",
+        )
+        .await?;
         let started_at = clock.now();
         let stop = CancellationToken::new();
         let readiness = Readiness::default();
         let mut tasks = Vec::new();
         let http_address = http.as_ref().and_then(|listener| listener.local_addr().ok());
+        let postgres_address = postgres.as_ref().and_then(|listener| listener.local_addr().ok());
         let grpc_address = grpc.as_ref().and_then(|listener| listener.local_addr().ok());
         if let Some(listener) = http {
             tasks.push(serve_http(listener, &readiness, &stop));
@@ -134,6 +144,10 @@ impl Server {
                     tracing::error!(%error, "gRPC has ended");
                 }
             }));
+        }
+        if let Some(listener) = postgres {
+            let serving = postgres::serve(listener, Arc::clone(&sql), parts.sql_users, stop.clone());
+            tasks.push(tokio::spawn(serving));
         }
         let watch = watch_memory(
             Arc::clone(engine.memory()),
@@ -185,6 +199,7 @@ impl Server {
             tasks,
             http: http_address,
             grpc: grpc_address,
+            postgres: postgres_address,
             reload,
         })
     }
@@ -221,6 +236,12 @@ impl Server {
     #[must_use]
     pub fn grpc_address(&self) -> Option<SocketAddr> {
         self.grpc
+    }
+
+    /// Where PostgreSQL's protocol is offered.
+    #[must_use]
+    pub fn postgres_address(&self) -> Option<SocketAddr> {
+        self.postgres
     }
 
     /// Whether every detector has replayed its history.
@@ -293,10 +314,13 @@ impl Parts {
             });
         }
         let alerts = config.alert_options()?;
+        let users = config.sql_users.iter().map(|user| user.user(&config.folder));
+        let sql_users = users.collect::<Result<_, _>>()?;
         Ok(Self {
             watches,
             channels,
             alerts,
+            sql_users,
         })
     }
 }

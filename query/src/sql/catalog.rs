@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use barograph_engine::{LaneKind, Snapshot};
 use barograph_model::TimeRange;
@@ -17,6 +18,7 @@ use datafusion::logical_expr::TableType;
 use super::anomalies::AnomaliesTable;
 use super::lane_table::LaneTable;
 use super::metadata_table::metadata_table;
+use super::postgres::PG_CATALOG;
 use super::samples::SamplesTable;
 use super::series_table::SeriesTable;
 use super::system_schema::{SYSTEM, SystemSchema, provider};
@@ -35,6 +37,8 @@ pub(crate) struct Catalog {
     public: Arc<PublicSchema>,
     metrics: Arc<MetricsSchema>,
     system: Arc<SystemSchema>,
+    /// For PostgreSQL's clients.
+    pg_catalog: Option<Arc<dyn SchemaProvider>>,
 }
 
 impl Catalog {
@@ -51,6 +55,15 @@ impl Catalog {
             }),
             metrics,
             system: Arc::new(SystemSchema::new(system)),
+            pg_catalog: None,
+        }
+    }
+
+    /// With the schema that PostgreSQL's clients ask.
+    pub(crate) fn with_pg_catalog(self, pg_catalog: Arc<dyn SchemaProvider>) -> Self {
+        Self {
+            pg_catalog: Some(pg_catalog),
+            ..self
         }
     }
 
@@ -69,6 +82,15 @@ impl Catalog {
     /// Puts a view among the tables of `public`, in front of a metric of its name.
     pub(crate) fn add_view(&self, name: &str, view: Arc<ViewTable>) {
         self.public.views().insert(name.to_owned(), view);
+    }
+
+    /// Names and columns of the views that were added.
+    pub(crate) fn view_schemas(&self) -> BTreeMap<String, SchemaRef> {
+        let views = self.public.views();
+        views
+            .iter()
+            .map(|(name, view)| (name.clone(), view.schema()))
+            .collect()
     }
 
     /// Whether a name is that of a table that is always there.
@@ -101,6 +123,7 @@ impl CatalogProvider for Catalog {
         if !self.system.is_empty() {
             names.push(SYSTEM.to_owned());
         }
+        names.extend(self.pg_catalog.iter().map(|_| PG_CATALOG.to_owned()));
         names
     }
 
@@ -108,6 +131,7 @@ impl CatalogProvider for Catalog {
         match name {
             PUBLIC => Some(Arc::clone(&self.public) as _),
             METRICS => Some(Arc::clone(&self.metrics) as _),
+            PG_CATALOG => self.pg_catalog.clone(),
             SYSTEM if !self.system.is_empty() => Some(Arc::clone(&self.system) as _),
             _ => None,
         }

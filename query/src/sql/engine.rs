@@ -192,6 +192,12 @@ impl SqlEngine {
         }
     }
 
+    /// Bytes of a statement's text that are read at most.
+    #[must_use]
+    pub fn text_bytes_max(&self) -> usize {
+        self.shared.limits.text_bytes_max
+    }
+
     /// Starts work that a second task ends at the timeout, so that a plan that computes without a pause is
     /// still answered for in time. A panic becomes an error.
     fn supervise(
@@ -220,6 +226,12 @@ impl SqlEngine {
             let _ = sender.send(result);
         });
         Ok((runtime.clone(), outcome, abort))
+    }
+}
+
+impl std::fmt::Debug for SqlEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SqlEngine")
     }
 }
 

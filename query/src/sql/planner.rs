@@ -1,6 +1,6 @@
 //! From a request to a plan: over a snapshot of this moment, in a session of its own.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{DataType, Schema};
 use barograph_model::Clock;
@@ -23,7 +23,8 @@ use super::engine::SnapshotSource;
 use super::error::{SqlError, SqlErrorCode, quoted};
 use super::limits::SqlLimits;
 use super::memory::{QueryMemory, TotalMemory};
-use super::request::{Described, SqlRequest};
+use super::postgres::{LiveCatalog, PostgresParts};
+use super::request::{Described, Dialect, SqlRequest};
 use super::statement::{self, Command, RELATIONS_MAX, relations};
 use super::suggest::nearest;
 use super::system_schema::SYSTEM;
@@ -46,6 +47,10 @@ pub(crate) struct Planner {
     views: Arc<Views>,
     /// Functions, rules and settings; each query runs in a copy with its own catalog and memory.
     template: SessionState,
+    /// What `pg_catalog` describes.
+    live: Arc<LiveCatalog>,
+    /// Made when the first of PostgreSQL's clients comes.
+    postgres: OnceLock<Result<PostgresParts, String>>,
 }
 
 /// A command whose rows, if it has any, can be computed.
@@ -73,15 +78,30 @@ impl Planner {
         limits: SqlLimits,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let system: Arc<[SystemTable]> = system.into();
         Self {
+            live: Arc::new(LiveCatalog::new(Arc::clone(&source), Arc::clone(&system))),
+            postgres: OnceLock::new(),
             source,
-            system: system.into(),
+            system,
             clock,
             memory: TotalMemory::new(limits.total_memory_bytes, Arc::clone(&limits.memory)),
             views,
             template: template(&limits),
             limits,
         }
+    }
+
+    fn postgres(&self) -> Result<&PostgresParts, SqlError> {
+        let parts = self.postgres.get_or_init(|| {
+            PostgresParts::new(&self.template, Arc::clone(&self.live)).map_err(|error| error.to_string())
+        });
+        parts.as_ref().map_err(|message| {
+            SqlError::new(
+                SqlErrorCode::Execution,
+                format!("pg_catalog is not there: {message}"),
+            )
+        })
     }
 
     /// The views that queries see.
@@ -95,10 +115,19 @@ impl Planner {
             let message = format!("the query has more than {PARAMETERS_MAX} parameters");
             return Err(SqlError::new(SqlErrorCode::Unsupported, message));
         }
-        let command = statement::parse(&request.sql, request.dialect, self.limits.text_bytes_max)?;
-        let catalog = Catalog::new(self.source.snapshot(), Arc::clone(&self.system));
+        let text_bytes_max = self.limits.text_bytes_max;
+        let mut catalog = Catalog::new(self.source.snapshot(), Arc::clone(&self.system));
+        let (command, template) = match request.dialect {
+            Dialect::Generic => (statement::parse(&request.sql, text_bytes_max)?, &self.template),
+            Dialect::Postgres => {
+                let parts = self.postgres()?;
+                catalog = catalog.with_pg_catalog(Arc::clone(&parts.schema));
+                let command = statement::parse_postgres(&request.sql, parts, text_bytes_max)?;
+                (command, &parts.template)
+            }
+        };
         let state = self
-            .session(catalog.as_list(), request)
+            .session(template, catalog.as_list(), request)
             .map_err(|error| SqlError::from_datafusion(&error))?;
         let mut scope = Scope {
             catalog,
@@ -193,7 +222,7 @@ impl Planner {
             return Ok(());
         };
         let planned = async {
-            match statement::parse(&definition, super::request::Dialect::Generic, usize::MAX)? {
+            match statement::parse(&definition, usize::MAX)? {
                 Command::Read(query) => self.plan_statement(scope, query, depth + 1).await,
                 _ => Err(SqlError::new(
                     SqlErrorCode::ReadOnly,
@@ -219,6 +248,7 @@ impl Planner {
             }
             scope.relations = relations;
         }
+        self.live.show_views(scope.catalog.view_schemas());
     }
 
     /// Whether a view may have a name.
@@ -237,6 +267,7 @@ impl Planner {
     /// A session with its own names, memory and time.
     fn session(
         &self,
+        template: &SessionState,
         catalogs: Arc<dyn CatalogProviderList>,
         request: &SqlRequest,
     ) -> Result<SessionState, DataFusionError> {
@@ -246,7 +277,7 @@ impl Planner {
             .with_memory_pool(Arc::new(memory))
             .with_disk_manager_builder(disk)
             .build_arc()?;
-        let mut state = SessionStateBuilder::new_from_existing(self.template.clone())
+        let mut state = SessionStateBuilder::new_from_existing(template.clone())
             .with_catalog_list(catalogs)
             .with_runtime_env(runtime)
             .build();

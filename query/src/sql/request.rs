@@ -4,8 +4,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use arrow::array::timezone::Tz;
 use arrow::datatypes::{DataType, SchemaRef};
-pub use datafusion::common::ScalarValue;
+pub use datafusion::common::{ParamValues, ScalarValue};
 
 /// How a text is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -92,4 +93,10 @@ impl fmt::Display for CommandTag {
             Self::Copy => "COPY",
         })
     }
+}
+
+/// Whether a text names a zone: `Europe/Berlin`, `+02:00`.
+#[must_use]
+pub fn is_time_zone(name: &str) -> bool {
+    name.parse::<Tz>().is_ok()
 }

@@ -18,6 +18,8 @@ pub struct ServerConfig {
     pub http_listen: Listen,
     /// `grpc_listen`: the subscription to alerts. Default `127.0.0.1:7118`.
     pub grpc_listen: Listen,
+    /// `postgres_listen`: SQL for PostgreSQL's clients. Default `off`.
+    pub postgres_listen: Listen,
     /// `external_url`: where people reach this server, for the links in notifications. Default: `http://` and
     /// `http_listen`.
     pub external_url: Option<String>,
@@ -28,6 +30,7 @@ impl Default for ServerConfig {
         Self {
             http_listen: Listen::At("127.0.0.1:7117".to_owned()),
             grpc_listen: Listen::At("127.0.0.1:7118".to_owned()),
+            postgres_listen: Listen::Off,
             external_url: None,
         }
     }
@@ -49,16 +52,27 @@ impl ServerConfig {
                 default.grpc_listen,
                 Listen::parse,
             ),
+            postgres_listen: section.parsed(
+                "postgres_listen",
+                "127.0.0.1:7119",
+                default.postgres_listen,
+                Listen::parse,
+            ),
             external_url: section.parsed("external_url", "https://barograph.example.com", None, |text| {
                 parse_http_url(text).map(Some)
             }),
         };
         let taken = |address: &str| !address.ends_with(":0");
-        if config.http_listen.address().is_some_and(taken) && config.http_listen == config.grpc_listen {
-            section.problem(
-                "grpc_listen",
-                "grpc_listen is the same address as http_listen (give each its own port)",
-            );
+        let http = (&config.http_listen, "http_listen");
+        let grpc = (&config.grpc_listen, "grpc_listen");
+        let postgres = (&config.postgres_listen, "postgres_listen");
+        for ((listen, key), (other, of)) in [(grpc, http), (postgres, http), (postgres, grpc)] {
+            if listen.address().is_some_and(taken) && listen == other {
+                section.problem(
+                    key,
+                    format!("{key} is the same address as {of} (give each its own port)"),
+                );
+            }
         }
         section.finish();
         config

@@ -11,6 +11,7 @@ mod pieces;
 mod table;
 mod timestamp;
 
+pub use json::json_column;
 pub(crate) use pieces::Encoder;
 pub use pieces::{Format, SqlBytes};
 #[cfg(test)]

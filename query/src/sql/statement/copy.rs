@@ -49,7 +49,7 @@ pub(super) fn command(copy: CopyToStatement) -> Result<Command, SqlError> {
         CopyToSource::Query(query) => query,
         CopyToSource::Relation(name) => {
             let text = format!("SELECT * FROM {name}");
-            match super::parse(&text, super::Dialect::Generic, usize::MAX)? {
+            match super::parse(&text, usize::MAX)? {
                 Command::Read(query) => return Ok(Command::Copy { query, target }),
                 _ => return unsupported("COPY takes a table or a query"),
             }

@@ -14,10 +14,12 @@ use std::ops::ControlFlow;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{self, Query, Visit, Visitor};
 use datafusion::sql::sqlparser::dialect::{self, GenericDialect, PostgreSqlDialect};
-use datafusion::sql::sqlparser::tokenizer::Tokenizer;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::error::{SqlError, SqlErrorCode};
-use super::request::{CommandTag, Dialect};
+use super::postgres::PostgresParts;
+use super::request::CommandTag;
 
 pub(crate) use copy::{CopyFormat, CopyTarget};
 pub(crate) use relations::{RELATIONS_MAX, relations};
@@ -75,7 +77,46 @@ impl Command {
 /// # Errors
 /// `parse_error` for what is not SQL, `unsupported` beyond the limits above, `read_only` for statements that change
 /// something.
-pub(crate) fn parse(sql: &str, dialect: Dialect, text_bytes_max: usize) -> Result<Command, SqlError> {
+pub(crate) fn parse(sql: &str, text_bytes_max: usize) -> Result<Command, SqlError> {
+    let tokens = tokens(sql, &GenericDialect, text_bytes_max)?;
+    let statements = DFParserBuilder::new(tokens)
+        .with_dialect(&GenericDialect)
+        .with_recursion_limit(RECURSION_MAX)
+        .build()
+        .and_then(|mut parser| parser.parse_statements())
+        .map_err(|error| SqlError::from_datafusion(&error))?;
+    checked(only_one(statements.into())?)
+}
+
+/// As [`parse`], of what PostgreSQL's clients write. `COPY` is ours in both.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn parse_postgres(
+    sql: &str,
+    postgres: &PostgresParts,
+    text_bytes_max: usize,
+) -> Result<Command, SqlError> {
+    let tokens = tokens(sql, &PostgreSqlDialect {}, text_bytes_max)?;
+    let first = tokens
+        .iter()
+        .find(|token| !matches!(token.token, Token::Whitespace(_)));
+    if matches!(first.map(|token| &token.token), Some(Token::Word(word)) if word.keyword == Keyword::COPY) {
+        return parse(sql, text_bytes_max);
+    }
+    let statements = postgres.parse(sql)?;
+    let statements = statements
+        .into_iter()
+        .map(|statement| Statement::Statement(Box::new(statement)));
+    checked(only_one(statements.collect())?)
+}
+
+/// The tokens of a text that is neither too long nor nested too deeply.
+fn tokens(
+    sql: &str,
+    dialect: &dyn dialect::Dialect,
+    text_bytes_max: usize,
+) -> Result<Vec<TokenWithSpan>, SqlError> {
     if sql.len() > text_bytes_max {
         let message = format!(
             "the query has {} bytes of text, the limit is {text_bytes_max}",
@@ -83,28 +124,25 @@ pub(crate) fn parse(sql: &str, dialect: Dialect, text_bytes_max: usize) -> Resul
         );
         return Err(SqlError::new(SqlErrorCode::ParseError, message));
     }
-    let dialect: &dyn dialect::Dialect = match dialect {
-        Dialect::Generic => &GenericDialect,
-        Dialect::Postgres => &PostgreSqlDialect {},
-    };
     let tokens = Tokenizer::new(dialect, sql)
         .tokenize_with_location()
         .map_err(|error| SqlError::new(SqlErrorCode::ParseError, error.to_string()))?;
     depth::check_depth(tokens.iter().map(|token| &token.token))?;
-    let mut statements = DFParserBuilder::new(tokens)
-        .with_dialect(dialect)
-        .with_recursion_limit(RECURSION_MAX)
-        .build()
-        .and_then(|mut parser| parser.parse_statements())
-        .map_err(|error| SqlError::from_datafusion(&error))?;
-    let statement = match (statements.pop_front(), statements.len()) {
-        (Some(statement), 0) => statement,
-        (None, _) => return Err(SqlError::new(SqlErrorCode::ParseError, "the query is empty")),
+    Ok(tokens)
+}
+
+fn only_one(mut statements: Vec<Statement>) -> Result<Statement, SqlError> {
+    match (statements.pop(), statements.len()) {
+        (Some(statement), 0) => Ok(statement),
+        (None, _) => Err(SqlError::new(SqlErrorCode::ParseError, "the query is empty")),
         (Some(_), more) => {
             let message = format!("the text holds {} statements, one is allowed", more + 1);
-            return Err(SqlError::new(SqlErrorCode::ParseError, message));
+            Err(SqlError::new(SqlErrorCode::ParseError, message))
         }
-    };
+    }
+}
+
+fn checked(statement: Statement) -> Result<Command, SqlError> {
     let command = command(statement)?;
     if let Some(query) = command.query() {
         check_reads(query)?;

@@ -4,11 +4,7 @@ use super::*;
 /// Parses as a query is parsed, with the stack of the threads for SQL.
 fn code(sql: &str) -> Result<(), SqlErrorCode> {
     let sql = sql.to_owned();
-    let parse = move || {
-        parse(&sql, Dialect::Generic, 1 << 18)
-            .map(drop)
-            .map_err(|error| error.code)
-    };
+    let parse = move || parse(&sql, 1 << 18).map(drop).map_err(|error| error.code);
     let thread = std::thread::Builder::new().stack_size(crate::sql::engine::STACK_BYTES);
     thread.spawn(parse).unwrap().join().unwrap()
 }

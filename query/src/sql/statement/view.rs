@@ -55,7 +55,7 @@ pub(super) fn create(view: ast::CreateView) -> Result<Command, SqlError> {
         format!("SELECT * FROM ({}) AS v ({})", view.query, columns.join(", "))
     };
     // Read again, so that what is kept is what was planned.
-    let Command::Read(query) = super::parse(&definition, super::Dialect::Generic, usize::MAX)? else {
+    let Command::Read(query) = super::parse(&definition, usize::MAX)? else {
         return Err(super::read_only("this view"));
     };
     Ok(Command::CreateView(NewView {

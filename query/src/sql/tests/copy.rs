@@ -41,11 +41,18 @@ fn rows_are_the_same_in_the_file() {
     assert_eq!(tag, CommandTag::Copy);
     assert_eq!(batches[0].column(0).as_primitive::<UInt64Type>().value(0), 143);
     let file = File::open(folder.path().join("up.parquet")).unwrap();
-    let read = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+    let read = ParquetRecordBatchReaderBuilder::try_new(file)
+        .unwrap()
+        .build()
+        .unwrap();
     let read: Vec<_> = read.collect::<Result<_, _>>().unwrap();
     assert_eq!(read.iter().map(|batch| batch.num_rows()).sum::<usize>(), 143);
     let schema = read[0].schema();
-    let names_of_columns: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let names_of_columns: Vec<_> = schema
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .collect();
     assert_eq!(names_of_columns, ["ts", "value", "job"]);
     let sum: f64 = read
         .iter()
@@ -112,13 +119,20 @@ fn nothing_is_written_elsewhere_or_over_something() {
         "x.xlsx",
         "",
     ] {
-        let error = store.try_rows(&format!("COPY (SELECT 1) TO '{path}'")).unwrap_err();
+        let error = store
+            .try_rows(&format!("COPY (SELECT 1) TO '{path}'"))
+            .unwrap_err();
         assert_eq!(error.code, SqlErrorCode::Unsupported, "{path}: {error}");
     }
     let long = format!("{}.csv", "x".repeat(300));
-    store.try_rows(&format!("COPY (SELECT 1) TO '{long}'")).unwrap_err();
+    store
+        .try_rows(&format!("COPY (SELECT 1) TO '{long}'"))
+        .unwrap_err();
     assert_eq!(names(outside.path()), Vec::<String>::new());
-    assert_eq!(fs::read_to_string(folder.path().join("there.csv")).unwrap(), "mine");
+    assert_eq!(
+        fs::read_to_string(folder.path().join("there.csv")).unwrap(),
+        "mine"
+    );
     assert_eq!(names(folder.path()), ["dangling.csv", "link", "there.csv"]);
 }
 

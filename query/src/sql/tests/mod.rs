@@ -115,11 +115,27 @@ fn explain_verbose_names_files() {
         };
         let (read, by_time, by_series) = (part("read"), part("pruned_by_time"), part("pruned_by_series"));
         assert_eq!(read.matches("segments/").count(), 6, "{explain}: {rows}");
-        assert!(read.contains("2026-01-02T12:00:00.000Z..2026-01-02T13:00:00.000Z, 1/1 row groups, 2/6 rows"), "{read}");
+        assert!(
+            read.contains("2026-01-02T12:00:00.000Z..2026-01-02T13:00:00.000Z, 1/1 row groups, 2/6 rows"),
+            "{read}"
+        );
         assert_eq!(by_time.matches("segments/").count(), 18, "{explain}: {by_time}");
         assert_eq!(by_series, "", "{explain}");
-        let none = store.rows(&format!("{explain} SELECT value FROM http_requests_total")).join("\n");
-        assert_eq!(none.split("pruned_by_series=[").nth(1).unwrap_or_default().split(']').next().unwrap_or_default().matches("segments/").count(), 24, "{none}");
+        let none = store
+            .rows(&format!("{explain} SELECT value FROM http_requests_total"))
+            .join("\n");
+        assert_eq!(
+            none.split("pruned_by_series=[")
+                .nth(1)
+                .unwrap_or_default()
+                .split(']')
+                .next()
+                .unwrap_or_default()
+                .matches("segments/")
+                .count(),
+            24,
+            "{none}"
+        );
     }
 }
 

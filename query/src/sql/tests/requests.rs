@@ -42,7 +42,10 @@ fn parameters_take_their_places() {
         ..request.clone()
     };
     let plan = rows(&store, explained).unwrap().join("\n");
-    assert!(plan.contains(r#"job=\"api\""#) || plan.contains(r#"job="api""#), "{plan}");
+    assert!(
+        plan.contains(r#"job=\"api\""#) || plan.contains(r#"job="api""#),
+        "{plan}"
+    );
     let none = SqlRequest {
         parameters: Vec::new(),
         ..request.clone()
@@ -59,8 +62,16 @@ fn parameters_take_their_places() {
 fn parameters_are_numbered() {
     let store = Store::filled();
     assert_eq!(describe(&store, "SELECT $3::int").unwrap().parameters.len(), 3);
-    for sql in ["SELECT $0", "SELECT $name", "SELECT $99999999999999999999", "SELECT $5000"] {
-        assert!(describe(&store, sql).unwrap_err().code.is_callers_fault(), "{sql}");
+    for sql in [
+        "SELECT $0",
+        "SELECT $name",
+        "SELECT $99999999999999999999",
+        "SELECT $5000",
+    ] {
+        assert!(
+            describe(&store, sql).unwrap_err().code.is_callers_fault(),
+            "{sql}"
+        );
     }
     let many = SqlRequest {
         parameters: vec![ScalarValue::Int64(Some(1)); 2_000],
@@ -75,9 +86,15 @@ fn statements_without_rows_describe_none() {
     let described = describe(&store, "CREATE VIEW v AS SELECT job FROM up").unwrap();
     assert_eq!(described.tag, CommandTag::CreateView);
     assert!(described.schema.fields().is_empty());
-    assert!(store.try_rows("SELECT * FROM v").is_err(), "it was only described");
+    assert!(
+        store.try_rows("SELECT * FROM v").is_err(),
+        "it was only described"
+    );
     assert_eq!(describe(&store, "SHOW TABLES").unwrap().tag, CommandTag::Show);
-    assert_eq!(describe(&store, "EXPLAIN SELECT 1").unwrap().tag, CommandTag::Explain);
+    assert_eq!(
+        describe(&store, "EXPLAIN SELECT 1").unwrap().tag,
+        CommandTag::Explain
+    );
 }
 
 #[test]
