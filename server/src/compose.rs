@@ -402,6 +402,7 @@ fn open_blocking(
         total_memory_bytes: memory_of_queries,
         memory: Arc::clone(&memory),
         running_max: config.sql.concurrency,
+        promql: config.promql.limits(&memory),
         export_folder: config
             .sql
             .copy_folder

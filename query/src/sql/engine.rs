@@ -87,7 +87,7 @@ impl SqlEngine {
         let shared = Shared {
             gate: Gate::new(limits.running_max, limits.waiting_max),
             exports: limits.export_folder.clone().map(ExportFolder::new),
-            planner: Planner::new(source, system, views, limits.clone(), clock),
+            planner: Planner::new(source, system, views, limits.clone(), clock)?,
             limits,
         };
         Ok(Self {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{DataType, Schema};
+use barograph_engine::Snapshot;
 use barograph_model::Clock;
 use chrono::{DateTime, Utc};
 use datafusion::catalog::CatalogProviderList;
@@ -29,7 +30,7 @@ use super::statement::{self, Command, RELATIONS_MAX, relations};
 use super::suggest::nearest;
 use super::system_schema::SYSTEM;
 use super::system_table::SystemTable;
-use super::udf;
+use super::udf::{self, LastPoints, PromqlForSql, PromqlFunction};
 use super::views::{Definitions, Views};
 
 /// Values for one query; each stands in its plan.
@@ -51,6 +52,7 @@ pub(crate) struct Planner {
     live: Arc<LiveCatalog>,
     /// Made when the first of PostgreSQL's clients comes.
     postgres: OnceLock<Result<PostgresParts, String>>,
+    promql: Arc<PromqlForSql>,
 }
 
 /// A command whose rows, if it has any, can be computed.
@@ -77,9 +79,9 @@ impl Planner {
         views: Arc<Views>,
         limits: SqlLimits,
         clock: Arc<dyn Clock>,
-    ) -> Self {
+    ) -> Result<Self, SqlError> {
         let system: Arc<[SystemTable]> = system.into();
-        Self {
+        Ok(Self {
             live: Arc::new(LiveCatalog::new(Arc::clone(&source), Arc::clone(&system))),
             postgres: OnceLock::new(),
             source,
@@ -87,9 +89,10 @@ impl Planner {
             clock,
             memory: TotalMemory::new(limits.total_memory_bytes, Arc::clone(&limits.memory)),
             views,
-            template: template(&limits),
+            template: template(&limits).map_err(|error| SqlError::from_datafusion(&error))?,
+            promql: Arc::new(PromqlForSql::new(limits.promql.clone())),
             limits,
-        }
+        })
     }
 
     fn postgres(&self) -> Result<&PostgresParts, SqlError> {
@@ -116,7 +119,8 @@ impl Planner {
             return Err(SqlError::new(SqlErrorCode::Unsupported, message));
         }
         let text_bytes_max = self.limits.text_bytes_max;
-        let mut catalog = Catalog::new(self.source.snapshot(), Arc::clone(&self.system));
+        let snapshot = self.source.snapshot();
+        let mut catalog = Catalog::new(snapshot.clone(), Arc::clone(&self.system));
         let (command, template) = match request.dialect {
             Dialect::Generic => (statement::parse(&request.sql, text_bytes_max)?, &self.template),
             Dialect::Postgres => {
@@ -127,7 +131,7 @@ impl Planner {
             }
         };
         let state = self
-            .session(template, catalog.as_list(), request)
+            .session(template, catalog.as_list(), request, snapshot)
             .map_err(|error| SqlError::from_datafusion(&error))?;
         let mut scope = Scope {
             catalog,
@@ -270,6 +274,7 @@ impl Planner {
         template: &SessionState,
         catalogs: Arc<dyn CatalogProviderList>,
         request: &SqlRequest,
+        snapshot: Snapshot,
     ) -> Result<SessionState, DataFusionError> {
         let memory = QueryMemory::new(self.limits.query_memory_bytes, Arc::clone(&self.memory));
         let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled);
@@ -285,7 +290,20 @@ impl Planner {
             let options = state.config_mut().options_mut();
             options.execution.time_zone = Some(zone.clone());
         }
-        let now = DateTime::<Utc>::from_timestamp_millis(self.clock.now().0).unwrap_or_default();
+        let now_ms = self.clock.now().0;
+        let last_points = LastPoints {
+            snapshot: snapshot.clone(),
+            now_ms,
+            lookback_ms: self.limits.promql.lookback_ms,
+        };
+        state.register_udtf("last_points", Arc::new(last_points));
+        let promql = PromqlFunction {
+            engine: Arc::clone(&self.promql),
+            snapshot,
+            now_ms,
+        };
+        state.register_udtf("promql", Arc::new(promql));
+        let now = DateTime::<Utc>::from_timestamp_millis(now_ms).unwrap_or_default();
         state.execution_props_mut().query_execution_start_time = Some(now);
         Ok(state)
     }
@@ -421,22 +439,16 @@ fn written(reference: &TableReference) -> String {
         .join(".")
 }
 
-fn template(limits: &SqlLimits) -> SessionState {
+fn template(limits: &SqlLimits) -> Result<SessionState, DataFusionError> {
     let mut config = SessionConfig::new()
         .with_default_catalog_and_schema(CATALOG, PUBLIC)
         .with_create_default_catalog_and_schema(false)
         .with_information_schema(true)
         .with_target_partitions(limits.target_partitions.max(1));
     config.options_mut().execution.time_zone = Some("UTC".to_owned());
-    let mut builder = SessionStateBuilder::new_with_default_features().with_config(config);
-    builder
-        .scalar_functions()
-        .get_or_insert_default()
-        .extend(udf::all());
-    let mut state = builder.build();
-    for name in udf::UNBOUNDED {
-        // Those that this build of DataFusion lacks are as good as removed.
-        let _ = state.deregister_udf(name);
-    }
-    state
+    let mut state = SessionStateBuilder::new_with_default_features()
+        .with_config(config)
+        .build();
+    udf::register(&mut state)?;
+    Ok(state)
 }

@@ -6,6 +6,7 @@ mod lanes;
 mod limits;
 mod pushdown;
 mod requests;
+mod rises;
 mod script;
 
 use fixture::Store;
@@ -43,6 +44,21 @@ fn errors() {
 #[test]
 fn explain() {
     script::run("explain");
+}
+
+#[test]
+fn aggregates() {
+    script::run("aggregates");
+}
+
+#[test]
+fn buckets() {
+    script::run("buckets");
+}
+
+#[test]
+fn promql_in_sql() {
+    script::run("promql_in_sql");
 }
 
 #[test]
