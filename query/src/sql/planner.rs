@@ -9,7 +9,6 @@ use chrono::{DateTime, Utc};
 use datafusion::catalog::CatalogProviderList;
 use datafusion::catalog::view::ViewTable;
 use datafusion::common::{DataFusionError, ParamValues, TableReference};
-use datafusion::execution::FunctionRegistry;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};

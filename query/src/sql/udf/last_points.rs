@@ -175,7 +175,7 @@ fn read(
     let set = scan.set();
     let labels = found.iter().map(|(position, ..)| set.labels(*position).map_err(store_error));
     let labels = labels.collect::<Result<Vec<_>>>()?;
-    let ts: TimestampMillisecondArray = found.iter().map(|(_, ts, _)| *ts).collect();
+    let ts: TimestampMillisecondArray = found.iter().map(|(_, ts, _)| Some(*ts)).collect();
     let columns: [ArrayRef; 5] = [
         Arc::new(ts.with_timezone("UTC")),
         Arc::new(found.iter().map(|(position, ..)| set.id(*position).0).collect::<Int64Array>()),

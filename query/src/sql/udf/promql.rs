@@ -91,7 +91,7 @@ impl TableFunctionImpl for PromqlFunction {
             _ => return Err(arguments.wrong("takes 1, 2 or 4 arguments")),
         };
         if expr.value_type() == ValueType::String || is_range && expr.value_type() == ValueType::Matrix {
-            return Err(arguments.wrong(&format!("cannot show {}", expr.value_type())));
+            return Err(arguments.wrong("cannot show a text, or a range vector at each step"));
         }
         Ok(Arc::new(PromqlTable {
             engine: Arc::clone(&self.engine),
@@ -206,7 +206,7 @@ fn rows_of(value: QueryValue) -> Result<RecordBatch> {
             }
         }
     }
-    let ts: TimestampMillisecondArray = rows.iter().map(|(_, ts, _)| *ts).collect();
+    let ts: TimestampMillisecondArray = rows.iter().map(|(_, ts, _)| Some(*ts)).collect();
     let values: Float64Array = rows.iter().map(|(_, _, value)| *value).collect();
     let metrics: StringViewArray = rows
         .iter()

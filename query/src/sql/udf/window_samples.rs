@@ -99,7 +99,7 @@ impl WindowSamples {
 
     /// A partial state: one list each.
     pub(super) fn state(&self) -> [ScalarValue; 2] {
-        let ts: TimestampMillisecondArray = self.rows.iter().map(|(ts, _)| *ts).collect();
+        let ts: TimestampMillisecondArray = self.rows.iter().map(|(ts, _)| Some(*ts)).collect();
         let values: Float64Array = self.rows.iter().map(|(_, value)| *value).collect();
         let list = |array: ArrayRef| SingleRowListArrayBuilder::new(array).build_list_scalar();
         [list(Arc::new(ts.with_timezone("UTC"))), list(Arc::new(values))]
