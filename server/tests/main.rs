@@ -17,7 +17,6 @@ mod import;
 mod lifecycle;
 mod limits;
 mod native_histograms;
-mod postgres;
 mod program;
 mod prometheus;
 mod promql;

@@ -11,7 +11,6 @@ use thiserror::Error;
 
 use crate::alerting::{HubError, LoadError};
 use crate::channels::WebhookError;
-use crate::config::PasswordError;
 use crate::detecting::WatchError;
 use crate::ingest::SetupError;
 use crate::query_log::QueryLogError;
@@ -48,9 +47,6 @@ pub enum ServeError {
     /// A `[[retention]]`.
     #[error(transparent)]
     Retention(#[from] SelectorError),
-    /// A password of a `[[sql_user]]`.
-    #[error(transparent)]
-    Password(#[from] PasswordError),
     /// SQL.
     #[error(transparent)]
     Sql(#[from] SqlError),

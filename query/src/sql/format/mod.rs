@@ -11,8 +11,6 @@ mod pieces;
 mod table;
 mod timestamp;
 
-pub use json::json_column;
-pub(crate) use pieces::Encoder;
 pub use pieces::{Format, SqlBytes};
 #[cfg(test)]
 pub(crate) use table::render_line;

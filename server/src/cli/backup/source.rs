@@ -13,7 +13,6 @@ use barograph_engine::backup::{Head, SNAPSHOTS};
 use barograph_engine::vfs::{DiskVfs, Vfs};
 use barograph_engine::{Engine, EngineError, Options};
 use barograph_model::{Clock, SystemClock};
-use barograph_query::sql::Views;
 use serde_json::Value;
 
 use super::BackupFailure;
@@ -70,15 +69,11 @@ impl Source {
         let hub = has_alerts
             .then(|| AlertHub::open(Arc::clone(&vfs), ALERTS_DIR, AlertOptions::default()))
             .transpose()?;
-        let views =
-            Views::open(Arc::clone(&vfs)).map_err(BackupFailure::io("read the views of", data_dir))?;
         remove_left_over(data_dir);
         let name = format!("{OWN}{}", snapshot_name(clock.as_ref()));
-        let report = engine.snapshot_to(&name, Head::Flush, &mut |folder| {
-            if let Some(hub) = &hub {
-                hub.snapshot_into(folder)?;
-            }
-            views.snapshot_into(folder)
+        let report = engine.snapshot_to(&name, Head::Flush, &mut |folder| match &hub {
+            Some(hub) => hub.snapshot_into(folder),
+            None => Ok(()),
         })?;
         Self::claim(data_dir.join(report.dir))
     }
