@@ -28,16 +28,19 @@ pub enum DamageKind {
     Wal,
     /// A journal, such as that of alerts.
     Journal,
+    /// The views of SQL.
+    Views,
 }
 
 impl DamageKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Manifest,
         Self::Segment,
         Self::Index,
         Self::Wal,
         Self::Journal,
+        Self::Views,
     ];
 
     /// The word for it.
@@ -49,6 +52,7 @@ impl DamageKind {
             Self::Index => "index",
             Self::Wal => "wal",
             Self::Journal => "journal",
+            Self::Views => "views",
         }
     }
 
@@ -61,6 +65,7 @@ impl DamageKind {
             Some(("wal", _)) => Self::Wal,
             Some(_) => Self::Journal,
             None if path == "wal" => Self::Wal,
+            None if path == "views" => Self::Views,
             None => Self::Manifest,
         }
     }

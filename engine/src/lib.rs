@@ -62,7 +62,7 @@ pub use metadata::MetadataTable;
 pub use options::{Fsync, Options};
 pub use retention::RetentionRule;
 pub use rollup::{Bucket, BucketBlock, RollupKeep, RollupOptions, RollupPartition, RollupScan, RollupWidth};
-pub use scan::{SampleBlock, Scan, ScanPartition, ScanStats, SeriesRun};
+pub use scan::{Pruned, SampleBlock, Scan, ScanFile, ScanPartition, ScanStats, SeriesRun};
 pub use series::SeriesRef;
 pub use series_scan::{SeriesReader, SeriesRows, SeriesScan};
 pub use series_set::SeriesSet;

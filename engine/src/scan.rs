@@ -65,12 +65,44 @@ pub struct ScanStats {
     pub files_total: usize,
     /// Segments not opened, because their time range or their series do not match.
     pub files_pruned: usize,
+    /// Row groups in the segments.
+    pub row_groups_total: usize,
+    /// Row groups of segments not opened, and those of opened ones that hold no row of a matching series.
+    pub row_groups_pruned: usize,
     /// Rows in the snapshot, memory and segments together.
     pub rows_total: u64,
     /// Rows of matching series in opened segments and in memory.
     pub rows_selected: u64,
     /// Series that match.
     pub series_matched: usize,
+}
+
+/// What a scan does with one segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanFile {
+    /// The file of its rows, below the data directory.
+    pub path: String,
+    /// Its first and last instant.
+    pub bounds: TimeRange,
+    /// Why it is not opened, where it is not.
+    pub pruned: Option<Pruned>,
+    /// Its row groups, and how many of them hold a row of a matching series.
+    pub row_groups: usize,
+    /// As above; 0 where it is not opened.
+    pub row_groups_selected: usize,
+    /// Its rows, and how many are of a matching series.
+    pub rows: u64,
+    /// As above; 0 where it is not opened.
+    pub rows_selected: u64,
+}
+
+/// Why a segment is left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pruned {
+    /// It ends before the range or begins after it.
+    ByTime,
+    /// It has none of the series.
+    BySeries,
 }
 
 /// A planned scan: nothing is read before a partition is asked for its blocks.

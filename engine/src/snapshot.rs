@@ -10,6 +10,7 @@ use crate::index::Head;
 use crate::memtable::{Memtable, WINDOW_MS, Window};
 use crate::metadata::MetadataTable;
 use crate::retention::Kept;
+use crate::scan::{Pruned, ScanFile};
 use crate::scan::{Scan, ScanPartition};
 use crate::segment::{Segment, SegmentKind};
 use crate::series_scan::SeriesScan;
@@ -157,6 +158,15 @@ impl Snapshot {
         SeriesScan::new(set.clone(), range, stretches, self.kept.clone(), stats)
     }
 
+    /// What a scan of a set over a closed range does with each segment of samples, in the order of the snapshot.
+    #[must_use]
+    pub fn scan_files(&self, set: &SeriesSet, range: TimeRange) -> Vec<ScanFile> {
+        let range = self.kept.clip(range);
+        self.samples()
+            .map(|segment| scan_file(segment, set, range))
+            .collect()
+    }
+
     /// What has rows of a set in a range, disjoint in time, oldest first.
     fn stretches(&self, set: &SeriesSet, range: TimeRange) -> (Vec<Stretch>, ScanStats) {
         let mut stats = ScanStats {
@@ -166,24 +176,21 @@ impl Snapshot {
         };
         let mut found: Vec<Stretch> = Vec::new();
         for segment in self.samples() {
-            stats.rows_total += segment.meta.rows;
-            let bounds = segment.meta.bounds();
-            let rows = if bounds.overlaps(&range) {
-                rows_in(segment, set)
-            } else {
-                0
-            };
-            if rows == 0 {
+            let file = scan_file(segment, set, range);
+            stats.rows_total += file.rows;
+            stats.row_groups_total += file.row_groups;
+            stats.row_groups_pruned += file.row_groups - file.row_groups_selected;
+            if file.pruned.is_some() {
                 stats.files_pruned += 1;
                 continue;
             }
-            stats.rows_selected += rows;
+            stats.rows_selected += file.rows_selected;
             let segments = vec![(Arc::clone(segment), self.tombstones.mask(&segment.meta))];
             found.push(Stretch {
-                range: bounds,
+                range: file.bounds,
                 segments,
                 memory: Vec::new(),
-                rows,
+                rows: file.rows_selected,
             });
         }
         for memtable in &self.memtables {
@@ -236,6 +243,45 @@ fn enter(texts: &mut BTreeSet<String>, text: &str) {
     if !texts.contains(text) {
         texts.insert(text.to_owned());
     }
+}
+
+/// What a scan does with a segment.
+fn scan_file(segment: &Segment, set: &SeriesSet, range: TimeRange) -> ScanFile {
+    let mut file = ScanFile {
+        path: segment.meta.samples_path(),
+        bounds: segment.meta.bounds(),
+        pruned: None,
+        row_groups: segment.row_groups().len(),
+        row_groups_selected: 0,
+        rows: segment.meta.rows,
+        rows_selected: 0,
+    };
+    if !file.bounds.overlaps(&range) {
+        file.pruned = Some(Pruned::ByTime);
+        return file;
+    }
+    // Places ascend, and so do their rows; the groups that were seen are behind.
+    let mut ends = segment.row_groups().iter().scan(0u64, |end, group| {
+        *end += group.num_rows().unsigned_abs();
+        Some(*end)
+    });
+    let mut end = 0;
+    for place in set.places_in(segment, 0..set.len()).into_iter().flatten() {
+        let rows = segment.rows_of(place);
+        file.rows_selected += rows.len() as u64;
+        while end < rows.end as u64 {
+            let begin = end;
+            match ends.next() {
+                Some(next) => end = next,
+                None => break,
+            }
+            file.row_groups_selected += usize::from(end > rows.start as u64 && begin < rows.end as u64);
+        }
+    }
+    if file.rows_selected == 0 {
+        file.pruned = Some(Pruned::BySeries);
+    }
+    file
 }
 
 /// Rows that a segment has of the series of a set.

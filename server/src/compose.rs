@@ -13,7 +13,7 @@ use barograph_engine::vfs::{DiskVfs, Vfs};
 use barograph_engine::{DamageKind, Engine};
 use barograph_model::{Clock, MemoryShare};
 use barograph_query::promql::{PromqlEngine, promql_tables};
-use barograph_query::sql::{SqlEngine, SqlLimits};
+use barograph_query::sql::{SqlEngine, SqlLimits, VIEWS_FILE, Views};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -26,12 +26,13 @@ use crate::api::{
     metrics_routes, prometheus_routes, reload_routes, sql_routes,
 };
 use crate::channels::{Channel, LogChannel, WebhookChannel, WebhookOptions};
-use crate::config::{ChannelKind, Config, Listen};
+use crate::config::{ChannelKind, Config, Listen, SqlUser};
 use crate::damage_table::damage_table;
 use crate::detecting::{DetectorRunner, DetectorStats, RunnerHandle, Watch};
 use crate::grpc;
 use crate::ingest::{self, IngestSink};
 use crate::memory::{memory_table, watch_memory};
+use crate::postgres;
 use crate::query_log::QueryLog;
 use crate::tenants::Tenants;
 
@@ -54,6 +55,7 @@ pub struct Server {
     tasks: Vec<JoinHandle<()>>,
     http: Option<SocketAddr>,
     grpc: Option<SocketAddr>,
+    postgres: Option<SocketAddr>,
     reload: Arc<Reload>,
 }
 
@@ -82,6 +84,7 @@ struct Parts {
     watches: Vec<Watch>,
     channels: Vec<Arc<dyn Channel>>,
     alerts: AlertOptions,
+    sql_users: Vec<SqlUser>,
 }
 
 impl Server {
@@ -94,11 +97,18 @@ impl Server {
         let parts = Parts::from_config(&config, &clock)?;
         let http = listen(&config.server.http_listen, "HTTP", "http-listen").await?;
         let grpc = listen(&config.server.grpc_listen, "gRPC", "grpc-listen").await?;
+        let postgres = listen(
+            &config.server.postgres_listen,
+            "PostgreSQL's protocol",
+            "postgres-listen",
+        )
+        .await?;
         let started_at = clock.now();
         let stop = CancellationToken::new();
         let readiness = Readiness::default();
         let mut tasks = Vec::new();
         let http_address = http.as_ref().and_then(|listener| listener.local_addr().ok());
+        let postgres_address = postgres.as_ref().and_then(|listener| listener.local_addr().ok());
         let grpc_address = grpc.as_ref().and_then(|listener| listener.local_addr().ok());
         if let Some(listener) = http {
             tasks.push(serve_http(listener, &readiness, &stop));
@@ -108,6 +118,7 @@ impl Server {
             engine,
             sql,
             promql,
+            views,
             hub,
             ingest,
             reload,
@@ -134,6 +145,10 @@ impl Server {
                 }
             }));
         }
+        if let Some(listener) = postgres {
+            let serving = postgres::serve(listener, Arc::clone(&sql), parts.sql_users, stop.clone());
+            tasks.push(tokio::spawn(serving));
+        }
         let watch = watch_memory(
             Arc::clone(engine.memory()),
             Arc::clone(ingest.tenants()),
@@ -151,6 +166,7 @@ impl Server {
             is_enabled: reload.config.http.admin_api,
             engine: Arc::clone(&engine),
             hub: Arc::clone(&hub),
+            views,
             clock: Arc::clone(&clock),
         };
         let prometheus = PrometheusSource {
@@ -183,6 +199,7 @@ impl Server {
             tasks,
             http: http_address,
             grpc: grpc_address,
+            postgres: postgres_address,
             reload,
         })
     }
@@ -219,6 +236,12 @@ impl Server {
     #[must_use]
     pub fn grpc_address(&self) -> Option<SocketAddr> {
         self.grpc
+    }
+
+    /// Where PostgreSQL's protocol is offered.
+    #[must_use]
+    pub fn postgres_address(&self) -> Option<SocketAddr> {
+        self.postgres
     }
 
     /// Whether every detector has replayed its history.
@@ -291,10 +314,13 @@ impl Parts {
             });
         }
         let alerts = config.alert_options()?;
+        let users = config.sql_users.iter().map(|user| user.user(&config.folder));
+        let sql_users = users.collect::<Result<_, _>>()?;
         Ok(Self {
             watches,
             channels,
             alerts,
+            sql_users,
         })
     }
 }
@@ -304,6 +330,7 @@ struct Opened {
     engine: Arc<Engine>,
     sql: Arc<SqlEngine>,
     promql: Arc<PromqlEngine>,
+    views: Arc<Views>,
     hub: Arc<AlertHub>,
     ingest: Arc<IngestSink>,
     reload: Arc<Reload>,
@@ -342,10 +369,18 @@ fn open_blocking(
     )?;
     let stats = engine.stats();
     let has_history = stats.segments > 0 || stats.memory_rows > 0;
-    let hub = AlertHub::open(vfs, ALERTS_DIR, alerts)?;
+    let hub = AlertHub::open(Arc::clone(&vfs), ALERTS_DIR, alerts)?;
     for damage in hub.damage() {
         engine.report_damage(DamageKind::Journal, &damage.path, damage.what.as_str());
     }
+    let views = Views::open(Arc::clone(&vfs)).map_err(|source| ServeError::DataDir {
+        path: data_dir.to_owned(),
+        source,
+    })?;
+    if let Some(what) = views.damage() {
+        engine.report_damage(DamageKind::Views, VIEWS_FILE, what);
+    }
+    let views = Arc::new(views);
     let mut tables = alert_tables(&hub);
     tables.push(damage_table(&engine));
     tables.push(memory_table(&memory));
@@ -367,11 +402,18 @@ fn open_blocking(
         total_memory_bytes: memory_of_queries,
         memory: Arc::clone(&memory),
         running_max: config.sql.concurrency,
+        promql: config.promql.limits(&memory),
+        export_folder: config
+            .sql
+            .copy_folder
+            .as_ref()
+            .map(|folder| config.folder.join(folder)),
         ..SqlLimits::default()
     };
     let sql = Arc::new(SqlEngine::new(
         Arc::new(Arc::clone(&engine)),
         tables,
+        Arc::clone(&views),
         limits,
         Arc::clone(&clock),
     )?);
@@ -388,6 +430,7 @@ fn open_blocking(
         engine,
         sql,
         promql,
+        views,
         hub,
         ingest,
         reload: Arc::new(reload),

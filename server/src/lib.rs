@@ -19,5 +19,6 @@ pub mod http;
 pub mod ingest;
 pub mod logging;
 pub mod memory;
+pub mod postgres;
 pub mod query_log;
 pub mod tenants;

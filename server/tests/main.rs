@@ -17,6 +17,7 @@ mod import;
 mod lifecycle;
 mod limits;
 mod native_histograms;
+mod postgres;
 mod program;
 mod prometheus;
 mod promql;

@@ -46,7 +46,7 @@ fn nasty() -> Vec<f64> {
     values
 }
 
-fn python() -> PathBuf {
+pub fn python() -> PathBuf {
     // The test binary lies in TARGET/PROFILE/deps.
     let binary = std::env::current_exe().unwrap();
     let target = binary.ancestors().nth(3).unwrap();

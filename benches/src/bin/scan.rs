@@ -9,7 +9,7 @@ use barograph_benches::{Stopwatch, Table, Values, median, rounded, series_labels
 use barograph_engine::vfs::DiskVfs;
 use barograph_engine::{Engine, Options, SampleBlock, SampleColumns};
 use barograph_model::{SystemClock, TimeRange};
-use barograph_query::sql::{SqlEngine, SqlLimits};
+use barograph_query::sql::{SqlEngine, SqlLimits, Views};
 use clap::Parser;
 
 const STEP_MS: i64 = 15_000;
@@ -157,6 +157,7 @@ fn read_all(engine: &Arc<Engine>, arguments: &Arguments) -> Result<Vec<Read>> {
     let sql = SqlEngine::new(
         Arc::new(Arc::clone(engine)),
         Vec::new(),
+        Arc::new(Views::in_memory()),
         SqlLimits::default(),
         Arc::new(SystemClock::new()),
     )?;

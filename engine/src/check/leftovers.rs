@@ -13,7 +13,7 @@ use crate::vfs::Vfs;
 use crate::{EngineError, Result};
 
 /// What a data directory holds; a name with `.next` is a file on its way to replace the one without.
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 11] = [
     "LOCK",
     "MANIFEST",
     "MANIFEST.next",
@@ -21,6 +21,8 @@ const KNOWN: [&str; 9] = [
     "MANIFEST.copy.next",
     "segments",
     SNAPSHOTS,
+    "views",
+    "views.next",
     "wal",
     QUARANTINE,
 ];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use barograph_model::{Labels, Matcher, SeriesId};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::file::metadata::PageIndexPolicy;
+use parquet::file::metadata::{PageIndexPolicy, RowGroupMetaData};
 use roaring::RoaringBitmap;
 
 use super::SegmentMeta;
@@ -88,6 +88,11 @@ impl Segment {
         let path = meta.sidecar_path();
         let bytes = vfs.read(&path).map_err(EngineError::io("read", &path))?;
         Sidecar::open(meta, &bytes)
+    }
+
+    /// The row groups of the samples, in order.
+    pub(crate) fn row_groups(&self) -> &[RowGroupMetaData] {
+        self.samples_footer.metadata().row_groups()
     }
 
     /// The labels of some places, given ascending.

@@ -2,36 +2,28 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use barograph_engine::{Engine, Snapshot};
 use barograph_model::Clock;
-use chrono::{DateTime, Utc};
-use datafusion::catalog::CatalogProviderList;
-use datafusion::common::{DataFusionError, TableReference};
-use datafusion::execution::FunctionRegistry;
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
-use datafusion::prelude::{SQLOptions, SessionConfig};
+use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
 use futures::StreamExt;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
-use super::catalog::{CATALOG, Catalog, METRICS, PUBLIC};
 use super::error::{SqlError, SqlErrorCode, quoted};
+use super::export::ExportFolder;
 use super::gate::{Gate, Ticket};
 use super::limits::SqlLimits;
-use super::memory::{QueryMemory, TotalMemory};
+use super::planner::{Planned, Planner};
+use super::request::{CommandTag, Described, SqlRequest};
+use super::statement::Command;
 use super::stream::SqlStream;
-use super::suggest::nearest;
-use super::system_schema::SYSTEM;
 use super::system_table::SystemTable;
-use super::{statement, udf};
+use super::views::Views;
 
 /// Batches that wait for a slow reader.
 const BATCHES_WAITING_MAX: usize = 2;
@@ -50,7 +42,7 @@ impl SnapshotSource for Arc<Engine> {
     }
 }
 
-/// SQL over the store. Reads only; see the module for what it offers.
+/// SQL over the store. It reads, keeps views and exports files; see the module for what it offers.
 pub struct SqlEngine {
     shared: Arc<Shared>,
     /// Present until the engine is dropped.
@@ -58,27 +50,25 @@ pub struct SqlEngine {
 }
 
 struct Shared {
-    source: Arc<dyn SnapshotSource>,
-    system: Arc<[SystemTable]>,
-    clock: Arc<dyn Clock>,
+    planner: Planner,
     limits: SqlLimits,
     gate: Gate,
-    memory: Arc<TotalMemory>,
-    /// Functions, rules and settings; each query runs in a copy with its own catalog and memory.
-    template: SessionState,
+    exports: Option<ExportFolder>,
 }
 
 /// Where work runs, how it ends, and what ends it before its time.
 type Supervised = (Handle, oneshot::Receiver<Result<(), SqlError>>, AbortHandle);
 
 impl SqlEngine {
-    /// Starts the threads. `clock` decides what `now()` is; `system` are tables that the server computes.
+    /// Starts the threads. `clock` decides what `now()` is; `system` are tables that the server computes; `views` is where
+    /// `CREATE VIEW` keeps them.
     ///
     /// # Errors
     /// `execution` where the operating system gives no threads.
     pub fn new(
         source: Arc<dyn SnapshotSource>,
         system: Vec<SystemTable>,
+        views: Arc<Views>,
         limits: SqlLimits,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SqlError> {
@@ -95,12 +85,9 @@ impl SqlEngine {
                 )
             })?;
         let shared = Shared {
-            source,
-            system: system.into(),
-            clock,
             gate: Gate::new(limits.running_max, limits.waiting_max),
-            memory: TotalMemory::new(limits.total_memory_bytes, Arc::clone(&limits.memory)),
-            template: template(&limits),
+            exports: limits.export_folder.clone().map(ExportFolder::new),
+            planner: Planner::new(source, system, views, limits.clone(), clock)?,
             limits,
         };
         Ok(Self {
@@ -114,22 +101,58 @@ impl SqlEngine {
     /// # Errors
     /// All of [`SqlErrorCode`]; what fails later is an item of the stream.
     pub async fn query(&self, sql: &str) -> Result<SqlStream, SqlError> {
+        self.run(SqlRequest::new(sql)).await
+    }
+
+    /// As [`SqlEngine::query`], with parameters and the rest of a request.
+    ///
+    /// # Errors
+    /// All of [`SqlErrorCode`]; what fails later is an item of the stream.
+    pub async fn run(&self, request: SqlRequest) -> Result<SqlStream, SqlError> {
         let ticket = self.shared.gate.enter()?;
         let (planned_sender, planned) = oneshot::channel();
         let (batch_sender, batches) = mpsc::channel(BATCHES_WAITING_MAX);
         let shared = Arc::clone(&self.shared);
-        let sql = sql.to_owned();
-        let run = async move { shared.run(ticket, &sql, planned_sender, batch_sender).await };
-        let (runtime, outcome, abort) = self.supervise(run)?;
+        let timeout = self.shared.timeout(&request);
+        let run = async move { shared.run(ticket, &request, planned_sender, batch_sender).await };
+        let (runtime, outcome, abort) = self.supervise(timeout, run)?;
         // Until the stream exists this guard ends the work when the caller goes away.
         let guard = SqlStream::new(Arc::new(Schema::empty()), batches, outcome, abort, runtime);
         match planned.await {
-            Ok(schema) => Ok(guard.with_schema(schema)),
+            Ok((schema, tag)) => Ok(guard.with_schema(schema, tag)),
             // The work ended before it had a schema: the reason is its outcome.
             Err(_) => match guard.collect_batches().await {
                 Err(error) => Err(error),
                 Ok(_) => Err(SqlError::from_panic()),
             },
+        }
+    }
+
+    /// Plans a request without running it, and tells what it would give. Parameters need no values.
+    ///
+    /// # Errors
+    /// As [`SqlEngine::run`].
+    pub async fn describe(&self, request: SqlRequest) -> Result<Described, SqlError> {
+        let ticket = self.shared.gate.enter()?;
+        let (sender, described) = oneshot::channel();
+        let shared = Arc::clone(&self.shared);
+        let timeout = self.shared.timeout(&request);
+        let work = async move {
+            let _place = ticket.wait().await?;
+            let planned = shared.planner.plan(&request).await?;
+            // The one who asked may have stopped waiting.
+            let _ = sender.send(planned.describe()?);
+            Ok(())
+        };
+        let (_, outcome, abort) = self.supervise(timeout, work)?;
+        let _guard = AbortOnDrop(abort);
+        match described.await {
+            Ok(described) => Ok(described),
+            Err(_) => Err(outcome
+                .await
+                .unwrap_or_else(|_| Err(SqlError::from_panic()))
+                .err()
+                .unwrap_or_else(SqlError::from_panic)),
         }
     }
 
@@ -139,35 +162,47 @@ impl SqlEngine {
     /// As [`SqlEngine::query`]. Tell a table that is only not there yet by [`SqlError::is_missing_name`].
     pub fn check(&self, sql: &str) -> Result<Schema, SqlError> {
         let shared = Arc::clone(&self.shared);
-        let sql = sql.to_owned();
+        let request = SqlRequest::new(sql);
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         let work = async move {
-            let planned = shared
-                .plan(&sql)
-                .await
-                .map(|(state, plan)| (state.optimize(&plan), plan));
-            let schema = planned.and_then(|(optimized, plan)| {
-                optimized.map_err(|error| SqlError::from_datafusion(&error))?;
-                Ok(plan.schema().as_arrow().clone())
-            });
+            let schema = match shared.planner.plan(&request).await {
+                Ok(Planned {
+                    state,
+                    plan: Some(plan),
+                    ..
+                }) => match state.optimize(&plan) {
+                    Ok(_) => Ok(plan.schema().as_arrow().clone()),
+                    Err(error) => Err(SqlError::from_datafusion(&error)),
+                },
+                Ok(Planned { plan: None, .. }) => Ok(Schema::empty()),
+                Err(error) => Err(error),
+            };
             // The one who asked may have stopped waiting.
             let _ = sender.send(schema);
             Ok(())
         };
-        let (_, _, abort) = self.supervise(work)?;
-        let result = receiver.recv_timeout(self.shared.limits.timeout);
+        let timeout = self.shared.limits.timeout;
+        let (_, _, abort) = self.supervise(timeout, work)?;
+        let result = receiver.recv_timeout(timeout);
         abort.abort();
         match result {
             Ok(schema) => schema,
-            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => Err(self.shared.timed_out()),
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => Err(timed_out(timeout)),
             Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => Err(SqlError::from_panic()),
         }
+    }
+
+    /// Bytes of a statement's text that are read at most.
+    #[must_use]
+    pub fn text_bytes_max(&self) -> usize {
+        self.shared.limits.text_bytes_max
     }
 
     /// Starts work that a second task ends at the timeout, so that a plan that computes without a pause is
     /// still answered for in time. A panic becomes an error.
     fn supervise(
         &self,
+        timeout: Duration,
         work: impl Future<Output = Result<(), SqlError>> + Send + 'static,
     ) -> Result<Supervised, SqlError> {
         let runtime = self
@@ -178,20 +213,25 @@ impl SqlEngine {
         let mut work = runtime.spawn(work);
         let abort = work.abort_handle();
         let (sender, outcome) = oneshot::channel();
-        let shared = Arc::clone(&self.shared);
         runtime.spawn(async move {
-            let result = match tokio::time::timeout(shared.limits.timeout, &mut work).await {
+            let result = match tokio::time::timeout(timeout, &mut work).await {
                 Ok(Ok(result)) => result,
                 Ok(Err(error)) if error.is_panic() => Err(SqlError::from_panic()),
                 Ok(Err(_)) => Err(SqlError::new(SqlErrorCode::Execution, "the query was cancelled")),
                 Err(_) => {
                     work.abort();
-                    Err(shared.timed_out())
+                    Err(timed_out(timeout))
                 }
             };
             let _ = sender.send(result);
         });
         Ok((runtime.clone(), outcome, abort))
+    }
+}
+
+impl std::fmt::Debug for SqlEngine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SqlEngine")
     }
 }
 
@@ -205,170 +245,106 @@ impl Drop for SqlEngine {
 }
 
 impl Shared {
-    fn timed_out(&self) -> SqlError {
-        let message = format!("the query ran longer than {:?}", self.limits.timeout);
-        SqlError::new(SqlErrorCode::Timeout, message).with_hint("narrow the time range or the labels")
+    fn timeout(&self, request: &SqlRequest) -> Duration {
+        request
+            .timeout
+            .map_or(self.limits.timeout, |timeout| timeout.min(self.limits.timeout))
     }
 
     async fn run(
         &self,
         ticket: Ticket,
-        sql: &str,
-        planned: oneshot::Sender<SchemaRef>,
+        request: &SqlRequest,
+        planned: oneshot::Sender<(SchemaRef, CommandTag)>,
         batches: mpsc::Sender<RecordBatch>,
     ) -> Result<(), SqlError> {
         let _place = ticket.wait().await?;
-        let (state, plan) = self.plan(sql).await?;
-        let wrong = |error: DataFusionError| SqlError::from_datafusion(&error);
-        let physical = state.create_physical_plan(&plan).await.map_err(wrong)?;
-        let mut stream = execute_stream(physical, state.task_ctx()).map_err(wrong)?;
-        // Either channel is closed when the reader has gone; then nobody asks how it ended.
-        if planned.send(stream.schema()).is_err() {
-            return Ok(());
-        }
-        while let Some(batch) = stream.next().await {
-            let batch = batch.map_err(wrong)?;
-            if batch.num_rows() > 0 && batches.send(batch).await.is_err() {
-                break;
+        let Planned { command, state, plan } = self.planner.plan(request).await?;
+        let tag = command.tag();
+        let rows = match plan {
+            Some(plan) => {
+                let physical = state.create_physical_plan(&plan).await;
+                let physical = physical.map_err(|error| SqlError::from_datafusion(&error))?;
+                Some((physical, state.task_ctx()))
             }
+            None => None,
+        };
+        let stream = || match rows {
+            Some((plan, context)) => {
+                execute_stream(plan, context).map_err(|error| SqlError::from_datafusion(&error))
+            }
+            None => Err(SqlError::from_panic()),
+        };
+        let answer = match command {
+            Command::Read(_) => return send(stream()?, tag, planned, batches).await,
+            Command::Copy { target, .. } => {
+                let folder = self.exports.as_ref().ok_or_else(no_exports)?;
+                copied(folder.write(&target, stream()?).await?)
+            }
+            Command::CreateView(view) => {
+                let views = self.planner.views();
+                views.create(&view.name, &view.definition, view.or_replace, view.if_not_exists)?;
+                RecordBatch::new_empty(Arc::new(Schema::empty()))
+            }
+            Command::DropView { name, if_exists } => {
+                if !self.planner.views().remove(&name)? && !if_exists {
+                    let message = format!("there is no view {}", quoted(&name));
+                    return Err(SqlError::new(SqlErrorCode::UnknownTable, message));
+                }
+                RecordBatch::new_empty(Arc::new(Schema::empty()))
+            }
+        };
+        let _ = planned.send((answer.schema(), tag));
+        if answer.num_rows() > 0 {
+            let _ = batches.send(answer).await;
         }
         Ok(())
     }
+}
 
-    /// Parses and resolves a query over a snapshot of this moment.
-    async fn plan(&self, sql: &str) -> Result<(SessionState, LogicalPlan), SqlError> {
-        let statement = statement::parse(sql, self.limits.text_bytes_max)?;
-        let catalog = Catalog::new(self.source.snapshot(), Arc::clone(&self.system));
-        let state = self
-            .session(catalog.as_list())
-            .map_err(|error| SqlError::from_datafusion(&error))?;
-        let wrong = |error: DataFusionError| SqlError::from_datafusion(&error);
-        for reference in state.resolve_table_references(&statement).map_err(wrong)? {
-            self.find(&state, &catalog, &reference)?;
+/// Passes rows on as they come.
+async fn send(
+    mut stream: SendableRecordBatchStream,
+    tag: CommandTag,
+    planned: oneshot::Sender<(SchemaRef, CommandTag)>,
+    batches: mpsc::Sender<RecordBatch>,
+) -> Result<(), SqlError> {
+    // Either channel is closed when the reader has gone; then nobody asks how it ended.
+    if planned.send((stream.schema(), tag)).is_err() {
+        return Ok(());
+    }
+    while let Some(batch) = stream.next().await {
+        let batch = batch.map_err(|error| SqlError::from_datafusion(&error))?;
+        if batch.num_rows() > 0 && batches.send(batch).await.is_err() {
+            break;
         }
-        let plan = state.statement_to_plan(statement).await.map_err(|error| {
-            match unknown_function(&state, &error) {
-                Some(error) => error,
-                None => wrong(error),
-            }
-        })?;
-        // The statement was found to read only; this looks at what the planner made of it.
-        let options = SQLOptions::new()
-            .with_allow_ddl(false)
-            .with_allow_dml(false)
-            .with_allow_statements(false);
-        options.verify_plan(&plan).map_err(|error| {
-            SqlError::new(SqlErrorCode::ReadOnly, SqlError::from_datafusion(&error).message)
-        })?;
-        Ok((state, plan))
     }
-
-    /// A session with its own names, memory and time.
-    fn session(&self, catalogs: Arc<dyn CatalogProviderList>) -> Result<SessionState, DataFusionError> {
-        let memory = QueryMemory::new(self.limits.query_memory_bytes, Arc::clone(&self.memory));
-        let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled);
-        let runtime = RuntimeEnvBuilder::new()
-            .with_memory_pool(Arc::new(memory))
-            .with_disk_manager_builder(disk)
-            .build_arc()?;
-        let mut state = SessionStateBuilder::new_from_existing(self.template.clone())
-            .with_catalog_list(catalogs)
-            .with_runtime_env(runtime)
-            .build();
-        let now = DateTime::<Utc>::from_timestamp_millis(self.clock.now().0).unwrap_or_default();
-        state.execution_props_mut().query_execution_start_time = Some(now);
-        Ok(state)
-    }
-
-    /// Whether a table exists, with the nearest name where it does not.
-    fn find(
-        &self,
-        state: &SessionState,
-        catalog: &Catalog,
-        reference: &TableReference,
-    ) -> Result<(), SqlError> {
-        let wrong = || {
-            let written = written(reference);
-            SqlError::new(SqlErrorCode::UnknownTable, format!("there is no table {written}"))
-        };
-        let schema = state.schema_for_ref(reference.clone()).map_err(|_| {
-            wrong().with_hint(format!(
-                "schemas are {PUBLIC}, {METRICS}, {SYSTEM} and information_schema"
-            ))
-        })?;
-        // A function that gives rows is written where a table is.
-        let is_function =
-            reference.schema().is_none() && state.table_functions().contains_key(reference.table());
-        if is_function || schema.table_exist(reference.table()) {
-            return Ok(());
-        }
-        let names = match reference.schema() {
-            Some("information_schema" | SYSTEM) => schema.table_names(),
-            _ => catalog.table_names(),
-        };
-        Err(
-            match nearest(reference.table(), names.iter().map(String::as_str)) {
-                Some(name) => wrong().with_hint(format!("did you mean {}?", quoted(name))),
-                None if names.len() > 3 => {
-                    wrong().with_hint("SELECT DISTINCT metric FROM series lists the metrics")
-                }
-                None => wrong(),
-            },
-        )
-    }
+    Ok(())
 }
 
-/// A function that does not exist, with the nearest that does.
-fn unknown_function(state: &SessionState, error: &DataFusionError) -> Option<SqlError> {
-    let DataFusionError::Plan(text) = error.find_root() else {
-        return None;
-    };
-    let written = text.strip_prefix("Invalid function '")?.split('\'').next()?;
-    let error = SqlError::new(
-        SqlErrorCode::Unsupported,
-        format!("there is no function {written}"),
-    );
-    let names = state
-        .scalar_functions()
-        .keys()
-        .chain(state.aggregate_functions().keys());
-    let mut names: Vec<_> = names
-        .chain(state.window_functions().keys())
-        .map(String::as_str)
-        .collect();
-    names.sort_unstable();
-    Some(match nearest(written, names.into_iter()) {
-        Some(name) => error.with_hint(format!("did you mean {name}?")),
-        None => error,
-    })
+/// The answer to `COPY`.
+fn copied(rows: u64) -> RecordBatch {
+    let schema = Arc::new(Schema::new(vec![Field::new("rows", DataType::UInt64, false)]));
+    let column: ArrayRef = Arc::new(UInt64Array::from(vec![rows]));
+    // One column of one row under a schema of one column: nothing is there that could not fit.
+    RecordBatch::try_new(Arc::clone(&schema), vec![column]).unwrap_or_else(|_| RecordBatch::new_empty(schema))
 }
 
-fn written(reference: &TableReference) -> String {
-    let parts = [reference.catalog(), reference.schema(), Some(reference.table())];
-    parts
-        .into_iter()
-        .flatten()
-        .map(quoted)
-        .collect::<Vec<_>>()
-        .join(".")
+fn no_exports() -> SqlError {
+    SqlError::new(SqlErrorCode::Unsupported, "COPY is switched off here")
+        .with_hint("the server allows it with copy_folder in [sql] of its configuration")
 }
 
-fn template(limits: &SqlLimits) -> SessionState {
-    let mut config = SessionConfig::new()
-        .with_default_catalog_and_schema(CATALOG, PUBLIC)
-        .with_create_default_catalog_and_schema(false)
-        .with_information_schema(true)
-        .with_target_partitions(limits.target_partitions.max(1));
-    config.options_mut().execution.time_zone = Some("UTC".to_owned());
-    let mut builder = SessionStateBuilder::new_with_default_features().with_config(config);
-    builder
-        .scalar_functions()
-        .get_or_insert_default()
-        .extend(udf::all());
-    let mut state = builder.build();
-    for name in udf::UNBOUNDED {
-        // Those that this build of DataFusion lacks are as good as removed.
-        let _ = state.deregister_udf(name);
+fn timed_out(timeout: Duration) -> SqlError {
+    let message = format!("the query ran longer than {timeout:?}");
+    SqlError::new(SqlErrorCode::Timeout, message).with_hint("narrow the time range or the labels")
+}
+
+/// Ends work whose caller has gone.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
-    state
 }

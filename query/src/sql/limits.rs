@@ -1,9 +1,12 @@
 //! What a query may use.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use barograph_model::MemoryBudget;
+
+use crate::promql::PromqlLimits;
 
 /// Limits of one [`SqlEngine`](super::SqlEngine). [`SqlLimits::default`] fits a machine with a few cores and GiB.
 #[derive(Debug, Clone)]
@@ -26,6 +29,10 @@ pub struct SqlLimits {
     pub target_partitions: usize,
     /// Threads that plan and run queries.
     pub threads: usize,
+    /// What `promql(...)` in SQL may take.
+    pub promql: PromqlLimits,
+    /// The folder that `COPY` writes into; it is refused where there is none.
+    pub export_folder: Option<PathBuf>,
 }
 
 impl Default for SqlLimits {
@@ -41,6 +48,8 @@ impl Default for SqlLimits {
             text_bytes_max: 256 << 10,
             target_partitions: cores,
             threads: cores.max(2),
+            promql: PromqlLimits::default(),
+            export_folder: None,
         }
     }
 }

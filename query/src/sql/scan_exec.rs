@@ -45,6 +45,11 @@ pub(crate) trait Source: Send + Sync {
     /// What EXPLAIN shows, as names and texts.
     fn describe(&self) -> Vec<(&'static str, String)>;
 
+    /// What EXPLAIN VERBOSE and EXPLAIN ANALYZE VERBOSE add: each file by name and what is done with it.
+    fn files(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
     /// What EXPLAIN ANALYZE adds: what was there and what was left alone.
     fn counters(&self) -> Vec<(&'static str, usize)> {
         Vec::new()
@@ -98,9 +103,11 @@ impl ScanExec {
 
 impl DisplayAs for ScanExec {
     fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let facts: Vec<_> = self
-            .source
-            .describe()
+        let mut facts = self.source.describe();
+        if matches!(format, DisplayFormatType::Verbose) {
+            facts.extend(self.source.files());
+        }
+        let facts: Vec<_> = facts
             .iter()
             .map(|(name, text)| format!("{name}={text}"))
             .collect();

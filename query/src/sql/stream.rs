@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use super::error::SqlError;
+use super::request::CommandTag;
 
 /// Batches of rows as they are computed; at most a few wait for the reader. Dropping the stream ends the query.
 ///
@@ -18,6 +19,7 @@ use super::error::SqlError;
 #[derive(Debug)]
 pub struct SqlStream {
     schema: SchemaRef,
+    tag: CommandTag,
     batches: mpsc::Receiver<RecordBatch>,
     /// How the query ended. An error counts at once, a success once the batches are read.
     outcome: Option<oneshot::Receiver<Result<(), SqlError>>>,
@@ -37,6 +39,7 @@ impl SqlStream {
     ) -> Self {
         Self {
             schema,
+            tag: CommandTag::default(),
             batches,
             outcome: Some(outcome),
             work,
@@ -49,10 +52,17 @@ impl SqlStream {
         &self.runtime
     }
 
-    /// The same stream, now that its columns are known.
-    pub(crate) fn with_schema(mut self, schema: SchemaRef) -> Self {
+    /// The same stream, now that it is known what it gives.
+    pub(crate) fn with_schema(mut self, schema: SchemaRef, tag: CommandTag) -> Self {
         self.schema = schema;
+        self.tag = tag;
         self
+    }
+
+    /// What the statement is called. One that changes something has done so.
+    #[must_use]
+    pub fn tag(&self) -> CommandTag {
+        self.tag
     }
 
     /// Names and types of the columns, known before the first row.

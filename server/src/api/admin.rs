@@ -15,6 +15,7 @@ use barograph_engine::backup::Head;
 use barograph_engine::{Engine, EngineError};
 use barograph_model::{Clock, Matcher, TimeRange, TimestampMs};
 use barograph_query::parse_selector;
+use barograph_query::sql::Views;
 use chrono::DateTime;
 use serde_json::json;
 
@@ -35,6 +36,8 @@ pub struct Administration {
     pub engine: Arc<Engine>,
     /// Alert state, which is part of a snapshot.
     pub hub: Arc<AlertHub>,
+    /// The views, which a snapshot holds as well.
+    pub views: Arc<Views>,
     /// The time in the names of snapshots.
     pub clock: Arc<dyn Clock>,
 }
@@ -73,9 +76,10 @@ async fn snapshot(State(admin): State<Administration>, uri: Uri, form: String) -
     };
     let name = snapshot_name(admin.clock.as_ref());
     let taking = tokio::task::spawn_blocking(move || {
-        let report = admin
-            .engine
-            .snapshot_to(&name, head, &mut |folder| admin.hub.snapshot_into(folder))?;
+        let report = admin.engine.snapshot_to(&name, head, &mut |folder| {
+            admin.hub.snapshot_into(folder)?;
+            admin.views.snapshot_into(folder)
+        })?;
         Ok::<_, EngineError>((admin.engine.vfs().root().join(&report.dir), report))
     });
     match taking.await {

@@ -24,6 +24,9 @@ pub struct ServeArgs {
     /// Where gRPC is offered, host:port or off [default: 127.0.0.1:7118]
     #[arg(long, value_name = "ADDR", value_parser = Listen::parse)]
     pub grpc_listen: Option<Listen>,
+    /// Where SQL is offered to PostgreSQL's clients, host:port or off [default: off]
+    #[arg(long, value_name = "ADDR", value_parser = Listen::parse)]
+    pub postgres_listen: Option<Listen>,
     /// How long samples are kept [default: 15d]
     #[arg(long, value_name = "DURATION|off", value_parser = parse_retention)]
     pub retention: Option<Retention>,
@@ -55,6 +58,9 @@ impl ServeArgs {
         if let Some(listen) = &self.grpc_listen {
             config.server.grpc_listen = listen.clone();
         }
+        if let Some(listen) = &self.postgres_listen {
+            config.server.postgres_listen = listen.clone();
+        }
         if let Some(Retention(retention_ms)) = self.retention {
             config.storage.retention_ms = retention_ms;
         }
@@ -78,6 +84,9 @@ pub struct DemoArgs {
     /// Where gRPC is offered, host:port or off
     #[arg(long, value_name = "ADDR", value_parser = Listen::parse, default_value = "127.0.0.1:7118")]
     pub grpc_listen: Listen,
+    /// Where SQL is offered to PostgreSQL's clients, host:port or off
+    #[arg(long, value_name = "ADDR", value_parser = Listen::parse, default_value = "off")]
+    pub postgres_listen: Listen,
     /// The same seed makes the same fleet
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,

@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::alerting::{HubError, LoadError};
 use crate::channels::WebhookError;
+use crate::config::PasswordError;
 use crate::detecting::WatchError;
 use crate::ingest::SetupError;
 use crate::query_log::QueryLogError;
@@ -47,6 +48,9 @@ pub enum ServeError {
     /// A `[[retention]]`.
     #[error(transparent)]
     Retention(#[from] SelectorError),
+    /// A password of a `[[sql_user]]`.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
     /// SQL.
     #[error(transparent)]
     Sql(#[from] SqlError),

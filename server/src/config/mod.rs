@@ -18,6 +18,7 @@ mod rule_files;
 mod section;
 mod sections;
 mod size;
+mod sql_users;
 #[cfg(test)]
 mod tests;
 
@@ -39,6 +40,8 @@ pub use retention::{RetentionConfig, RollupConfig};
 pub use rule_files::RuleFilesError;
 pub use sections::{HttpConfig, IngestConfig, ServerConfig, SqlConfig, StorageConfig, parse_retention_ms};
 pub use size::{SizeError, format_size_bytes, parse_size_bytes};
+
+pub use sql_users::{PasswordError, SqlPassword, SqlUser, SqlUserConfig};
 
 use problem::Problems;
 pub(crate) use section::nearest;
@@ -63,6 +66,8 @@ pub struct Config {
     pub ingest: IngestConfig,
     /// `[sql]`
     pub sql: SqlConfig,
+    /// `[[sql_user]]`, in the order of the file.
+    pub sql_users: Vec<SqlUserConfig>,
     /// `[promql]`
     pub promql: PromqlConfig,
     /// `[limits]` and `[[tenant]]`
@@ -80,7 +85,7 @@ pub struct Config {
 }
 
 /// The sections, and whether each may stand several times.
-const SECTIONS: [(&str, bool); 14] = [
+const SECTIONS: [(&str, bool); 15] = [
     ("server", false),
     ("http", false),
     ("storage", false),
@@ -88,6 +93,7 @@ const SECTIONS: [(&str, bool); 14] = [
     ("rollup", false),
     ("ingest", false),
     ("sql", false),
+    ("sql_user", true),
     ("promql", false),
     ("limits", false),
     ("alerts", false),
@@ -189,6 +195,10 @@ impl Config {
         if let Some(section) = once("sql") {
             self.sql = SqlConfig::read(section);
         }
+        self.sql_users = tables(document, "sql_user", problems)
+            .filter_map(SqlUserConfig::read)
+            .collect();
+        report_twice(document, "sql_user", problems);
         if let Some(section) = once("promql") {
             self.promql = PromqlConfig::read(section);
         }

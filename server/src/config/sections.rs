@@ -1,5 +1,6 @@
 //! The sections that stand once: `[server]`, `[http]`, `[storage]`, `[ingest]`, `[sql]`, `[alerts]`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ pub struct ServerConfig {
     pub http_listen: Listen,
     /// `grpc_listen`: the subscription to alerts. Default `127.0.0.1:7118`.
     pub grpc_listen: Listen,
+    /// `postgres_listen`: SQL for PostgreSQL's clients. Default `off`.
+    pub postgres_listen: Listen,
     /// `external_url`: where people reach this server, for the links in notifications. Default: `http://` and
     /// `http_listen`.
     pub external_url: Option<String>,
@@ -27,6 +30,7 @@ impl Default for ServerConfig {
         Self {
             http_listen: Listen::At("127.0.0.1:7117".to_owned()),
             grpc_listen: Listen::At("127.0.0.1:7118".to_owned()),
+            postgres_listen: Listen::Off,
             external_url: None,
         }
     }
@@ -48,16 +52,27 @@ impl ServerConfig {
                 default.grpc_listen,
                 Listen::parse,
             ),
+            postgres_listen: section.parsed(
+                "postgres_listen",
+                "127.0.0.1:7119",
+                default.postgres_listen,
+                Listen::parse,
+            ),
             external_url: section.parsed("external_url", "https://barograph.example.com", None, |text| {
                 parse_http_url(text).map(Some)
             }),
         };
         let taken = |address: &str| !address.ends_with(":0");
-        if config.http_listen.address().is_some_and(taken) && config.http_listen == config.grpc_listen {
-            section.problem(
-                "grpc_listen",
-                "grpc_listen is the same address as http_listen (give each its own port)",
-            );
+        let http = (&config.http_listen, "http_listen");
+        let grpc = (&config.grpc_listen, "grpc_listen");
+        let postgres = (&config.postgres_listen, "postgres_listen");
+        for ((listen, key), (other, of)) in [(grpc, http), (postgres, http), (postgres, grpc)] {
+            if listen.address().is_some_and(taken) && listen == other {
+                section.problem(
+                    key,
+                    format!("{key} is the same address as {of} (give each its own port)"),
+                );
+            }
         }
         section.finish();
         config
@@ -305,6 +320,9 @@ pub struct SqlConfig {
     pub memory_bytes: Option<u64>,
     /// `concurrency`: queries that run at once; more wait. Default `4`.
     pub concurrency: usize,
+    /// `copy_folder`: where `COPY (query) TO 'file'` may create files, relative to the configuration's own folder. Without it
+    /// `COPY` is refused.
+    pub copy_folder: Option<PathBuf>,
 }
 
 impl Default for SqlConfig {
@@ -313,6 +331,7 @@ impl Default for SqlConfig {
             timeout_ms: 30_000,
             memory_bytes: None,
             concurrency: 4,
+            copy_folder: None,
         }
     }
 }
@@ -322,10 +341,18 @@ impl SqlConfig {
         let default = Self::default();
         // 0 is below the least that can be written, so it stands for an absent key.
         let memory_bytes = section.size_bytes("memory", "512MiB", 16 << 20, 0);
+        let copy_folder = section.text("copy_folder", "exports");
+        if copy_folder.is_some_and(|path| path.trim().is_empty()) {
+            section.problem(
+                "copy_folder",
+                "copy_folder is empty (leave it out to refuse COPY)",
+            );
+        }
         let config = Self {
             timeout_ms: section.duration_ms("timeout", "30s", default.timeout_ms),
             memory_bytes: (memory_bytes > 0).then_some(memory_bytes),
             concurrency: section.integer("concurrency", 1, 1_000, default.concurrency as u64) as usize,
+            copy_folder: copy_folder.map(PathBuf::from),
         };
         section.finish();
         config

@@ -47,6 +47,7 @@ pub async fn run(args: &DemoArgs, say: impl Fn(&str)) -> anyhow::Result<()> {
     let mut config = Config::load(&files.config)?;
     config.server.http_listen = args.http_listen.clone();
     config.server.grpc_listen = args.grpc_listen.clone();
+    config.server.postgres_listen = args.postgres_listen.clone();
     // The fleet is older than any retention that a user would think of here.
     config.storage.retention_ms = None;
     let mut remembered = FleetFile::load_or_begin(args, clock.now())?;

@@ -7,8 +7,7 @@ use barograph_datasets::{Fleet, IncidentKind};
 use barograph_engine::vfs::SimVfs;
 use barograph_engine::{Engine, Head, Options, SampleColumns, SeriesRef};
 use barograph_model::{Clock, ManualClock, TimestampMs};
-use barograph_query::sql::Format;
-use barograph_query::sql::{SqlEngine, SqlLimits};
+use barograph_query::sql::{Format, SqlEngine, SqlLimits, Views};
 use futures::TryStreamExt;
 
 use super::catches::{ANOMALIES, DOWN, FAILING};
@@ -49,6 +48,7 @@ impl Demo {
         let sql = SqlEngine::new(
             source,
             Vec::new(),
+            Arc::new(Views::in_memory()),
             SqlLimits::default(),
             Arc::clone(&clock) as Arc<dyn Clock>,
         );

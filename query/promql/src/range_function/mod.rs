@@ -15,6 +15,8 @@ mod regression;
 mod smoothing;
 mod sum;
 
+pub use rate::{Kind as Rise, rise_over_window};
+
 use crate::Grid;
 use crate::eval::Windows;
 use crate::syntax::FunctionId;

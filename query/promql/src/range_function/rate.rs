@@ -5,8 +5,8 @@ use super::{Samples, each_of};
 use crate::eval::Windows;
 
 /// Which of the three.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
     /// Of a counter, a second.
     Rate,
     /// Of a counter.
@@ -61,6 +61,29 @@ impl Extrapolation {
             factor
         }
     }
+}
+
+/// One of the three over the samples of one window, which is open at its start and closed at its end, as Prometheus 3 has it:
+/// `ts` ascends, and `start_ms < ts <= end_ms`. `None` for less than two samples. A NaN among the values makes the answer NaN.
+#[must_use]
+pub fn rise_over_window(kind: Kind, ts: &[i64], values: &[f64], start_ms: i64, end_ms: i64) -> Option<f64> {
+    let ([first, .., last], [from, .., to]) = (ts, values) else {
+        return None;
+    };
+    let mut rise = to - from;
+    if kind.is_counter() {
+        let falls = values.windows(2).filter(|pair| pair[1] < pair[0]);
+        rise = falls.fold(rise, |rise, pair| rise + pair[0]);
+    }
+    let extrapolation = Extrapolation {
+        kind,
+        start: start_ms,
+        end: end_ms,
+        first: *first,
+        last: *last,
+        samples: ts.len(),
+    };
+    Some(rise * extrapolation.factor(kind.is_counter().then_some((*from, rise))))
 }
 
 /// The three functions. Where a counter falls is found once a series, so that a window costs its resets and not its samples.

@@ -1,6 +1,6 @@
 //! `{"columns":[{"name":"ts","type":"TIMESTAMP"}],"rows":[["2026-11-22T23:05:00.000Z"]]}`
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Schema};
 
 use super::cell::{cell, write_json, write_json_text};
@@ -38,6 +38,21 @@ pub(super) fn rows(batch: &RecordBatch, first: bool, out: &mut Vec<u8>) {
 
 /// After the last row.
 pub(super) const END: &[u8] = b"]}\n";
+
+/// Each value as JSON on its own, NULL where it is NULL. For clients that have no maps.
+#[must_use]
+pub fn json_column(array: &dyn Array) -> StringArray {
+    let values = (0..array.len()).map(|row| {
+        if array.is_null(row) {
+            return None;
+        }
+        let mut out = Vec::new();
+        write_json(&cell(array, row), &mut out);
+        // Only texts that were texts are written.
+        Some(String::from_utf8_lossy(&out).into_owned())
+    });
+    values.collect()
+}
 
 /// A type as SQL calls it.
 fn type_name(data_type: &DataType) -> String {

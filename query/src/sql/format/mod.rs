@@ -11,6 +11,8 @@ mod pieces;
 mod table;
 mod timestamp;
 
+pub use json::json_column;
+pub(crate) use pieces::Encoder;
 pub use pieces::{Format, SqlBytes};
 #[cfg(test)]
 pub(crate) use table::render_line;

@@ -126,7 +126,7 @@ impl Drop for SqlBytes {
 }
 
 /// Bytes not yet given away, and what is needed to go on.
-struct Encoder {
+pub(crate) struct Encoder {
     kind: Kind,
     out: Vec<u8>,
     first: bool,
@@ -139,7 +139,7 @@ enum Kind {
 }
 
 impl Encoder {
-    fn new(format: Format, schema: &Schema) -> Result<Self, ArrowError> {
+    pub(crate) fn new(format: Format, schema: &Schema) -> Result<Self, ArrowError> {
         let (kind, out) = match format {
             Format::Json => (Kind::Json, json::begin(schema)),
             Format::Csv => (Kind::Csv, csv::begin(schema)),
@@ -152,7 +152,8 @@ impl Encoder {
         })
     }
 
-    fn rows(&mut self, batch: &RecordBatch) -> Result<Bytes, ArrowError> {
+    /// The next piece.
+    pub(crate) fn rows(&mut self, batch: &RecordBatch) -> Result<Bytes, ArrowError> {
         match &mut self.kind {
             Kind::Json => json::rows(batch, self.first, &mut self.out),
             Kind::Csv => csv::rows(batch, &mut self.out),
@@ -165,7 +166,8 @@ impl Encoder {
         Ok(std::mem::take(&mut self.out).into())
     }
 
-    fn end(&mut self) -> Result<Bytes, ArrowError> {
+    /// The last piece.
+    pub(crate) fn end(&mut self) -> Result<Bytes, ArrowError> {
         match &mut self.kind {
             Kind::Json => self.out.extend_from_slice(json::END),
             Kind::Csv => {}

@@ -9,7 +9,7 @@ use arrow::array::{
 };
 use arrow::compute::take;
 use arrow::datatypes::SchemaRef;
-use barograph_engine::{SampleBlock, ScanPartition, ScanStats, SeriesSet, Snapshot};
+use barograph_engine::{Pruned, SampleBlock, ScanFile, ScanPartition, ScanStats, SeriesSet, Snapshot};
 use barograph_model::is_stale;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
@@ -17,7 +17,11 @@ use datafusion::execution::TaskContext;
 use super::column::{Column, series_arrays};
 use super::selection::Selection;
 use crate::sql::error::store_error;
+use crate::sql::format::rfc3339;
 use crate::sql::scan_exec::{Batches, Source};
+
+/// Files of a kind that EXPLAIN names one by one.
+const FILES_NAMED_MAX: usize = 32;
 
 /// What is read and how it is shown.
 pub(crate) struct SamplesView {
@@ -118,11 +122,34 @@ impl Source for SamplesScan {
         facts
     }
 
+    fn files(&self) -> Vec<(&'static str, String)> {
+        let files = self
+            .view
+            .snapshot
+            .scan_files(&self.view.series, self.view.selection.range);
+        let named = |pruned: Option<Pruned>| {
+            let of_kind = files.iter().filter(|file| file.pruned == pruned);
+            let mut names: Vec<_> = of_kind.clone().take(FILES_NAMED_MAX).map(file_text).collect();
+            let more = of_kind.count() - names.len();
+            if more > 0 {
+                names.push(format!("and {more} more"));
+            }
+            format!("[{}]", names.join("; "))
+        };
+        vec![
+            ("read", named(None)),
+            ("pruned_by_time", named(Some(Pruned::ByTime))),
+            ("pruned_by_series", named(Some(Pruned::BySeries))),
+        ]
+    }
+
     fn counters(&self) -> Vec<(&'static str, usize)> {
         let count = |rows: u64| usize::try_from(rows).unwrap_or(usize::MAX);
         vec![
             ("files_total", self.stats.files_total),
             ("files_pruned", self.stats.files_pruned),
+            ("row_groups_total", self.stats.row_groups_total),
+            ("row_groups_pruned", self.stats.row_groups_pruned),
             ("rows_total", count(self.stats.rows_total)),
             ("rows_selected", count(self.stats.rows_selected)),
             ("series_matched", self.stats.series_matched),
@@ -144,6 +171,19 @@ impl Source for SamplesScan {
             .iter()
             .position(|column| *column == Column::Ts)?;
         (self.view.series.len() == 1).then_some(ts)
+    }
+}
+
+/// A file as EXPLAIN names it.
+fn file_text(file: &ScanFile) -> String {
+    let (first, last) = (rfc3339(file.bounds.start.0), rfc3339(file.bounds.end.0));
+    let path = &file.path;
+    match file.pruned {
+        Some(_) => format!("{path} {first}..{last}, {} rows", file.rows),
+        None => format!(
+            "{path} {first}..{last}, {}/{} row groups, {}/{} rows",
+            file.row_groups_selected, file.row_groups, file.rows_selected, file.rows
+        ),
     }
 }
 

@@ -11,7 +11,7 @@ use barograph_model::{Labels, ManualClock, MatchOp, TimestampMs, stale_nan};
 
 use crate::parse_selector;
 use crate::sql::format::render_line;
-use crate::sql::{SqlEngine, SqlError, SqlLimits, SqlStream, SystemTable};
+use crate::sql::{CommandTag, SqlEngine, SqlError, SqlLimits, SqlStream, SystemTable, Views};
 
 /// 2026-01-01 00:00:00 UTC.
 pub(super) const START_MS: i64 = 1_767_225_600_000;
@@ -46,6 +46,7 @@ impl Store {
         let sql = SqlEngine::new(
             Arc::new(Arc::clone(&engine)),
             vec![alerts("alerts"), alerts("system.rules")],
+            Arc::new(Views::in_memory()),
             limits,
             Arc::clone(&clock) as _,
         )
@@ -89,6 +90,16 @@ impl Store {
             .map(|batches| lines(&batches))
     }
 
+    /// What a statement is called, once it has run.
+    pub(super) fn tag(&self, sql: &str) -> Result<CommandTag, SqlError> {
+        self.block_on(async {
+            let stream = self.sql.query(sql).await?;
+            let tag = stream.tag();
+            stream.collect_batches().await?;
+            Ok(tag)
+        })
+    }
+
     pub(super) fn rows_of(&self, stream: SqlStream) -> Vec<String> {
         lines(&self.block_on(stream.collect_batches()).unwrap())
     }
@@ -96,6 +107,13 @@ impl Store {
     /// The data that the scripts ask for: two days, an hour between samples.
     pub(super) fn filled() -> Self {
         let store = Self::new();
+        store.fill();
+        store
+    }
+
+    /// Writes the data that the scripts ask for.
+    pub(super) fn fill(&self) {
+        let store = self;
         let hours = |value: &dyn Fn(i64) -> f64| (0..48).map(|h| (h * HOUR_MS, value(h))).collect::<Vec<_>>();
         store.write(r#"up{instance="a:1", job="api"}"#, &hours(&|_| 1.0));
         store.write(
@@ -148,7 +166,6 @@ impl Store {
             r#"barograph_detector_score{detector="pca", job="db", metric="up"}"#,
             &[(HOUR_MS, 0.25), (30 * HOUR_MS, stale_nan()), (40 * HOUR_MS, 0.75)],
         );
-        store
     }
 
     pub(super) fn clock(&self) -> &ManualClock {

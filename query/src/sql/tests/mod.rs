@@ -1,9 +1,12 @@
 //! Queries against a small store: scripts of SQL with their answers, properties, limits.
 
+mod copy;
 mod fixture;
 mod lanes;
 mod limits;
 mod pushdown;
+mod requests;
+mod rises;
 mod script;
 
 use fixture::Store;
@@ -41,6 +44,26 @@ fn errors() {
 #[test]
 fn explain() {
     script::run("explain");
+}
+
+#[test]
+fn aggregates() {
+    script::run("aggregates");
+}
+
+#[test]
+fn buckets() {
+    script::run("buckets");
+}
+
+#[test]
+fn promql_in_sql() {
+    script::run("promql_in_sql");
+}
+
+#[test]
+fn views() {
+    script::run("views");
 }
 
 #[test]
@@ -84,6 +107,8 @@ fn explain_analyze_shows_what_was_pruned() {
     let count = |name: &str| counts.iter().find(|(n, _)| n == name).map(|(_, count)| *count);
     assert_eq!(count("files_total"), Some(24), "{rows:?}");
     assert_eq!(count("files_pruned"), Some(18), "{rows:?}");
+    assert_eq!(count("row_groups_total"), Some(24), "{rows:?}");
+    assert_eq!(count("row_groups_pruned"), Some(18), "{rows:?}");
     assert_eq!(count("rows_total"), Some(312), "{rows:?}");
     // Rows that have just arrived are not sorted by series yet, and count as selected.
     assert!(
@@ -92,6 +117,42 @@ fn explain_analyze_shows_what_was_pruned() {
     );
     assert_eq!(count("series_matched"), Some(1), "{rows:?}");
     assert_eq!(count("output_rows"), Some(11), "the marker is no row: {rows:?}");
+}
+
+#[test]
+fn explain_verbose_names_files() {
+    let store = Store::filled();
+    let sql = "SELECT value FROM up WHERE job = 'db' AND ts >= '2026-01-02T12:00:00Z'";
+    for explain in ["EXPLAIN ANALYZE VERBOSE", "EXPLAIN VERBOSE"] {
+        let rows = store.rows(&format!("{explain} {sql}")).join("\n");
+        let part = |name: &str| {
+            let from = rows.split(&format!("{name}=[")).nth(1).unwrap_or_default();
+            from.split(']').next().unwrap_or_default().to_owned()
+        };
+        let (read, by_time, by_series) = (part("read"), part("pruned_by_time"), part("pruned_by_series"));
+        assert_eq!(read.matches("segments/").count(), 6, "{explain}: {rows}");
+        assert!(
+            read.contains("2026-01-02T12:00:00.000Z..2026-01-02T13:00:00.000Z, 1/1 row groups, 2/6 rows"),
+            "{read}"
+        );
+        assert_eq!(by_time.matches("segments/").count(), 18, "{explain}: {by_time}");
+        assert_eq!(by_series, "", "{explain}");
+        let none = store
+            .rows(&format!("{explain} SELECT value FROM http_requests_total"))
+            .join("\n");
+        assert_eq!(
+            none.split("pruned_by_series=[")
+                .nth(1)
+                .unwrap_or_default()
+                .split(']')
+                .next()
+                .unwrap_or_default()
+                .matches("segments/")
+                .count(),
+            24,
+            "{none}"
+        );
+    }
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! Scripts of queries and answers, in the manner of sqllogictest.
 //!
 //! ```text
-//! query [rowsort]          or    error
-//! SELECT ...                     SELECT ...
-//! ----                           ----
-//! one line per row               code: message
+//! query [rowsort]          or    error                or    statement
+//! SELECT ...                     SELECT ...                 CREATE VIEW ...
+//! ----                           ----                       ----
+//! one line per row               code: message              what the statement is called
 //!                                hint
 //! ```
 //! Records are separated by empty lines; `#` begins a comment. `BAROGRAPH_UPDATE_SCRIPTS=1` writes the answers
@@ -62,6 +62,12 @@ pub(super) fn run(name: &str) {
 }
 
 fn answer(store: &Store, head: &str, sql: &str) -> String {
+    if head == "statement" {
+        return match store.tag(sql) {
+            Ok(tag) => tag.to_string(),
+            Err(error) => format!("failed: {}: {error}", error.code),
+        };
+    }
     match (head, store.try_rows(sql)) {
         ("query", Ok(rows)) => rows.join("\n"),
         ("query rowsort", Ok(mut rows)) => {

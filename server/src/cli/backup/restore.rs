@@ -16,6 +16,7 @@ use barograph_engine::backup::{RESTORING, inventory};
 use barograph_engine::vfs::{DiskVfs, Vfs};
 use barograph_engine::{Engine, Options};
 use barograph_model::SystemClock;
+use barograph_query::sql::VIEWS_FILE;
 use bytes::Bytes;
 use clap::Args;
 use futures::{StreamExt, TryStreamExt};
@@ -35,7 +36,7 @@ use crate::compose::ALERTS_DIR;
 const NOTHING: [&str; 2] = ["LOCK", "lost+found"];
 
 /// What a store consists of, which `--force` replaces. Snapshots are stores of their own and stay.
-const STORE: [&str; 4] = ["segments", "wal", "quarantine", ALERTS_DIR];
+const STORE: [&str; 5] = ["segments", "wal", "quarantine", ALERTS_DIR, VIEWS_FILE];
 
 /// The beginning of the names of the manifest's files.
 const MANIFEST: &str = "MANIFEST";

@@ -13,6 +13,7 @@ use barograph_engine::backup::{Head, SNAPSHOTS};
 use barograph_engine::vfs::{DiskVfs, Vfs};
 use barograph_engine::{Engine, EngineError, Options};
 use barograph_model::{Clock, SystemClock};
+use barograph_query::sql::Views;
 use serde_json::Value;
 
 use super::BackupFailure;
@@ -69,11 +70,15 @@ impl Source {
         let hub = has_alerts
             .then(|| AlertHub::open(Arc::clone(&vfs), ALERTS_DIR, AlertOptions::default()))
             .transpose()?;
+        let views =
+            Views::open(Arc::clone(&vfs)).map_err(BackupFailure::io("read the views of", data_dir))?;
         remove_left_over(data_dir);
         let name = format!("{OWN}{}", snapshot_name(clock.as_ref()));
-        let report = engine.snapshot_to(&name, Head::Flush, &mut |folder| match &hub {
-            Some(hub) => hub.snapshot_into(folder),
-            None => Ok(()),
+        let report = engine.snapshot_to(&name, Head::Flush, &mut |folder| {
+            if let Some(hub) = &hub {
+                hub.snapshot_into(folder)?;
+            }
+            views.snapshot_into(folder)
         })?;
         Self::claim(data_dir.join(report.dir))
     }

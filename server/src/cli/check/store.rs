@@ -10,6 +10,7 @@ use barograph_engine::check::{
     CheckOptions, CheckReport, Finding, Severity, check_store, plan_repair, read_journal,
 };
 use barograph_engine::vfs::{DiskVfs, Vfs};
+use barograph_query::sql::{VIEWS_FILE, Views};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -117,6 +118,7 @@ pub fn run(args: &StoreArgs) -> Result<(), StoreFailure> {
     }
     let mut report = checked?;
     report.findings.extend(alert_state(&vfs));
+    report.findings.extend(views(&vfs));
     super::super::print(&match args.format {
         ReportFormat::Text => text(&args.data_dir, &report),
         ReportFormat::Json => json(&args.data_dir, &report),
@@ -154,6 +156,18 @@ fn alert_state(vfs: &Arc<dyn Vfs>) -> Option<Finding> {
         offset: None,
         what: error.to_string(),
         remedy: "the next start moves the journal to quarantine/ and goes on without alert state; restore the folder from a backup before that, if there is one".to_owned(),
+    })
+}
+
+/// The views of SQL, which the engine does not know either.
+fn views(vfs: &Arc<dyn Vfs>) -> Option<Finding> {
+    let bytes = vfs.read(VIEWS_FILE).ok()?;
+    Some(Finding {
+        severity: Severity::Damage,
+        path: VIEWS_FILE.to_owned(),
+        offset: None,
+        what: Views::check(&bytes).err()?,
+        remedy: "the next start moves it to quarantine/ and goes on without views; restore the file from a backup before that, if there is one".to_owned(),
     })
 }
 

@@ -6,10 +6,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use barograph_engine::vfs::DiskVfs;
+use barograph_engine::vfs::{DiskVfs, Vfs};
 use barograph_engine::{Engine, Options};
 use barograph_model::{Clock, SystemClock};
-use barograph_query::sql::{SqlEngine, SqlLimits};
+use barograph_query::sql::{SqlEngine, SqlLimits, Views};
 
 use super::SqlFailure;
 use crate::damage_table::damage_table;
@@ -36,9 +36,17 @@ impl Local {
             background: false,
             ..Options::default()
         };
-        let engine = Engine::open(Arc::new(vfs), Arc::clone(&clock), options)?;
+        let vfs: Arc<dyn Vfs> = Arc::new(vfs);
+        let engine = Engine::open(Arc::clone(&vfs), Arc::clone(&clock), options)?;
+        let views = Views::open(vfs).map_err(SqlFailure::io("read the views of", data_dir))?;
         let tables = vec![damage_table(&engine)];
-        let sql = SqlEngine::new(Arc::new(engine), tables, SqlLimits::default(), clock)?;
+        let sql = SqlEngine::new(
+            Arc::new(engine),
+            tables,
+            Arc::new(views),
+            SqlLimits::default(),
+            clock,
+        )?;
         Ok(Self { sql })
     }
 }

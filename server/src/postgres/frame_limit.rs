@@ -1,0 +1,154 @@
+//! A stream that ends in an error where a message claims to be too long, before any of it is buffered.
+//!
+//! After the startup message, which has no type, a message is a byte of type, a length of four bytes that counts itself, and
+//! the rest of that length.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Bytes of a message. The text of a query and its parameters are far below it.
+pub(super) const MESSAGE_BYTES_MAX: u32 = 4 << 20;
+
+/// Where in a message the stream stands.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// This many bytes of the head have been seen, and the length so far; `typed` heads have five bytes, the first has four.
+    Head { seen: u8, typed: bool, length: u32 },
+    /// This many bytes of the body follow.
+    Body(u32),
+}
+
+/// Looks at what is read from a stream.
+#[derive(Debug)]
+pub(super) struct FrameLimit<S> {
+    stream: S,
+    place: Place,
+}
+
+impl<S> FrameLimit<S> {
+    /// A stream that begins with the startup message.
+    pub(super) fn new(stream: S) -> Self {
+        let place = Place::Head {
+            seen: 0,
+            typed: false,
+            length: 0,
+        };
+        Self { stream, place }
+    }
+
+    /// Follows the messages in some bytes.
+    fn follow(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while let Some(byte) = bytes.first() {
+            match &mut self.place {
+                Place::Body(left) => {
+                    let taken = (*left as usize).min(bytes.len());
+                    *left -= taken as u32;
+                    bytes = &bytes[taken..];
+                    if *left == 0 {
+                        self.place = next_head();
+                    }
+                }
+                Place::Head { seen, typed, length } => {
+                    if !*typed || *seen > 0 {
+                        *length = *length << 8 | u32::from(*byte);
+                    }
+                    *seen += 1;
+                    bytes = &bytes[1..];
+                    let (is_whole, length) = (*seen == 4 + u8::from(*typed), *length);
+                    if is_whole {
+                        if !(4..=MESSAGE_BYTES_MAX).contains(&length) {
+                            let message =
+                                format!("a message of {length} bytes, 4 to {MESSAGE_BYTES_MAX} are allowed");
+                            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+                        }
+                        self.place = match length - 4 {
+                            0 => next_head(),
+                            left => Place::Body(left),
+                        };
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn next_head() -> Place {
+    Place::Head {
+        seen: 0,
+        typed: true,
+        length: 0,
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for FrameLimit<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        std::task::ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        let result = self.follow(&buffer.filled()[before..]);
+        if result.is_err() {
+            buffer.set_filled(before);
+        }
+        Poll::Ready(result)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for FrameLimit<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(kind: u8, body: usize) -> Vec<u8> {
+        let mut bytes = vec![kind];
+        bytes.extend((body as u32 + 4).to_be_bytes());
+        bytes.resize(bytes.len() + body, b'Q');
+        bytes
+    }
+
+    #[test]
+    fn lengths_are_found_however_the_bytes_come() {
+        let mut bytes = vec![0, 0, 0, 8, 0, 3, 0, 0];
+        for body in [0, 1, 3, 1000, 0] {
+            bytes.extend(message(b'Q', body));
+        }
+        let mut long = bytes.clone();
+        long.extend([b'P', 0x3f, 0xff, 0xff, 0xff]);
+        let mut short = bytes.clone();
+        short.extend([b'P', 0, 0, 0, 3]);
+        for step in [1, 2, 3, 5, 7, 4096] {
+            let follow = |bytes: &[u8]| {
+                let mut limit = FrameLimit::new(());
+                bytes.chunks(step).try_for_each(|chunk| limit.follow(chunk))
+            };
+            follow(&bytes).unwrap();
+            follow(&long[..long.len() - 1]).unwrap();
+            assert_eq!(
+                follow(&long).unwrap_err().kind(),
+                io::ErrorKind::InvalidData,
+                "{step}"
+            );
+            follow(&short).unwrap_err();
+        }
+        FrameLimit::new(()).follow(&[0xff, 0xff, 0xff, 0xff]).unwrap_err();
+    }
+}
