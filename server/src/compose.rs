@@ -29,6 +29,7 @@ use crate::channels::{Channel, LogChannel, WebhookChannel, WebhookOptions};
 use crate::config::{ChannelKind, Config, Listen, SqlUser};
 use crate::damage_table::damage_table;
 use crate::detecting::{DetectorRunner, DetectorStats, RunnerHandle, Watch};
+use crate::flight::flight_service;
 use crate::grpc;
 use crate::ingest::{self, IngestSink};
 use crate::memory::{memory_table, watch_memory};
@@ -138,7 +139,9 @@ impl Server {
         );
         tasks.push(tokio::spawn(delivery));
         if let Some(listener) = grpc {
-            let serving = grpc::serve(listener, Arc::clone(&hub), stop.clone());
+            let flight = flight_service(Arc::clone(&sql), &parts.sql_users, stop.clone())
+                .map_err(ServeError::Flight)?;
+            let serving = grpc::serve(listener, Arc::clone(&hub), Some(flight), stop.clone());
             tasks.push(tokio::spawn(async move {
                 if let Err(error) = serving.await {
                     tracing::error!(%error, "gRPC has ended");

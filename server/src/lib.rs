@@ -14,6 +14,7 @@ pub mod api;
 pub mod channels;
 pub mod damage_table;
 pub mod detecting;
+pub mod flight;
 pub mod grpc;
 pub mod http;
 pub mod ingest;

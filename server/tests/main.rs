@@ -13,6 +13,7 @@ mod cli;
 mod damage;
 mod differential;
 mod durability;
+mod flight;
 mod import;
 mod lifecycle;
 mod limits;

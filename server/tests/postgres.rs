@@ -74,7 +74,8 @@ impl Postgres {
     }
 
     fn psql(&self, sql: &str) -> String {
-        self.psql_as("me", "", sql).unwrap_or_else(|error| panic!("{sql}\n{error}"))
+        self.psql_as("me", "", sql)
+            .unwrap_or_else(|error| panic!("{sql}\n{error}"))
     }
 
     fn refused(&self, sql: &str) -> String {
@@ -89,11 +90,20 @@ impl Postgres {
 async fn psql_describes_and_asks() {
     let postgres = Postgres::start("").await;
     let tables = postgres.psql(r"\dt");
-    for name in ["public|samples|", "metrics|temperature|", "metrics|cpu_seconds_total|", "system|queries|"] {
+    for name in [
+        "public|samples|",
+        "metrics|temperature|",
+        "metrics|cpu_seconds_total|",
+        "system|queries|",
+    ] {
         assert!(tables.contains(name), "{name}: {tables}");
     }
     let described = postgres.psql(r"\d temperature");
-    for column in ["ts|timestamp with time zone|", "value|double precision|", "host|text|"] {
+    for column in [
+        "ts|timestamp with time zone|",
+        "value|double precision|",
+        "host|text|",
+    ] {
         assert!(described.contains(column), "{column}: {described}");
     }
     assert!(postgres.psql(r"\d metrics.cpu*").contains("host|text"));
@@ -104,7 +114,10 @@ async fn psql_describes_and_asks() {
     assert!(postgres.psql(r"\d hot").contains("host|text|"));
     assert_eq!(postgres.psql("SELECT count(*) FROM hot"), "120");
     assert_eq!(postgres.psql("SELECT 1 + 1; SELECT 'a;b'"), "2\na;b");
-    assert_eq!(postgres.psql("SELECT value FROM temperature ORDER BY ts LIMIT 1 OFFSET 7"), "Infinity");
+    assert_eq!(
+        postgres.psql("SELECT value FROM temperature ORDER BY ts LIMIT 1 OFFSET 7"),
+        "Infinity"
+    );
     assert_eq!(
         postgres.psql("SELECT labels FROM series WHERE metric = 'temperature'"),
         r#"{"host":"a"}"#
@@ -116,7 +129,10 @@ async fn psql_describes_and_asks() {
 #[tokio::test]
 async fn settings_have_their_meaning() {
     let postgres = Postgres::start("").await;
-    assert_eq!(postgres.psql("SET statement_timeout = '3s'; SHOW statement_timeout"), "SET\n3s");
+    assert_eq!(
+        postgres.psql("SET statement_timeout = '3s'; SHOW statement_timeout"),
+        "SET\n3s"
+    );
     assert_eq!(
         postgres.psql("SET timezone = 'Europe/Berlin'; SELECT TIMESTAMPTZ '2026-07-01 12:00:00' = TIMESTAMPTZ '2026-07-01T10:00:00Z'"),
         "SET\nt"
@@ -127,7 +143,11 @@ async fn settings_have_their_meaning() {
     assert!(error.contains("57014"), "{error}");
     assert!(began.elapsed() < Duration::from_secs(20));
     assert!(postgres.refused("SHOW nothing_of_the_kind").contains("42704"));
-    assert!(postgres.refused("SET timezone = 'Mars/Olympus'").contains("22023"));
+    assert!(
+        postgres
+            .refused("SET timezone = 'Mars/Olympus'")
+            .contains("22023")
+    );
 }
 
 #[tokio::test]
@@ -146,7 +166,10 @@ async fn errors_have_their_codes() {
         ("BEGIN; SELEC 1; SELECT 1", "42601", ""),
     ] {
         let error = postgres.refused(sql);
-        assert!(error.contains(&format!("{code}:")) && error.contains(words), "{sql}: {error}");
+        assert!(
+            error.contains(&format!("{code}:")) && error.contains(words),
+            "{sql}: {error}"
+        );
     }
 }
 
@@ -155,14 +178,28 @@ async fn errors_have_their_codes() {
 async fn a_query_is_cancelled() {
     let postgres = Postgres::start("").await;
     let endless = "SELECT count(*) FROM samples a, samples b, samples c, samples d";
-    let psql = postgres.command("me").args(["-c", endless]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let psql = postgres
+        .command("me")
+        .args(["-c", endless])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
     let began = Instant::now();
-    let interrupt = Command::new("kill").args(["-INT", &psql.id().to_string()]).status().unwrap();
+    let interrupt = Command::new("kill")
+        .args(["-INT", &psql.id().to_string()])
+        .status()
+        .unwrap();
     assert!(interrupt.success());
-    let output = tokio::task::spawn_blocking(move || psql.wait_with_output().unwrap()).await.unwrap();
+    let output = tokio::task::spawn_blocking(move || psql.wait_with_output().unwrap())
+        .await
+        .unwrap();
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(error.contains("canceling statement due to user request"), "{error}");
+    assert!(
+        error.contains("canceling statement due to user request"),
+        "{error}"
+    );
     assert!(began.elapsed() < Duration::from_secs(10));
     // All places are free again at once: four run at a time.
     for _ in 0..6 {
@@ -176,7 +213,12 @@ async fn a_client_that_is_gone_frees_its_place() {
     let postgres = Postgres::start("[sql]\ntimeout = \"10m\"\nconcurrency = 2\n").await;
     let endless = "SELECT count(*) FROM samples a, samples b, samples c, samples d";
     for _ in 0..3 {
-        let mut psql = postgres.command("me").args(["-c", endless]).stdout(Stdio::null()).spawn().unwrap();
+        let mut psql = postgres
+            .command("me")
+            .args(["-c", endless])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
         tokio::time::sleep(Duration::from_secs(1)).await;
         psql.kill().unwrap();
         psql.wait().unwrap();
@@ -191,17 +233,31 @@ async fn passwords_are_asked_for_where_there_are_users() {
     std::fs::write(root.path().join("token"), "t0ken\n").unwrap();
     let file = root.path().join("token").display().to_string();
     let postgres = Postgres::start(&config.replace("\"token\"", &format!("{file:?}"))).await;
-    assert_eq!(postgres.psql_as("grafana", "correct horse", "SELECT 1").unwrap(), "1");
+    assert_eq!(
+        postgres.psql_as("grafana", "correct horse", "SELECT 1").unwrap(),
+        "1"
+    );
     assert_eq!(postgres.psql_as("ci", "t0ken", "SELECT 1").unwrap(), "1");
-    for (user, password) in [("grafana", "wrong"), ("grafana", "t0ken"), ("nobody", "correct horse"), ("me", "")] {
+    for (user, password) in [
+        ("grafana", "wrong"),
+        ("grafana", "t0ken"),
+        ("nobody", "correct horse"),
+        ("me", ""),
+    ] {
         let error = postgres.psql_as(user, password, "SELECT 1").unwrap_err();
         assert!(error.contains("password"), "{user}: {error}");
     }
 }
 
 fn run_python(script: &str, arguments: &[String]) -> String {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/postgres").join(script);
-    let output = Command::new(python()).arg(&script).args(arguments).output().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/postgres")
+        .join(script);
+    let output = Command::new(python())
+        .arg(&script)
+        .args(arguments)
+        .output()
+        .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {stderr}", script.display());
     String::from_utf8(output.stdout).unwrap()
@@ -219,19 +275,30 @@ async fn psycopg_binds_and_fetches() {
 async fn grafana_gets_its_series() {
     let postgres = Postgres::start("").await;
     let (from, to) = (postgres.start_ms, postgres.start_ms + 119 * MINUTE_MS);
-    let instant = |ms: i64| postgres.psql(&format!("SELECT to_timestamp_millis({ms})::text")).replace(' ', "T") + "Z";
+    let instant = |ms: i64| {
+        postgres
+            .psql(&format!("SELECT to_timestamp_millis({ms})::text"))
+            .replace(' ', "T")
+            + "Z"
+    };
     let filter = format!("ts BETWEEN '{}' AND '{}'", instant(from), instant(to));
     assert_eq!(postgres.psql("SELECT 1"), "1");
     let number = |text: &str| -> f64 { text.trim().parse().unwrap_or_else(|_| panic!("{text:?}")) };
     // $__timeGroupAlias(ts,'10m') and $__timeFilter(ts)
-    for group in ["floor(extract(epoch from ts)/600)*600", "time_bucket('600.000s',ts)"] {
+    for group in [
+        "floor(extract(epoch from ts)/600)*600",
+        "time_bucket('600.000s',ts)",
+    ] {
         let sql = format!(
             r#"SELECT {group} AS "time", host, avg(value) AS v FROM cpu_seconds_total WHERE {filter} GROUP BY 1, host ORDER BY 1, host"#
         );
         let answer = postgres.psql(&sql);
         let rows: Vec<_> = answer.lines().collect();
         assert_eq!(rows.len(), 24, "{sql}: {answer}");
-        assert!(rows[0].contains("|a|135") && rows[1].contains("|b|27"), "{sql}: {answer}");
+        assert!(
+            rows[0].contains("|a|135") && rows[1].contains("|b|27"),
+            "{sql}: {answer}"
+        );
     }
     let first = postgres.psql(&format!(
         r#"SELECT floor(extract(epoch from ts)/600)*600 AS "time" FROM temperature WHERE {filter} ORDER BY 1 LIMIT 1"#
@@ -239,10 +306,17 @@ async fn grafana_gets_its_series() {
     assert_eq!(number(&first) as i64, from / 1_000);
     // $__unixEpochFilter on a number, $__timeFrom() and $__timeTo()
     let seconds = (from / 1_000, to / 1_000);
-    let epoch = format!("SELECT count(*) FROM temperature WHERE extract(epoch from ts) >= {} AND extract(epoch from ts) <= {}", seconds.0, seconds.1);
+    let epoch = format!(
+        "SELECT count(*) FROM temperature WHERE extract(epoch from ts) >= {} AND extract(epoch from ts) <= {}",
+        seconds.0, seconds.1
+    );
     assert_eq!(postgres.psql(&epoch), "120");
     assert_eq!(
-        postgres.psql(&format!("SELECT count(*) FROM temperature WHERE ts >= '{}' AND ts < '{}'", instant(from), instant(to))),
+        postgres.psql(&format!(
+            "SELECT count(*) FROM temperature WHERE ts >= '{}' AND ts < '{}'",
+            instant(from),
+            instant(to)
+        )),
         "119"
     );
     // What the query builder asks first.
@@ -252,11 +326,17 @@ async fn grafana_gets_its_series() {
     let tables = postgres.psql(
         "SELECT CASE WHEN quote_ident(table_schema) IN ('public') THEN quote_ident(table_name) ELSE quote_ident(table_schema) || '.' || quote_ident(table_name) END AS \"table\" FROM information_schema.tables WHERE quote_ident(table_schema) NOT IN ('information_schema', 'pg_catalog', '_timescaledb_cache', '_timescaledb_catalog', '_timescaledb_internal', '_timescaledb_config', 'timescaledb_information', 'timescaledb_experimental') ORDER BY 1",
     );
-    assert!(tables.contains("metrics.temperature") && tables.contains("samples"), "{tables}");
+    assert!(
+        tables.contains("metrics.temperature") && tables.contains("samples"),
+        "{tables}"
+    );
     let columns = postgres.psql(
         r#"SELECT quote_ident(column_name) AS "column", data_type AS "type" FROM information_schema.columns WHERE quote_ident(table_name) = 'temperature' ORDER BY 1"#,
     );
-    assert!(columns.contains("host|") && columns.contains("value|"), "{columns}");
+    assert!(
+        columns.contains("host|") && columns.contains("value|"),
+        "{columns}"
+    );
 }
 
 /// Nothing that is no PostgreSQL client costs more than its own connection.
@@ -299,7 +379,11 @@ async fn other_bytes_are_refused() {
 async fn the_server_stops_with_clients() {
     let mut postgres = Postgres::start("").await;
     let mut idle = TcpStream::connect(("127.0.0.1", postgres.port)).await.unwrap();
-    idle.write_all(&[0, 0, 0, 17, 0, 3, 0, 0, b'u', b's', b'e', b'r', 0, b'm', b'e', 0, 0]).await.unwrap();
+    idle.write_all(&[
+        0, 0, 0, 17, 0, 3, 0, 0, b'u', b's', b'e', b'r', 0, b'm', b'e', 0, 0,
+    ])
+    .await
+    .unwrap();
     let mut some = [0; 1];
     idle.read_exact(&mut some).await.unwrap();
     let began = Instant::now();

@@ -8,9 +8,10 @@ use anyhow::Result;
 use crate::step;
 
 /// (package, program it brings).
-const NEEDED: [(&str, &str); 5] = [
+const NEEDED: [(&str, &str); 6] = [
     ("nodejs", "node"),
     ("npm", "npm"),
+    ("postgresql-client", "psql"),
     ("prometheus", "prometheus"),
     ("prometheus-node-exporter", "prometheus-node-exporter"),
     ("victoria-metrics", "victoria-metrics"),

@@ -9,7 +9,9 @@ use anyhow::{Context, Result};
 use crate::{step, workspace};
 
 /// What is installed, with versions; relative to the workspace.
-const REQUIREMENTS: [&str; 2] = [
+const REQUIREMENTS: [&str; 4] = [
+    "server/tests/flight/requirements.txt",
+    "server/tests/postgres/requirements.txt",
     "server/tests/readers/requirements.txt",
     "server/tests/s3/requirements.txt",
 ];

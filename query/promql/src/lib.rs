@@ -32,8 +32,8 @@ pub use error::QueryError;
 pub use eval::evaluate;
 pub use grid::{Grid, STEPS_MAX};
 pub use number::float_text;
-pub use range_function::{Rise, rise_over_window};
 pub use query::{EvalOptions, Interrupt, LOOKBACK_MS, Query, RollupUse, SAMPLES_MAX};
+pub use range_function::{Rise, rise_over_window};
 pub use stats::{QueryStats, SelectorStats};
 
 #[cfg(test)]

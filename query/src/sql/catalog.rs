@@ -25,7 +25,7 @@ use super::system_schema::{SYSTEM, SystemSchema, provider};
 use super::system_table::SystemTable;
 
 /// The catalog's name.
-pub(crate) const CATALOG: &str = "barograph";
+pub const CATALOG: &str = "barograph";
 /// The schema of a bare name.
 pub(crate) const PUBLIC: &str = "public";
 /// The schema with a table for each metric.

@@ -18,8 +18,9 @@ use super::error::{SqlError, SqlErrorCode, quoted};
 use super::export::ExportFolder;
 use super::gate::{Gate, Ticket};
 use super::limits::SqlLimits;
+use super::parameters::check_values;
 use super::planner::{Planned, Planner};
-use super::request::{CommandTag, Described, SqlRequest};
+use super::request::{CommandTag, Described, SqlRequest, TableDescription};
 use super::statement::Command;
 use super::stream::SqlStream;
 use super::system_table::SystemTable;
@@ -133,21 +134,40 @@ impl SqlEngine {
     /// # Errors
     /// As [`SqlEngine::run`].
     pub async fn describe(&self, request: SqlRequest) -> Result<Described, SqlError> {
-        let ticket = self.shared.gate.enter()?;
-        let (sender, described) = oneshot::channel();
         let shared = Arc::clone(&self.shared);
         let timeout = self.shared.timeout(&request);
+        let describe = async move { shared.planner.plan(&request).await?.describe() };
+        self.answer(timeout, describe).await
+    }
+
+    /// All tables and views with their columns, at most a second old.
+    ///
+    /// # Errors
+    /// `overloaded`, `timeout`, and what the store says.
+    pub async fn tables(&self) -> Result<Vec<TableDescription>, SqlError> {
+        let shared = Arc::clone(&self.shared);
+        let list = async move { shared.planner.tables().await };
+        self.answer(self.shared.limits.timeout, list).await
+    }
+
+    /// Waits for a free place and for what is computed there.
+    async fn answer<T: Send + 'static>(
+        &self,
+        timeout: Duration,
+        work: impl Future<Output = Result<T, SqlError>> + Send + 'static,
+    ) -> Result<T, SqlError> {
+        let ticket = self.shared.gate.enter()?;
+        let (sender, answer) = oneshot::channel();
         let work = async move {
             let _place = ticket.wait().await?;
-            let planned = shared.planner.plan(&request).await?;
             // The one who asked may have stopped waiting.
-            let _ = sender.send(planned.describe()?);
+            let _ = sender.send(work.await?);
             Ok(())
         };
         let (_, outcome, abort) = self.supervise(timeout, work)?;
         let _guard = AbortOnDrop(abort);
-        match described.await {
-            Ok(described) => Ok(described),
+        match answer.await {
+            Ok(answer) => Ok(answer),
             Err(_) => Err(outcome
                 .await
                 .unwrap_or_else(|_| Err(SqlError::from_panic()))
@@ -263,6 +283,7 @@ impl Shared {
         let tag = command.tag();
         let rows = match plan {
             Some(plan) => {
+                check_values(&plan)?;
                 let physical = state.create_physical_plan(&plan).await;
                 let physical = physical.map_err(|error| SqlError::from_datafusion(&error))?;
                 Some((physical, state.task_ctx()))

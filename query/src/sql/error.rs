@@ -230,7 +230,19 @@ fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
     }
 }
 
+/// What a function of ours said about the types of its arguments, and how it is called: DataFusion keeps only the text of
+/// it, in words of its own.
+fn from_coercion(text: &str) -> Option<SqlError> {
+    let (_, ours) = text.split_once("user-defined coercion failed with: External error: ")?;
+    let (ours, _) = ours.split_once(". No function matches").unwrap_or((ours, ""));
+    let (message, hint) = ours.strip_suffix(')')?.split_once(" (")?;
+    Some(SqlError::new(SqlErrorCode::Unsupported, tidy(message)).with_hint(tidy(hint)))
+}
+
 fn from_plan(text: &str) -> SqlError {
+    if let Some(error) = from_coercion(text) {
+        return error;
+    }
     if let Some((column, _)) = text.split_once(" must appear in the GROUP BY clause")
         && let Some((_, column)) = column.rsplit_once("column ")
     {

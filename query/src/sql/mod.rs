@@ -30,6 +30,7 @@ mod labels_column;
 mod lane_table;
 mod memory;
 mod metadata_table;
+mod parameters;
 mod planner;
 mod samples;
 mod scan_exec;
@@ -38,14 +39,18 @@ mod statement;
 mod suggest;
 mod system_schema;
 mod udf;
+mod yielding;
 
+pub use catalog::CATALOG as SQL_CATALOG;
 pub use engine::{SnapshotSource, SqlEngine};
 pub use error::{SqlError, SqlErrorCode};
-pub use format::{Format, SqlBytes, json_column, render_table};
+pub use format::{Format, PlainTexts, SqlBytes, json_column, render_table};
 pub use labels_column::{labels_array, labels_type};
 pub use limits::SqlLimits;
 pub use postgres::{SessionStatement, split_statements};
-pub use request::{CommandTag, Described, Dialect, ParamValues, ScalarValue, SqlRequest, is_time_zone};
+pub use request::{
+    CommandTag, Described, Dialect, ParamValues, ScalarValue, SqlRequest, TableDescription, is_time_zone,
+};
 pub use stream::SqlStream;
 pub use system_table::SystemTable;
 pub use views::{VIEWS_FILE, Views};

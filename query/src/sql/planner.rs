@@ -1,14 +1,15 @@
 //! From a request to a plan: over a snapshot of this moment, in a session of its own.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::Schema;
 use barograph_engine::Snapshot;
 use barograph_model::Clock;
 use chrono::{DateTime, Utc};
 use datafusion::catalog::CatalogProviderList;
 use datafusion::catalog::view::ViewTable;
-use datafusion::common::{DataFusionError, ParamValues, TableReference};
+use datafusion::common::{DataFusionError, TableReference};
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
@@ -23,17 +24,17 @@ use super::engine::SnapshotSource;
 use super::error::{SqlError, SqlErrorCode, quoted};
 use super::limits::SqlLimits;
 use super::memory::{QueryMemory, TotalMemory};
+use super::parameters::{check_number, parameters, with_values};
 use super::postgres::{LiveCatalog, PostgresParts};
-use super::request::{Described, Dialect, SqlRequest};
+use super::request::{Described, Dialect, SqlRequest, TableDescription};
 use super::statement::{self, Command, RELATIONS_MAX, relations};
 use super::suggest::nearest;
 use super::system_schema::SYSTEM;
 use super::system_table::SystemTable;
 use super::udf::{self, LastPoints, PromqlForSql, PromqlFunction};
 use super::views::{Definitions, Views};
+use super::yielding::YieldingJoins;
 
-/// Values for one query; each stands in its plan.
-const PARAMETERS_MAX: usize = 1_000;
 /// Views within views.
 const VIEW_DEPTH_MAX: usize = 16;
 
@@ -69,6 +70,8 @@ struct Scope {
     views: Definitions,
     /// Tables that are read, those of views included.
     relations: u64,
+    /// Views within each other, the outermost first.
+    inside: Vec<String>,
 }
 
 impl Planner {
@@ -113,10 +116,7 @@ impl Planner {
 
     /// Parses and resolves a request. Values take the places of parameters where any are given, or else the places stay.
     pub(crate) async fn plan(&self, request: &SqlRequest) -> Result<Planned, SqlError> {
-        if request.parameters.len() > PARAMETERS_MAX {
-            let message = format!("the query has more than {PARAMETERS_MAX} parameters");
-            return Err(SqlError::new(SqlErrorCode::Unsupported, message));
-        }
+        check_number(request.parameters.len())?;
         let text_bytes_max = self.limits.text_bytes_max;
         let snapshot = self.source.snapshot();
         let mut catalog = Catalog::new(snapshot.clone(), Arc::clone(&self.system));
@@ -137,14 +137,16 @@ impl Planner {
             state,
             views: self.views.all(),
             relations: 0,
+            inside: Vec::new(),
         };
         let plan = match &command {
             Command::Read(query) | Command::Copy { query, .. } => {
                 let plan = self.plan_statement(&mut scope, query.clone(), 0).await?;
-                Some(with_values(plan, request)?)
+                Some(with_values(plan, &request.parameters)?)
             }
             Command::CreateView(view) => {
                 self.check_name_of_view(&scope, &view.name)?;
+                scope.inside.push(view.name.clone());
                 let plan = self.plan_statement(&mut scope, view.query.clone(), 0).await?;
                 if !parameters(&plan)?.is_empty() {
                     let message = "a view has no parameters";
@@ -161,6 +163,34 @@ impl Planner {
         })
     }
 
+    /// All tables and views.
+    pub(crate) async fn tables(&self) -> Result<Vec<TableDescription>, SqlError> {
+        let views = self.views.all();
+        if !views.is_empty() {
+            let snapshot = self.source.snapshot();
+            let catalog = Catalog::new(snapshot.clone(), Arc::clone(&self.system));
+            let state = self
+                .session(
+                    &self.template,
+                    catalog.as_list(),
+                    &SqlRequest::default(),
+                    snapshot,
+                )
+                .map_err(|error| SqlError::from_datafusion(&error))?;
+            let mut scope = Scope {
+                catalog,
+                state,
+                views,
+                relations: 0,
+                inside: Vec::new(),
+            };
+            self.plan_all_views(&mut scope, 0).await;
+        } else {
+            self.live.show_views(BTreeMap::new());
+        }
+        Ok(self.live.tables())
+    }
+
     fn plan_statement<'a>(
         &'a self,
         scope: &'a mut Scope,
@@ -169,8 +199,7 @@ impl Planner {
     ) -> BoxFuture<'a, Result<LogicalPlan, SqlError>> {
         let plan = async move {
             if depth > VIEW_DEPTH_MAX {
-                let message =
-                    format!("more than {VIEW_DEPTH_MAX} views within each other, or a view in itself");
+                let message = format!("more than {VIEW_DEPTH_MAX} views within each other");
                 return Err(SqlError::new(SqlErrorCode::Unsupported, message));
             }
             scope.relations = scope.relations.saturating_add(relations(&statement));
@@ -224,6 +253,11 @@ impl Planner {
         let Some(definition) = scope.views.get(name).cloned() else {
             return Ok(());
         };
+        if scope.inside.iter().any(|outer| outer == name) {
+            let message = format!("the view {} reads itself", quoted(name));
+            return Err(SqlError::new(SqlErrorCode::Unsupported, message));
+        }
+        scope.inside.push(name.to_owned());
         let planned = async {
             match statement::parse(&definition, usize::MAX)? {
                 Command::Read(query) => self.plan_statement(scope, query, depth + 1).await,
@@ -237,6 +271,7 @@ impl Planner {
             let message = format!("in the view {}: {}", quoted(name), error.message);
             SqlError { message, ..error }
         })?;
+        scope.inside.pop();
         let view = ViewTable::new(plan, Some(definition));
         scope.catalog.add_view(name, Arc::new(view));
         Ok(())
@@ -245,11 +280,12 @@ impl Planner {
     /// For the lists of tables and columns. A view whose tables are gone has no columns, and is no reason to show nothing.
     async fn plan_all_views(&self, scope: &mut Scope, depth: usize) {
         for name in scope.views.keys().cloned().collect::<Vec<_>>() {
-            let relations = scope.relations;
+            let (relations, inside) = (scope.relations, scope.inside.len());
             if let Err(error) = self.plan_view(scope, &name, depth).await {
                 tracing::debug!(view = %name, %error, "left out of a list");
             }
             scope.relations = relations;
+            scope.inside.truncate(inside);
         }
         self.live.show_views(scope.catalog.view_schemas());
     }
@@ -368,41 +404,6 @@ fn lists_tables(reference: &TableReference) -> bool {
     matches!(reference.schema(), Some("information_schema" | "pg_catalog"))
 }
 
-fn with_values(plan: LogicalPlan, request: &SqlRequest) -> Result<LogicalPlan, SqlError> {
-    if request.parameters.is_empty() {
-        return Ok(plan);
-    }
-    let values = ParamValues::from(request.parameters.clone());
-    plan.with_param_values(values)
-        .map_err(|error| SqlError::from_datafusion(&error))
-}
-
-/// The types of `$1`, `$2`, ... as far as they are known.
-fn parameters(plan: &LogicalPlan) -> Result<Vec<Option<DataType>>, SqlError> {
-    let types = plan
-        .get_parameter_types()
-        .map_err(|error| SqlError::from_datafusion(&error))?;
-    let mut parameters = Vec::new();
-    for (name, data_type) in types {
-        let number = name
-            .strip_prefix('$')
-            .and_then(|number| number.parse::<usize>().ok());
-        let Some(index) = number.and_then(|number| number.checked_sub(1)) else {
-            let message = format!("{name} is not a parameter: they are called $1, $2, ...");
-            return Err(SqlError::new(SqlErrorCode::Unsupported, message));
-        };
-        if index >= PARAMETERS_MAX {
-            let message = format!("{name}: the parameters are $1 to ${PARAMETERS_MAX}");
-            return Err(SqlError::new(SqlErrorCode::Unsupported, message));
-        }
-        if parameters.len() <= index {
-            parameters.resize(index + 1, None);
-        }
-        parameters[index] = data_type;
-    }
-    Ok(parameters)
-}
-
 /// A function that does not exist, with the nearest that does.
 fn unknown_function(state: &SessionState, error: &DataFusionError) -> Option<SqlError> {
     let DataFusionError::Plan(text) = error.find_root() else {
@@ -447,6 +448,7 @@ fn template(limits: &SqlLimits) -> Result<SessionState, DataFusionError> {
     config.options_mut().execution.time_zone = Some("UTC".to_owned());
     let mut state = SessionStateBuilder::new_with_default_features()
         .with_config(config)
+        .with_physical_optimizer_rule(Arc::new(YieldingJoins))
         .build();
     udf::register(&mut state)?;
     Ok(state)

@@ -56,6 +56,19 @@ pub struct Described {
     pub tag: CommandTag,
 }
 
+/// One table or view.
+#[derive(Debug, Clone)]
+pub struct TableDescription {
+    /// The schema it is in, of catalog [`SQL_CATALOG`](crate::sql::SQL_CATALOG).
+    pub schema: String,
+    /// Its name there.
+    pub name: String,
+    /// Whether it is a query with a name.
+    pub is_view: bool,
+    /// Names and types of its columns.
+    pub columns: SchemaRef,
+}
+
 /// What a statement is called once it has run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CommandTag {

@@ -51,6 +51,9 @@ pub enum ServeError {
     /// A password of a `[[sql_user]]`.
     #[error(transparent)]
     Password(#[from] PasswordError),
+    /// Flight SQL.
+    #[error("cannot start Flight SQL: {0}")]
+    Flight(#[source] std::io::Error),
     /// SQL.
     #[error(transparent)]
     Sql(#[from] SqlError),

@@ -1,4 +1,5 @@
-//! The gRPC edge: the subscription to alerts. `proto/barograph/v1/alerts.proto` is its documentation.
+//! The gRPC edge: the subscription to alerts, whose documentation is `proto/barograph/v1/alerts.proto`, and the listener that
+//! it shares with Flight SQL ([`crate::flight`]).
 
 mod cursor;
 mod message;

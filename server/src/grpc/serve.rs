@@ -14,6 +14,7 @@ use tonic::transport::Server;
 
 use super::AlertsService;
 use crate::alerting::AlertHub;
+use crate::flight::FlightService;
 
 /// A client that does not answer a ping for this long is gone, and its stream with it.
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
@@ -38,13 +39,14 @@ pub enum ServeError {
     },
 }
 
-/// Serves subscriptions until told to stop; open streams then end with `UNAVAILABLE`, and this returns.
+/// Serves subscriptions and Flight SQL until told to stop; open streams then end with `UNAVAILABLE`, and this returns.
 ///
 /// # Errors
 /// [`ServeError`] when the listener breaks.
 pub async fn serve(
     listener: TcpListener,
     hub: Arc<AlertHub>,
+    flight: Option<FlightService>,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let address = listener.local_addr()?;
@@ -53,6 +55,7 @@ pub async fn serve(
         .http2_keepalive_interval(Some(PING_TIMEOUT))
         .http2_keepalive_timeout(Some(PING_TIMEOUT))
         .add_service(service.max_decoding_message_size(REQUEST_BYTES_MAX))
+        .add_optional_service(flight)
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.cancelled_owned())
         .await
         .map_err(|source| ServeError::Transport { address, source })

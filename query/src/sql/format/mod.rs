@@ -8,12 +8,14 @@ mod cell;
 mod csv;
 mod json;
 mod pieces;
+mod plain_texts;
 mod table;
 mod timestamp;
 
 pub use json::json_column;
 pub(crate) use pieces::Encoder;
 pub use pieces::{Format, SqlBytes};
+pub use plain_texts::PlainTexts;
 #[cfg(test)]
 pub(crate) use table::render_line;
 pub use table::render_table;

@@ -16,6 +16,7 @@ use futures::FutureExt;
 use super::PG_CATALOG;
 use crate::sql::catalog::{CATALOG, Catalog, PUBLIC};
 use crate::sql::engine::SnapshotSource;
+use crate::sql::request::TableDescription;
 use crate::sql::system_table::SystemTable;
 
 /// How long one look at the store serves. A client that describes a table asks many questions in a row, and finding the columns
@@ -68,6 +69,22 @@ impl LiveCatalog {
             .ok_or_else(|| DataFusionError::Internal("pg_catalog was not registered".to_owned()))?;
         *locked(&self.pg_catalog) = Some(Arc::downgrade(&registered));
         Ok(registered)
+    }
+
+    /// All tables and views, by schema and name.
+    pub(crate) fn tables(&self) -> Vec<TableDescription> {
+        let listed = self.list();
+        let schemas = listed.schemas.iter();
+        let tables = schemas.flat_map(|(schema, tables)| {
+            let tables = tables.iter();
+            tables.map(move |(name, (columns, kind))| TableDescription {
+                schema: schema.clone(),
+                name: name.clone(),
+                is_view: *kind == TableType::View,
+                columns: Arc::clone(columns),
+            })
+        });
+        tables.collect()
     }
 
     fn list(&self) -> Arc<Listed> {

@@ -100,8 +100,9 @@ impl Store {
         })
     }
 
-    pub(super) fn rows_of(&self, stream: SqlStream) -> Vec<String> {
-        lines(&self.block_on(stream.collect_batches()).unwrap())
+    pub(super) fn try_rows_of(&self, stream: SqlStream) -> Result<Vec<String>, SqlError> {
+        self.block_on(stream.collect_batches())
+            .map(|batches| lines(&batches))
     }
 
     /// The data that the scripts ask for: two days, an hour between samples.

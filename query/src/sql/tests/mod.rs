@@ -74,7 +74,7 @@ fn all_tables_of_a_query_see_one_moment() {
     let sql = store.sql();
     let stream = store.block_on(sql.query("SELECT count(*) FROM samples")).unwrap();
     store.write(r#"a{}"#, &[(1, 1.0)]);
-    assert_eq!(store.rows_of(stream), ["2"]);
+    assert_eq!(store.try_rows_of(stream).unwrap(), ["2"]);
     assert_eq!(store.rows("SELECT count(*) FROM samples"), ["3"]);
 }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use arrow::datatypes::DataType;
 
 use super::fixture::Store;
-use crate::sql::{CommandTag, Described, ScalarValue, SqlError, SqlErrorCode, SqlRequest};
+use crate::sql::{CommandTag, Described, ScalarValue, SqlError, SqlErrorCode, SqlLimits, SqlRequest};
 
 fn rows(store: &Store, request: SqlRequest) -> Result<Vec<String>, SqlError> {
     let stream = store.block_on(store.sql().run(request))?;
-    Ok(store.rows_of(stream))
+    store.try_rows_of(stream)
 }
 
 fn describe(store: &Store, sql: &str) -> Result<Described, SqlError> {
@@ -120,4 +120,32 @@ fn the_zone_is_that_of_the_request() {
     };
     assert_eq!(rows(&store, request(None)).unwrap(), ["false"]);
     assert_eq!(rows(&store, request(Some("Europe/Berlin"))).unwrap(), ["true"]);
+}
+
+/// A million rows of a few hundred: sources are asked for nothing meanwhile.
+#[test]
+fn a_join_without_end_is_ended_and_others_go_on() {
+    let store = Store::with_limits(SqlLimits {
+        target_partitions: 1,
+        threads: 1,
+        ..SqlLimits::default()
+    });
+    store.fill();
+    for sql in [
+        "SELECT count(*) FROM samples a, samples b, samples c, samples d, samples e",
+        "SELECT count(*) FROM samples a JOIN samples b ON a.value <= b.value JOIN samples c ON b.value <= c.value JOIN samples d ON c.value <= d.value",
+        "SELECT count(*) FROM samples a JOIN samples b ON a.stale = b.stale JOIN samples c ON b.stale = c.stale JOIN samples d ON c.stale = d.stale",
+        "SELECT count(*) FROM (SELECT unnest([1, 2, 3, 4, 5, 6, 7]) FROM samples a, samples b, samples c, samples d)",
+    ] {
+        let request = SqlRequest {
+            timeout: Some(Duration::from_millis(200)),
+            ..SqlRequest::new(sql)
+        };
+        let error = match rows(&store, request) {
+            Ok(rows) => panic!("{sql}: {rows:?}"),
+            Err(error) => error,
+        };
+        assert_eq!(error.code, SqlErrorCode::Timeout, "{sql}");
+        assert_eq!(rows(&store, SqlRequest::new("SELECT 1")).unwrap(), ["1"]);
+    }
 }

@@ -90,7 +90,12 @@ impl<'a> Arguments<'a> {
 
     /// A length of time above zero: an interval, a text such as `5m`, or seconds.
     pub(super) fn duration_ms(&self, place: usize) -> Result<i64> {
-        let wrong = || self.wrong(&format!("needs a length of time such as '5m' as argument {}", place + 1));
+        let wrong = || {
+            self.wrong(&format!(
+                "needs a length of time such as '5m' as argument {}",
+                place + 1
+            ))
+        };
         let ms = match self.values.get(place).copied() {
             Some(ScalarValue::Int64(Some(seconds))) => seconds.checked_mul(1_000).ok_or_else(wrong)?,
             Some(ScalarValue::Float64(Some(seconds))) if seconds.abs() < 9e12 => (seconds * 1000.0) as i64,

@@ -52,9 +52,10 @@ impl AggregateUDFImpl for AtTime {
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         match types {
-            [value, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Null] => {
-                Ok(vec![value.clone(), timestamp_type()])
-            }
+            [
+                value,
+                DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Null,
+            ] => Ok(vec![value.clone(), timestamp_type()]),
             _ => {
                 let name = self.name();
                 Err(SqlError::new(
@@ -128,7 +129,9 @@ fn odd() -> DataFusionError {
 impl Accumulator for Extreme {
     fn update_batch(&mut self, columns: &[ArrayRef]) -> Result<()> {
         let [values, ts] = columns else { return Err(odd()) };
-        let ts = ts.as_primitive_opt::<TimestampMillisecondType>().ok_or_else(odd)?;
+        let ts = ts
+            .as_primitive_opt::<TimestampMillisecondType>()
+            .ok_or_else(odd)?;
         self.look(values, ts.iter())
     }
 

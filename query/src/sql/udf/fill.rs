@@ -93,11 +93,10 @@ impl WindowUDFImpl for Interpolate {
 
     fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
         match types {
-            [value, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64]
-                if value.is_numeric() || value.is_null() =>
-            {
-                Ok(vec![DataType::Float64, timestamp_type()])
-            }
+            [
+                value,
+                DataType::Timestamp(..) | DataType::Date32 | DataType::Date64,
+            ] if value.is_numeric() || value.is_null() => Ok(vec![DataType::Float64, timestamp_type()]),
             _ => Err(SqlError::new(
                 SqlErrorCode::Unsupported,
                 "interpolate takes a number and an instant",
@@ -124,7 +123,9 @@ impl PartitionEvaluator for DrawLine {
         let odd = || DataFusionError::Internal("interpolate takes numbers and instants".to_owned());
         let [values, ts] = columns else { return Err(odd()) };
         let values = values.as_primitive_opt::<Float64Type>().ok_or_else(odd)?;
-        let ts = ts.as_primitive_opt::<TimestampMillisecondType>().ok_or_else(odd)?;
+        let ts = ts
+            .as_primitive_opt::<TimestampMillisecondType>()
+            .ok_or_else(odd)?;
         let is_known = |row: &usize| values.is_valid(*row) && ts.is_valid(*row);
         // The next known row, seen from each row.
         let mut next: Vec<Option<usize>> = vec![None; rows];

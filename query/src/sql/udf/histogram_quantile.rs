@@ -52,14 +52,21 @@ impl AggregateUDFImpl for HistogramQuantile {
                 let le = match le {
                     le if is_number(le) => DataType::Float64,
                     le if le.is_string() => DataType::Utf8,
-                    other => return Err(wrong(format!("the bound of a bucket is a number or a text, not {other}"))),
+                    other => {
+                        return Err(wrong(format!(
+                            "the bound of a bucket is a number or a text, not {other}"
+                        )));
+                    }
                 };
                 Ok(vec![DataType::Float64, le, DataType::Float64])
             }
             [phi, _, value] => Err(wrong(format!(
                 "histogram_quantile takes numbers, not {phi} and {value}"
             ))),
-            other => Err(wrong(format!("histogram_quantile takes 3 arguments, not {}", other.len()))),
+            other => Err(wrong(format!(
+                "histogram_quantile takes 3 arguments, not {}",
+                other.len()
+            ))),
         }
     }
 
@@ -91,7 +98,9 @@ impl Buckets {
         for found in phi.iter().flatten() {
             match self.phi {
                 Some(known) if known.to_bits() != found.to_bits() => {
-                    return Err(wrong("histogram_quantile has one quantile for all rows of a group".to_owned()));
+                    return Err(wrong(
+                        "histogram_quantile has one quantile for all rows of a group".to_owned(),
+                    ));
                 }
                 _ => self.phi = Some(found),
             }
@@ -119,7 +128,10 @@ fn bounds(le: &ArrayRef) -> Result<Float64Array> {
     let texts = le
         .as_string_opt::<i32>()
         .ok_or_else(|| wrong(format!("the bound of a bucket is not {}", le.data_type())))?;
-    Ok(texts.iter().map(|text| text?.trim().parse::<f64>().ok()).collect())
+    Ok(texts
+        .iter()
+        .map(|text| text?.trim().parse::<f64>().ok())
+        .collect())
 }
 
 fn numbers(array: &ArrayRef) -> Result<&Float64Array> {
@@ -142,7 +154,9 @@ impl Accumulator for Buckets {
         let Some(phi) = self.phi.filter(|_| !self.buckets.is_empty()) else {
             return Ok(ScalarValue::Float64(None));
         };
-        Ok(ScalarValue::Float64(Some(bucket_quantile(phi, &mut self.buckets).value)))
+        Ok(ScalarValue::Float64(Some(
+            bucket_quantile(phi, &mut self.buckets).value,
+        )))
     }
 
     fn size(&self) -> usize {
@@ -150,7 +164,8 @@ impl Accumulator for Buckets {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        let list = |values: Float64Array| SingleRowListArrayBuilder::new(Arc::new(values)).build_list_scalar();
+        let list =
+            |values: Float64Array| SingleRowListArrayBuilder::new(Arc::new(values)).build_list_scalar();
         Ok(vec![
             ScalarValue::Float64(self.phi),
             list(self.buckets.iter().map(|bucket| bucket.upper).collect()),

@@ -6,7 +6,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringViewArray, TimestampMillisecondArray};
+use arrow::array::{
+    ArrayRef, Float64Array, Int64Array, RecordBatch, StringViewArray, TimestampMillisecondArray,
+};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use barograph_engine::{SeriesReader, SeriesRows, SeriesScan, Snapshot};
@@ -41,7 +43,8 @@ pub(crate) struct LastPoints {
 impl TableFunctionImpl for LastPoints {
     fn call_with_args(&self, args: TableFunctionArgs<'_, '_>) -> Result<Arc<dyn TableProvider>> {
         let arguments = Arguments::new("last_points", USAGE, args.exprs(), 1, 2)?;
-        let matchers = parse_selector(arguments.text(0)?).map_err(|error| arguments.wrong(&format!(": {error}")))?;
+        let matchers = parse_selector(arguments.text(0)?)
+            .map_err(|error| arguments.wrong(&format!("takes a selector: {error}")))?;
         let lookback_ms = match arguments.len() {
             1 => self.lookback_ms,
             _ => arguments.duration_ms(1)?,
@@ -96,9 +99,14 @@ impl TableProvider for LastPointsTable {
         _: &[Expr],
         _: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let set = self.snapshot.select(&self.matchers, self.range).map_err(store_error)?;
+        let set = self
+            .snapshot
+            .select(&self.matchers, self.range)
+            .map_err(store_error)?;
         let scan = self.snapshot.scan_series(&set, self.range);
-        let projection = projection.cloned().unwrap_or_else(|| (0..schema().fields().len()).collect());
+        let projection = projection
+            .cloned()
+            .unwrap_or_else(|| (0..schema().fields().len()).collect());
         let source = LastPointsScan {
             scan,
             schema: Arc::new(schema().project(&projection)?),
@@ -173,15 +181,28 @@ fn read(
         }
     }
     let set = scan.set();
-    let labels = found.iter().map(|(position, ..)| set.labels(*position).map_err(store_error));
+    let labels = found
+        .iter()
+        .map(|(position, ..)| set.labels(*position).map_err(store_error));
     let labels = labels.collect::<Result<Vec<_>>>()?;
     let ts: TimestampMillisecondArray = found.iter().map(|(_, ts, _)| Some(*ts)).collect();
     let columns: [ArrayRef; 5] = [
         Arc::new(ts.with_timezone("UTC")),
-        Arc::new(found.iter().map(|(position, ..)| set.id(*position).0).collect::<Int64Array>()),
-        Arc::new(StringViewArray::from_iter_values(labels.iter().map(|labels| labels.metric()))),
+        Arc::new(
+            found
+                .iter()
+                .map(|(position, ..)| set.id(*position).0)
+                .collect::<Int64Array>(),
+        ),
+        Arc::new(StringViewArray::from_iter_values(
+            labels.iter().map(|labels| labels.metric()),
+        )),
         Arc::new(found.iter().map(|(.., value)| *value).collect::<Float64Array>()),
-        labels_array(labels.iter().map(|set| set.iter().filter(|(name, _)| *name != METRIC_NAME))),
+        labels_array(
+            labels
+                .iter()
+                .map(|set| set.iter().filter(|(name, _)| *name != METRIC_NAME)),
+        ),
     ];
     Ok(RecordBatch::try_new(schema(), columns.to_vec())?.project(projection)?)
 }

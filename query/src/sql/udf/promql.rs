@@ -142,7 +142,10 @@ impl PromqlTable {
         });
         match receiver.await {
             Ok(answer) => answer.map(|answer| answer.value).map_err(query_error),
-            Err(_) => Err(failed(SqlErrorCode::Execution, "PromQL ended by a fault of the program; see the log".to_owned())),
+            Err(_) => Err(failed(
+                SqlErrorCode::Execution,
+                "PromQL ended by a fault of the program; see the log".to_owned(),
+            )),
         }
     }
 }

@@ -58,7 +58,9 @@ impl AggregateUDFImpl for RiseFunction {
         let name = name_of(self.kind);
         let wrong = |what: String| -> DataFusionError {
             SqlError::new(SqlErrorCode::Unsupported, format!("{name} {what}"))
-                .with_hint(format!("{name}(value, ts), {name}(value, ts, '5m') or {name}(value, ts, '5m', end)"))
+                .with_hint(format!(
+                    "{name}(value, ts), {name}(value, ts, '5m') or {name}(value, ts, '5m', end)"
+                ))
                 .into()
         };
         if !(2..=4).contains(&types.len()) {
@@ -66,7 +68,10 @@ impl AggregateUDFImpl for RiseFunction {
         }
         let mut coerced = Vec::with_capacity(types.len());
         for (i, data_type) in types.iter().enumerate() {
-            let is_instant = matches!(data_type, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64);
+            let is_instant = matches!(
+                data_type,
+                DataType::Timestamp(..) | DataType::Date32 | DataType::Date64
+            );
             coerced.push(match (i, data_type) {
                 (0, other) if other.is_numeric() || other.is_null() => DataType::Float64,
                 (0, other) => return Err(wrong(format!("is of numbers, not of {other}"))),
@@ -114,7 +119,11 @@ struct RiseAccumulator {
 
 impl RiseAccumulator {
     fn wrong(&self, what: &str) -> DataFusionError {
-        SqlError::new(SqlErrorCode::Unsupported, format!("{} {what}", name_of(self.kind))).into()
+        SqlError::new(
+            SqlErrorCode::Unsupported,
+            format!("{} {what}", name_of(self.kind)),
+        )
+        .into()
     }
 
     /// The same for all rows of a group, or an error.
@@ -129,7 +138,8 @@ impl RiseAccumulator {
 
     fn take_window(&mut self, columns: &[ArrayRef]) -> Result<()> {
         if let Some(widths) = columns.get(2).filter(|widths| !widths.is_empty()) {
-            let first = width_ms(&ScalarValue::try_from_array(widths, 0)?)?;
+            let first = width_ms(&ScalarValue::try_from_array(widths, 0)?)
+                .map_err(|_| self.wrong("needs a width of a fixed length, such as '5m'"))?;
             self.width_ms = self.agree(self.width_ms, first, "width")?;
         }
         if let Some(ends) = columns.get(3) {
@@ -186,7 +196,9 @@ impl Accumulator for RiseAccumulator {
             _ => return Ok(ScalarValue::Float64(None)),
         };
         let (ts, values) = self.samples.within(start, end);
-        Ok(ScalarValue::Float64(rise_over_window(self.kind, &ts, &values, start, end)))
+        Ok(ScalarValue::Float64(rise_over_window(
+            self.kind, &ts, &values, start, end,
+        )))
     }
 
     fn size(&self) -> usize {
@@ -202,7 +214,9 @@ impl Accumulator for RiseAccumulator {
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
         let [ts, values, widths, ends] = states else {
-            return Err(DataFusionError::Internal("a partial state of other columns".to_owned()));
+            return Err(DataFusionError::Internal(
+                "a partial state of other columns".to_owned(),
+            ));
         };
         for row in 0..widths.len() {
             let number = |array: &ArrayRef| match ScalarValue::try_from_array(array, row) {

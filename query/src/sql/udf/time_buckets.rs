@@ -36,7 +36,9 @@ impl TableFunctionImpl for TimeBuckets {
             let message = format!("would give {count} rows, {BUCKETS_MAX} are allowed");
             return Err(arguments.wrong(&message));
         }
-        let starts: TimestampMillisecondArray = (0..count).map(|i| Some(first.saturating_add(i * width))).collect();
+        let starts: TimestampMillisecondArray = (0..count)
+            .map(|i| Some(first.saturating_add(i * width)))
+            .collect();
         let schema = Arc::new(Schema::new(vec![Field::new("bucket", timestamp_type(), false)]));
         let column: ArrayRef = Arc::new(starts.with_timezone("UTC"));
         let batch = RecordBatch::try_new(Arc::clone(&schema), vec![column])?;

@@ -37,7 +37,10 @@ impl WindowSamples {
             if values.is_valid(row) && ts.is_valid(row) {
                 let gone = (ts.value(row), values.value(row).to_bits());
                 // A frame slides: what leaves it is among the oldest.
-                let place = self.rows.iter().position(|(ts, value)| (*ts, value.to_bits()) == gone);
+                let place = self
+                    .rows
+                    .iter()
+                    .position(|(ts, value)| (*ts, value.to_bits()) == gone);
                 if let Some(place) = place {
                     self.rows.remove(place);
                 }
@@ -52,7 +55,8 @@ impl WindowSamples {
         let from = self.rows.partition_point(|(ts, _)| *ts <= start);
         let to = self.rows.partition_point(|(ts, _)| *ts <= end);
         let rows = self.rows.get(from..to).unwrap_or_default();
-        let mut columns: (Vec<i64>, Vec<f64>) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+        let mut columns: (Vec<i64>, Vec<f64>) =
+            (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
         for (ts, value) in rows {
             if columns.0.last() == Some(ts) {
                 columns.0.pop();

@@ -26,7 +26,7 @@ async fn goes_on_where_it_was_when_the_server_comes_back() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let server = tokio::spawn(serve(listener, Arc::clone(&test.hub), stop.clone()));
+    let server = tokio::spawn(serve(listener, Arc::clone(&test.hub), None, stop.clone()));
     let (lines, mut printed) = mpsc::unbounded_channel();
     let watching = tokio::spawn(async move {
         let args = arguments(&format!("http://{address}"), None);
@@ -46,7 +46,7 @@ async fn goes_on_where_it_was_when_the_server_comes_back() {
     test.grow_to(5);
     let listener = TcpListener::bind(address).await.unwrap();
     let stop = CancellationToken::new();
-    tokio::spawn(serve(listener, Arc::clone(&test.hub), stop.clone()));
+    tokio::spawn(serve(listener, Arc::clone(&test.hub), None, stop.clone()));
     for seq in 3..=5 {
         let line = printed.recv().await.unwrap();
         assert!(line.ends_with(&format!("-{seq}]")), "{line}");
@@ -62,7 +62,12 @@ async fn what_the_server_refuses_is_an_error() {
     let test = TestHub::new(Options::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(serve(listener, Arc::clone(&test.hub), CancellationToken::new()));
+    tokio::spawn(serve(
+        listener,
+        Arc::clone(&test.hub),
+        None,
+        CancellationToken::new(),
+    ));
     let args = arguments(&url, Some("yesterday"));
     let error = Watcher::new(&args, |_: &str| Ok(())).follow().await.unwrap_err();
     assert!(

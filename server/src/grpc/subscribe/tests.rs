@@ -24,7 +24,7 @@ impl Running {
     async fn start(hub: &Arc<AlertHub>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-        let task = tokio::spawn(serve(listener, Arc::clone(hub), stop.clone()));
+        let task = tokio::spawn(serve(listener, Arc::clone(hub), None, stop.clone()));
         Self { address, stop, task }
     }
 

@@ -52,7 +52,9 @@ impl Grid {
         // that it shows again.
         let begin = match zone.from_local_datetime(&begin) {
             LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => at,
-            LocalResult::None => zone.from_local_datetime(&(begin + Duration::hours(1))).earliest()?,
+            LocalResult::None => zone
+                .from_local_datetime(&(begin + Duration::hours(1)))
+                .earliest()?,
         };
         Some(begin.timestamp_millis())
     }
@@ -77,7 +79,9 @@ mod tests {
     }
 
     fn begin(grid: &Grid, text: &str) -> String {
-        DateTime::<Utc>::from_timestamp_millis(grid.begin(ms(text))).unwrap().to_rfc3339()
+        DateTime::<Utc>::from_timestamp_millis(grid.begin(ms(text)))
+            .unwrap()
+            .to_rfc3339()
     }
 
     #[test]
@@ -104,10 +108,22 @@ mod tests {
             zone: None,
         };
         let epoch = "1970-01-01T00:00:00Z";
-        assert_eq!(begin(&grid(1, epoch), "2026-02-28T23:59:59Z"), "2026-02-01T00:00:00+00:00");
-        assert_eq!(begin(&grid(3, epoch), "2026-12-31T00:00:00Z"), "2026-10-01T00:00:00+00:00");
-        assert_eq!(begin(&grid(12, epoch), "1969-06-01T00:00:00Z"), "1969-01-01T00:00:00+00:00");
-        assert_eq!(begin(&grid(3, "2026-02-01T00:00:00Z"), "2026-01-15T00:00:00Z"), "2025-11-01T00:00:00+00:00");
+        assert_eq!(
+            begin(&grid(1, epoch), "2026-02-28T23:59:59Z"),
+            "2026-02-01T00:00:00+00:00"
+        );
+        assert_eq!(
+            begin(&grid(3, epoch), "2026-12-31T00:00:00Z"),
+            "2026-10-01T00:00:00+00:00"
+        );
+        assert_eq!(
+            begin(&grid(12, epoch), "1969-06-01T00:00:00Z"),
+            "1969-01-01T00:00:00+00:00"
+        );
+        assert_eq!(
+            begin(&grid(3, "2026-02-01T00:00:00Z"), "2026-01-15T00:00:00Z"),
+            "2025-11-01T00:00:00+00:00"
+        );
     }
 
     #[test]

@@ -63,11 +63,13 @@ impl ScalarUDFImpl for TimeBucket {
                 DataType::Timestamp(TimeUnit::Millisecond, _),
                 DataType::Interval(_) | DataType::Utf8 | DataType::Timestamp(TimeUnit::Millisecond, _),
             ] => Ok(timestamp_type()),
-            [DataType::Interval(_) | DataType::Utf8, DataType::Timestamp(TimeUnit::Millisecond, _), other] => {
-                Err(unusable(format!(
-                    "the third argument of time_bucket is a time zone, an instant or an interval, not {other}"
-                )))
-            }
+            [
+                DataType::Interval(_) | DataType::Utf8,
+                DataType::Timestamp(TimeUnit::Millisecond, _),
+                other,
+            ] => Err(unusable(format!(
+                "the third argument of time_bucket is a time zone, an instant or an interval, not {other}"
+            ))),
             [DataType::Interval(_) | DataType::Utf8, other, ..] => Err(unusable(format!(
                 "time_bucket puts instants into buckets, not {other}"
             ))),
@@ -93,7 +95,9 @@ impl ScalarUDFImpl for TimeBucket {
             other => other.clone(),
         };
         let instant = match instant {
-            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Null => timestamp_type(),
+            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Null => {
+                timestamp_type()
+            }
             DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => timestamp_type(),
             other => other.clone(),
         };
@@ -184,7 +188,9 @@ fn grid(width: &ScalarValue, third: Option<&ScalarValue>) -> Result<Option<Grid>
             grid.origin_ms = i64::from(offset.days) * 86_400_000 + offset.nanoseconds / 1_000_000;
         }
         Some(ScalarValue::IntervalMonthDayNano(Some(_))) => {
-            return Err(unusable("the offset of a time_bucket is of days or less".to_owned()));
+            return Err(unusable(
+                "the offset of a time_bucket is of days or less".to_owned(),
+            ));
         }
         Some(_) => return Ok(None),
     }

@@ -20,7 +20,9 @@ impl Width {
     /// Of a constant; `None` for NULL.
     pub(super) fn of(width: &ScalarValue) -> Result<Option<Self>> {
         let width = match width {
-            ScalarValue::Utf8(None) | ScalarValue::IntervalMonthDayNano(None) | ScalarValue::Null => return Ok(None),
+            ScalarValue::Utf8(None) | ScalarValue::IntervalMonthDayNano(None) | ScalarValue::Null => {
+                return Ok(None);
+            }
             ScalarValue::Utf8(Some(text)) => Self::parse(text)?,
             ScalarValue::IntervalMonthDayNano(Some(width)) => {
                 let ms = i64::from(width.days) * DAY_MS + width.nanoseconds / 1_000_000;
@@ -40,12 +42,17 @@ impl Width {
                 }
             }
             other => {
-                return Err(unusable(format!("the width of a time_bucket is not {}", other.data_type())));
+                return Err(unusable(format!(
+                    "the width of a time_bucket is not {}",
+                    other.data_type()
+                )));
             }
         };
         match width {
             Self::Months(1..) | Self::Ms(1..) => Ok(Some(width)),
-            _ => Err(unusable("the width of a time_bucket is longer than nothing".to_owned())),
+            _ => Err(unusable(
+                "the width of a time_bucket is longer than nothing".to_owned(),
+            )),
         }
     }
 
@@ -55,14 +62,22 @@ impl Width {
         if let Ok(ms) = parse_duration_ms(text) {
             return Ok(Self::Ms(ms));
         }
-        let wrong = || unusable(format!("the width of a time_bucket: {text:?} is not a length of time"));
-        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
+        let wrong = || {
+            unusable(format!(
+                "the width of a time_bucket: {text:?} is not a length of time"
+            ))
+        };
+        let end = text
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .ok_or_else(wrong)?;
         let (number, unit) = (&text[..end], text[end..].trim().to_lowercase());
         let number: f64 = number.parse().map_err(|_| wrong())?;
         let months = |each: f64| {
             let months = number * each;
             // Half a month has no length.
-            (months.fract() == 0.0 && months < 1e6).then_some(Self::Months(months as i64)).ok_or_else(wrong)
+            (months.fract() == 0.0 && months < 1e6)
+                .then_some(Self::Months(months as i64))
+                .ok_or_else(wrong)
         };
         let each_ms = match unit.as_str() {
             "ms" | "millisecond" | "milliseconds" => 1.0,
@@ -109,9 +124,23 @@ mod tests {
             ("1 month", Width::Months(1)),
             ("0.5 years", Width::Months(6)),
         ] {
-            assert_eq!(Width::of(&ScalarValue::from(text)).unwrap(), Some(width), "{text}");
+            assert_eq!(
+                Width::of(&ScalarValue::from(text)).unwrap(),
+                Some(width),
+                "{text}"
+            );
         }
-        for text in ["", "5", "m", "0s", "-5m", "0.3 months", "1e300s", "5 parsecs", "99999999999999999999 weeks"] {
+        for text in [
+            "",
+            "5",
+            "m",
+            "0s",
+            "-5m",
+            "0.3 months",
+            "1e300s",
+            "5 parsecs",
+            "99999999999999999999 weeks",
+        ] {
             assert!(Width::of(&ScalarValue::from(text)).is_err(), "{text}");
         }
     }
