@@ -84,7 +84,11 @@ impl Planner {
     ) -> Result<Self, SqlError> {
         let system: Arc<[SystemTable]> = system.into();
         Ok(Self {
-            live: Arc::new(LiveCatalog::new(Arc::clone(&source), Arc::clone(&system))),
+            live: Arc::new(LiveCatalog::new(
+                Arc::clone(&source),
+                Arc::clone(&system),
+                Arc::clone(&clock),
+            )),
             postgres: OnceLock::new(),
             source,
             system,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{SinkExt, StreamExt};
-use pgwire::api::{ClientInfo, DefaultClient, NoopHandler, PgWireConnectionState};
-use pgwire::error::ErrorInfo;
+use pgwire::api::{ClientInfo, DefaultClient, METADATA_USER, NoopHandler, PgWireConnectionState};
+use pgwire::error::{ErrorInfo, PgWireError};
 use pgwire::messages::response::TransactionStatus;
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 use pgwire::tokio::server::{PgWireMessageServerCodec, process_error, process_message};
@@ -40,14 +40,14 @@ pub(super) async fn serve_connection(
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let deadline = tokio::time::Instant::now() + LOGIN_TIMEOUT;
-    match tokio::time::timeout_at(deadline, refuse_encryption(&mut stream)).await {
-        Ok(refused) => refused?,
-        Err(_) => return Ok(()),
-    }
+    let Ok(first) = tokio::time::timeout_at(deadline, refuse_encryption(&mut stream)).await else {
+        return Ok(());
+    };
+    let first = first?;
     let peer = stream.peer_addr()?;
     let stream = stream.into_std()?;
     let session = Arc::new(Session::new(stream.try_clone()?, parts.stop.clone()));
-    let stream = FrameLimit::new(TcpStream::from_std(stream)?);
+    let stream = FrameLimit::new(first.to_vec(), TcpStream::from_std(stream)?);
     let mut socket = Framed::new(
         stream,
         PgWireMessageServerCodec::new(DefaultClient::new(peer, false)),
@@ -90,11 +90,21 @@ pub(super) async fn serve_connection(
             return Ok(());
         }
         if let Err(error) = processed {
+            let error = match error {
+                PgWireError::InvalidPassword(_) => {
+                    let user = socket.metadata().get(METADATA_USER).cloned().unwrap_or_default();
+                    fatal(
+                        "28P01",
+                        &format!("password authentication failed for user {user:?}"),
+                    )
+                }
+                other => other,
+            };
             let error = ErrorInfo::from(error);
             tracing::debug!(%peer, code = error.code, message = error.message, "a client of PostgreSQL's protocol was refused");
             process_error(
                 &mut socket,
-                pgwire::error::PgWireError::UserError(Box::new(error)),
+                PgWireError::UserError(Box::new(error)),
                 waits_for_sync,
             )
             .await?;
@@ -116,27 +126,19 @@ pub(super) async fn serve_connection(
     }
 }
 
-/// Answers that there is no encryption, to a client that asks for it first.
-async fn refuse_encryption(stream: &mut TcpStream) -> io::Result<()> {
-    // Once for each kind.
+/// Answers that there is no encryption, to a client that asks for it first. Gives the bytes that come behind.
+async fn refuse_encryption(stream: &mut TcpStream) -> io::Result<[u8; 8]> {
+    let mut head = [0; 8];
+    stream.read_exact(&mut head).await?;
+    // Once for each kind. No message is shorter than these.
     for _ in 0..2 {
-        let mut head = [0; 8];
-        while stream.peek(&mut head).await? < head.len() {
-            stream.readable().await?;
-            // One byte of eight, and no more yet.
-            tokio::time::sleep(Duration::from_millis(1)).await;
-            let mut byte = [0];
-            if stream.peek(&mut byte).await? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-        }
         if head != SSL_REQUEST && head != GSS_REQUEST {
-            return Ok(());
+            break;
         }
-        stream.read_exact(&mut head).await?;
         stream.write_all(b"N").await?;
+        stream.read_exact(&mut head).await?;
     }
-    Ok(())
+    Ok(head)
 }
 
 /// Settings in the startup message: those of the protocol's own names, and `options=-c name=value`.

@@ -24,19 +24,21 @@ enum Place {
 /// Looks at what is read from a stream.
 #[derive(Debug)]
 pub(super) struct FrameLimit<S> {
+    /// Read from the stream before, and not looked at yet.
+    ahead: Vec<u8>,
     stream: S,
     place: Place,
 }
 
 impl<S> FrameLimit<S> {
-    /// A stream that begins with the startup message.
-    pub(super) fn new(stream: S) -> Self {
+    /// A stream that begins with the startup message, of which some bytes have been read already.
+    pub(super) fn new(ahead: Vec<u8>, stream: S) -> Self {
         let place = Place::Head {
             seen: 0,
             typed: false,
             length: 0,
         };
-        Self { stream, place }
+        Self { ahead, stream, place }
     }
 
     /// Follows the messages in some bytes.
@@ -91,7 +93,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for FrameLimit<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        std::task::ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        if self.ahead.is_empty() {
+            std::task::ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        } else {
+            let taken = self.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&self.ahead[..taken]);
+            self.ahead.drain(..taken);
+        }
         let result = self.follow(&buffer.filled()[before..]);
         if result.is_err() {
             buffer.set_filled(before);
@@ -137,7 +145,7 @@ mod tests {
         short.extend([b'P', 0, 0, 0, 3]);
         for step in [1, 2, 3, 5, 7, 4096] {
             let follow = |bytes: &[u8]| {
-                let mut limit = FrameLimit::new(());
+                let mut limit = FrameLimit::new(Vec::new(), ());
                 bytes.chunks(step).try_for_each(|chunk| limit.follow(chunk))
             };
             follow(&bytes).unwrap();
@@ -149,6 +157,8 @@ mod tests {
             );
             follow(&short).unwrap_err();
         }
-        FrameLimit::new(()).follow(&[0xff, 0xff, 0xff, 0xff]).unwrap_err();
+        FrameLimit::new(Vec::new(), ())
+            .follow(&[0xff, 0xff, 0xff, 0xff])
+            .unwrap_err();
     }
 }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use arrow::array::AsArray;
 use arrow::datatypes::UInt64Type;
-use arrow_pg::datatypes::df::deserialize_parameters_with_server_types;
 use async_trait::async_trait;
 use barograph_query::sql::{
-    CommandTag, ParamValues, ScalarValue, SessionStatement, SqlEngine, SqlStream, split_statements,
+    CommandTag, ScalarValue, SessionStatement, SqlEngine, SqlStream, split_statements,
 };
 use futures::{Sink, SinkExt};
 use pgwire::api::portal::{Format, Portal};
@@ -25,9 +24,10 @@ use pgwire::messages::extendedquery::{
 use pgwire::messages::response::TransactionStatus;
 
 use super::error::{cancelled, engine_error, statement_error};
+use super::parameters::values;
 use super::rows::{response, shown};
 use super::session::Session;
-use super::statement::{Prepared, Preparer, parameter_types};
+use super::statement::{Prepared, Preparer};
 
 /// What a connection does with its statements.
 #[derive(Debug)]
@@ -262,14 +262,7 @@ impl ExtendedQueryHandler for Handlers {
             }
             Prepared::Query { sql, described } => {
                 check_transaction(client, None)?;
-                let known: Vec<_> = described.parameters.iter().map(Option::as_ref).collect();
-                let types = parameter_types(statement)?;
-                let types: Vec<_> = types.iter().map(Some).collect();
-                let parameters = match deserialize_parameters_with_server_types(portal, &known, &types)? {
-                    ParamValues::List(values) => values.into_iter().map(|value| value.value).collect(),
-                    ParamValues::Map(_) => Vec::new(),
-                };
-                self.query(sql, parameters, format).await
+                self.query(sql, values(portal, described)?, format).await
             }
         }
     }

@@ -11,8 +11,10 @@
 mod cancel;
 mod connection;
 mod error;
+mod float_text;
 mod frame_limit;
 mod handlers;
+mod parameters;
 mod rows;
 mod serve;
 mod session;

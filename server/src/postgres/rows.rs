@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema};
 use arrow_pg::datatypes::{arrow_schema_to_pg_fields, encode_recordbatch};
 use barograph_query::sql::{SqlStream, json_column};
 use futures::{Stream, StreamExt};
 use pgwire::api::Type;
 use pgwire::api::portal::Format;
-use pgwire::api::results::{FieldInfo, QueryResponse};
+use pgwire::api::results::{FieldFormat, FieldInfo, QueryResponse};
 use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::data::DataRow;
 use tokio_util::sync::CancellationToken;
 
 use super::error::{cancelled, engine_error, statement_error};
+use super::float_text::float_texts;
 use super::session::Session;
 
 /// Rows that are encoded at a time.
@@ -98,7 +99,7 @@ fn encode(
     let starts = (0..batch.num_rows()).step_by(SLICE_ROWS);
     Box::new(starts.flat_map(move |start| {
         let slice = batch.slice(start, SLICE_ROWS.min(batch.num_rows() - start));
-        let rows: Vec<_> = match plain(&slice) {
+        let rows: Vec<_> = match plain(&slice, &fields) {
             Ok(slice) => encode_recordbatch(Arc::clone(&fields), slice).collect(),
             Err(error) => vec![Err(error)],
         };
@@ -106,28 +107,30 @@ fn encode(
     }))
 }
 
-/// A batch whose maps are texts.
-fn plain(batch: &RecordBatch) -> PgWireResult<RecordBatch> {
-    if !batch
-        .schema()
-        .fields()
-        .iter()
-        .any(|field| is_json(field.data_type()))
-    {
-        return Ok(batch.clone());
-    }
+/// A batch whose maps are texts, and whose numbers are where they are sent as such: PostgreSQL writes `Infinity`.
+fn plain(batch: &RecordBatch, infos: &[FieldInfo]) -> PgWireResult<RecordBatch> {
     let schema = batch.schema();
-    let columns = schema.fields().iter().zip(batch.columns());
+    let columns = schema.fields().iter().zip(batch.columns()).zip(infos);
     let (fields, arrays): (Vec<_>, Vec<ArrayRef>) = columns
-        .map(|(field, array)| match is_json(field.data_type()) {
-            true => {
+        .map(|((field, array), info)| {
+            let text = |column: StringArray| {
                 let field = Arc::new(Field::new(field.name(), DataType::Utf8, true));
-                (field, Arc::new(json_column(array.as_ref())) as ArrayRef)
+                (field, Arc::new(column) as ArrayRef)
+            };
+            match field.data_type() {
+                kind if is_json(kind) => text(json_column(array.as_ref())),
+                DataType::Float64 if info.format() == FieldFormat::Text => {
+                    text(float_texts(array.as_primitive::<Float64Type>().iter()))
+                }
+                DataType::Float32 if info.format() == FieldFormat::Text => {
+                    text(float_texts(array.as_primitive::<Float32Type>().iter()))
+                }
+                _ => (Arc::clone(field), Arc::clone(array)),
             }
-            false => (Arc::clone(field), Arc::clone(array)),
         })
         .unzip();
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
         .map_err(|error| statement_error("XX000", &error.to_string()))
 }
 

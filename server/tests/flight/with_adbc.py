@@ -113,9 +113,10 @@ with flightsql.connect(uri, autocommit=True) as connection:
         cursor.execute("SELECT 1")
         assert cursor.fetchone() == (1,)
 
-frame = polars.read_database_uri(
-    "SELECT host, avg(value) AS mean FROM cpu_seconds_total GROUP BY host ORDER BY host", uri=uri, engine="adbc"
-)
+with flightsql.connect(uri, autocommit=True) as connection:
+    frame = polars.read_database(
+        "SELECT host, avg(value) AS mean FROM cpu_seconds_total GROUP BY host ORDER BY host", connection
+    )
 assert frame.to_dict(as_series=False) == {"host": ["a", "b"], "mean": [1785.0, 357.0]}, frame
 
 print("done")

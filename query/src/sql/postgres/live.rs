@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
 
 use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
+use barograph_model::Clock;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::empty::EmptyTable;
@@ -21,7 +21,7 @@ use crate::sql::system_table::SystemTable;
 
 /// How long one look at the store serves. A client that describes a table asks many questions in a row, and finding the columns
 /// of all metrics is most of the work of each. What is kept are names and types: nothing of the store is held by it.
-const LOOK_TTL: Duration = Duration::from_secs(1);
+const LOOK_TTL_NS: u64 = 1_000_000_000;
 
 /// The tables of a schema.
 type Tables = BTreeMap<String, (SchemaRef, TableType)>;
@@ -30,7 +30,8 @@ type Tables = BTreeMap<String, (SchemaRef, TableType)>;
 pub(crate) struct LiveCatalog {
     source: Arc<dyn SnapshotSource>,
     system: Arc<[SystemTable]>,
-    listed: Mutex<Option<(Instant, Arc<Listed>)>>,
+    clock: Arc<dyn Clock>,
+    listed: Mutex<Option<(u64, Arc<Listed>)>>,
     /// Set once; weak because it looks at this.
     pg_catalog: Arc<Mutex<Option<Weak<dyn SchemaProvider>>>>,
     /// Held until [`LiveCatalog::take_registered`].
@@ -39,10 +40,15 @@ pub(crate) struct LiveCatalog {
 }
 
 impl LiveCatalog {
-    pub(crate) fn new(source: Arc<dyn SnapshotSource>, system: Arc<[SystemTable]>) -> Self {
+    pub(crate) fn new(
+        source: Arc<dyn SnapshotSource>,
+        system: Arc<[SystemTable]>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             source,
             system,
+            clock,
             listed: Mutex::default(),
             pg_catalog: Arc::default(),
             registered: Arc::default(),
@@ -89,8 +95,9 @@ impl LiveCatalog {
 
     fn list(&self) -> Arc<Listed> {
         let mut listed = locked(&self.listed);
+        let now = self.clock.monotonic_ns();
         if let Some((at, tables)) = &*listed
-            && at.elapsed() < LOOK_TTL
+            && now.saturating_sub(*at) < LOOK_TTL_NS
         {
             return Arc::clone(tables);
         }
@@ -116,7 +123,7 @@ impl LiveCatalog {
             pg_catalog: Arc::clone(&self.pg_catalog),
             registered: Arc::clone(&self.registered),
         });
-        *listed = Some((Instant::now(), Arc::clone(&tables)));
+        *listed = Some((now, Arc::clone(&tables)));
         tables
     }
 }

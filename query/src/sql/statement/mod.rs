@@ -186,6 +186,15 @@ fn check_ast_reads(statement: &ast::Statement) -> Result<(), SqlError> {
         | ast::Statement::ShowTables { .. }
         | ast::Statement::ShowColumns { .. }
         | ast::Statement::ShowFunctions { .. } => Ok(()),
+        ast::Statement::Prepare { .. }
+        | ast::Statement::Execute { .. }
+        | ast::Statement::Declare { .. }
+        | ast::Statement::Fetch { .. }
+        | ast::Statement::Close { .. } => {
+            let message = "PREPARE, EXECUTE and cursors are not there as statements";
+            Err(SqlError::new(SqlErrorCode::Unsupported, message)
+                .with_hint("drivers prepare statements and read them in pieces by the protocol itself"))
+        }
         other => {
             let text = other.to_string();
             let words: Vec<_> = text.split_whitespace().take(2).collect();

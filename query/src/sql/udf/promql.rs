@@ -128,7 +128,7 @@ impl PromqlTable {
         let query = Query {
             text: Arc::clone(&self.text),
             expr: self.expr.clone(),
-            grid: self.grid.clone(),
+            grid: self.grid,
             is_range: self.is_range,
         };
         let snapshot = self.snapshot.clone();
