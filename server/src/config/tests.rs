@@ -211,7 +211,7 @@ fn unknown_names_give_the_nearest() {
     );
     check(
         "[sql]\nwarp = 9",
-        &["config.toml:2: [sql] has no key \"warp\" (it takes memory, timeout, concurrency)"],
+        &["config.toml:2: [sql] has no key \"warp\" (it takes memory, copy_folder, timeout, concurrency)"],
     );
     check(
         "[sever]",

@@ -36,10 +36,12 @@ fn only_reading_passes() {
         "SET x = 1",
         "RESET x",
         "BEGIN",
-        "PREPARE a AS SELECT 1",
         "TRUNCATE TABLE up",
     ] {
         assert_eq!(code(sql), Err(SqlErrorCode::ReadOnly), "{sql}");
+    }
+    for sql in ["PREPARE a AS SELECT 1", "EXECUTE a", "CLOSE a"] {
+        assert_eq!(code(sql), Err(SqlErrorCode::Unsupported), "{sql}");
     }
 }
 
