@@ -353,7 +353,57 @@ async fn other_bytes_are_refused() {
         bytes
     };
     let login = startup(b"user\0me\0");
+    let message = |kind: u8, body: &[u8]| {
+        let mut bytes = vec![kind];
+        bytes.extend((body.len() as u32 + 4).to_be_bytes());
+        bytes.extend(body);
+        bytes
+    };
+    // Three values with two formats, and three columns with two.
+    let parse = message(b'P', b"\0SELECT $1::text, $2::text, $3::text\0\0\0");
+    let values = b"\0\x03\0\0\0\x01a\0\0\0\x01b\0\0\0\x01c";
+    let bind = |parameters: &[u8], results: &[u8]| {
+        message(b'B', &[b"\0\0", parameters, values.as_slice(), results].concat())
+    };
+    let run = [
+        message(b'D', b"P\0"),
+        message(b'E', b"\0\0\0\0\0"),
+        message(b'S', b""),
+    ]
+    .concat();
+    let two = b"\0\x02\0\0\0\x01";
     let cases: Vec<Vec<u8>> = vec![
+        [login.clone(), parse.clone(), bind(two, b"\0\0"), run.clone()].concat(),
+        [login.clone(), parse.clone(), bind(b"\0\0", two), run.clone()].concat(),
+        // Values that are longer than their message, and counts of more than there is.
+        [
+            login.clone(),
+            parse.clone(),
+            message(b'B', b"\0\0\0\0\0\x01\0\0\x7f\xffabc"),
+            run.clone(),
+        ]
+        .concat(),
+        [
+            login.clone(),
+            parse.clone(),
+            message(b'B', b"\0\0\0\x05\0"),
+            run.clone(),
+        ]
+        .concat(),
+        [
+            login.clone(),
+            parse.clone(),
+            message(b'B', b"\0\0\xff\xff"),
+            run.clone(),
+        ]
+        .concat(),
+        [login.clone(), message(b'P', b"no end")].concat(),
+        [login.clone(), message(b'P', b"\0SELECT 1\0\x7f\xff"), run].concat(),
+        [login.clone(), message(b'D', b"")].concat(),
+        [login.clone(), message(b'E', b"\0\0")].concat(),
+        [login.clone(), message(b'C', b"")].concat(),
+        [login.clone(), message(b'Q', b"SELECT 1")].concat(),
+        [login.clone(), message(b'p', b"x")].concat(),
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(),
         vec![0xff; 64],
         vec![0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3],

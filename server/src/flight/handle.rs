@@ -6,7 +6,7 @@
 use std::io::Cursor;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
+use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use barograph_query::sql::{ScalarValue, SqlRequest};
@@ -15,6 +15,7 @@ use prost::Message;
 use tonic::Status;
 
 use super::error::arrow_status;
+use super::untrusted::{check_stream, guarded};
 
 /// Bytes of the values that are bound to one statement.
 pub(super) const VALUES_BYTES_MAX: usize = 1 << 20;
@@ -103,17 +104,21 @@ pub(super) fn too_long() -> Status {
     ))
 }
 
-fn values(bytes: &[u8]) -> Result<Vec<ScalarValue>, Box<dyn std::error::Error>> {
-    let mut batches = StreamReader::try_new(Cursor::new(bytes), None)?;
-    let batch = batches.next().transpose()?;
-    let batch = batch.unwrap_or_else(|| RecordBatch::new_empty(Schema::empty().into()));
-    if batch.num_rows() != 1 {
-        return Err("they are not one row".into());
-    }
+fn values(bytes: &[u8]) -> Result<Vec<ScalarValue>, ArrowError> {
+    check_stream(bytes)?;
+    let batch = guarded(|| {
+        let mut batches = StreamReader::try_new(Cursor::new(bytes), None)?;
+        batches.next().transpose()
+    })?;
+    let batch = batch
+        .filter(|batch| batch.num_rows() == 1)
+        .ok_or_else(|| ArrowError::IpcError("they are not one row".to_owned()))?;
     let columns = batch.columns().iter();
-    Ok(columns
-        .map(|column| ScalarValue::try_from_array(column, 0))
-        .collect::<Result<_, _>>()?)
+    columns
+        .map(|column| {
+            ScalarValue::try_from_array(column, 0).map_err(|error| ArrowError::IpcError(error.to_string()))
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -121,7 +126,7 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::{ArrayRef, Float64Array, StringArray};
-    use arrow::datatypes::{DataType, Field};
+    use arrow::datatypes::{DataType, Field, Schema};
 
     use super::*;
 

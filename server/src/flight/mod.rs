@@ -17,5 +17,6 @@ mod metadata;
 mod parameters;
 mod service;
 mod sql_info;
+mod untrusted;
 
 pub use service::{FlightService, flight_service};

@@ -11,15 +11,18 @@ use pgwire::api::stmt::StoredStatement;
 use pgwire::error::PgWireResult;
 
 use super::error::statement_error;
+use super::rows::check_formats;
 use super::statement::{Prepared, parameter_types};
 
 /// Values for a statement. They are of the client's types where it names any, else of those that follow from the statement.
 ///
 /// # Errors
-/// `22P02` and others for bytes that are no value of their type.
+/// `22P02` and others for bytes that are no value of their type, 08P01 for formats that do not fit.
 pub(super) fn values(portal: &Portal<Prepared>, described: &Described) -> PgWireResult<Vec<ScalarValue>> {
+    let (sent, format) = (portal.parameter_len(), &portal.parameter_format);
+    check_formats(format, sent, "parameter", "it", "parameters")?;
     let types = parameter_types(&portal.statement.statement)?;
-    (0..portal.parameter_len())
+    (0..sent)
         .map(|place| value(portal, place, described, types.get(place)))
         .collect()
 }

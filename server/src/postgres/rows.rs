@@ -22,7 +22,11 @@ use super::session::Session;
 const SLICE_ROWS: usize = 1_024;
 
 /// The columns of an answer. Maps and structs are JSON, which every client reads.
+///
+/// # Errors
+/// 08P01 for a format that does not fit the columns.
 pub(super) fn fields(schema: &Schema, format: &Format) -> PgWireResult<Vec<FieldInfo>> {
+    check_formats(format, schema.fields().len(), "result", "query", "columns")?;
     let plain: Vec<_> = schema
         .fields()
         .iter()
@@ -38,6 +42,27 @@ pub(super) fn fields(schema: &Schema, format: &Format) -> PgWireResult<Vec<Field
         }
     }
     Ok(fields)
+}
+
+/// pgwire takes for granted that a client that names several formats names one for each.
+///
+/// # Errors
+/// 08P01.
+pub(super) fn check_formats(
+    format: &Format,
+    wanted: usize,
+    of: &str,
+    whose: &str,
+    what: &str,
+) -> PgWireResult<()> {
+    match format {
+        Format::Individual(codes) if codes.len() != wanted => {
+            let found = codes.len();
+            let message = format!("bind message has {found} {of} formats but {whose} has {wanted} {what}");
+            Err(statement_error("08P01", &message))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn is_json(data_type: &DataType) -> bool {
@@ -174,15 +199,16 @@ pub(super) fn shown(name: &str, session: &Session) -> PgWireResult<Shown> {
 }
 
 impl Shown {
-    pub(super) fn fields(&self, format: &Format) -> Vec<FieldInfo> {
+    pub(super) fn fields(&self, format: &Format) -> PgWireResult<Vec<FieldInfo>> {
+        check_formats(format, self.columns.len(), "result", "query", "columns")?;
         let columns = self.columns.iter().enumerate();
-        columns
+        Ok(columns
             .map(|(i, name)| FieldInfo::new(name.clone(), None, None, Type::TEXT, format.format_for(i)))
-            .collect()
+            .collect())
     }
 
     pub(super) fn response(self, format: &Format) -> PgWireResult<QueryResponse> {
-        let fields = Arc::new(self.fields(format));
+        let fields = Arc::new(self.fields(format)?);
         let schema: Vec<_> = self
             .columns
             .iter()

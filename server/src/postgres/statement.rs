@@ -78,9 +78,7 @@ impl QueryParser for Preparer {
     ) -> PgWireResult<Vec<FieldInfo>> {
         let format = format.unwrap_or(&Format::UnifiedText);
         match statement {
-            Prepared::Session(SessionStatement::Show { name }) => {
-                Ok(shown(name, &self.session)?.fields(format))
-            }
+            Prepared::Session(SessionStatement::Show { name }) => shown(name, &self.session)?.fields(format),
             Prepared::Session(_) => Ok(Vec::new()),
             Prepared::Query { described, .. } => fields(&described.schema, format),
         }
