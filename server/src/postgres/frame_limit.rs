@@ -1,4 +1,5 @@
-//! A stream that ends in an error where a message claims to be too long, before any of it is buffered.
+//! A stream that ends in an error where a message claims to be too long, before any of it is buffered, and where one has not
+//! the shape of its type, before its last byte is handed on: whoever decodes it never sees it whole.
 //!
 //! After the startup message, which has no type, a message is a byte of type, a length of four bytes that counts itself, and
 //! the rest of that length.
@@ -8,6 +9,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::shape::{has_shape, has_startup_shape};
 
 /// Bytes of a message. The text of a query and its parameters are far below it.
 pub(super) const MESSAGE_BYTES_MAX: u32 = 4 << 20;
@@ -28,6 +31,10 @@ pub(super) struct FrameLimit<S> {
     ahead: Vec<u8>,
     stream: S,
     place: Place,
+    /// The message at hand, as far as it has come; the first has no type.
+    kind: Option<u8>,
+    body: Vec<u8>,
+    has_password: bool,
 }
 
 impl<S> FrameLimit<S> {
@@ -38,7 +45,14 @@ impl<S> FrameLimit<S> {
             typed: false,
             length: 0,
         };
-        Self { ahead, stream, place }
+        Self {
+            ahead,
+            stream,
+            place,
+            kind: None,
+            body: Vec::new(),
+            has_password: false,
+        }
     }
 
     /// Follows the messages in some bytes.
@@ -48,14 +62,18 @@ impl<S> FrameLimit<S> {
                 Place::Body(left) => {
                     let taken = (*left as usize).min(bytes.len());
                     *left -= taken as u32;
+                    let is_whole = *left == 0;
+                    self.body.extend_from_slice(&bytes[..taken]);
                     bytes = &bytes[taken..];
-                    if *left == 0 {
-                        self.place = next_head();
+                    if is_whole {
+                        self.end_message()?;
                     }
                 }
                 Place::Head { seen, typed, length } => {
                     if !*typed || *seen > 0 {
                         *length = *length << 8 | u32::from(*byte);
+                    } else {
+                        self.kind = Some(*byte);
                     }
                     *seen += 1;
                     bytes = &bytes[1..];
@@ -66,23 +84,41 @@ impl<S> FrameLimit<S> {
                                 format!("a message of {length} bytes, 4 to {MESSAGE_BYTES_MAX} are allowed");
                             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
                         }
-                        self.place = match length - 4 {
-                            0 => next_head(),
-                            left => Place::Body(left),
-                        };
+                        match length - 4 {
+                            0 => self.end_message()?,
+                            left => self.place = Place::Body(left),
+                        }
                     }
                 }
             }
         }
         Ok(())
     }
-}
 
-fn next_head() -> Place {
-    Place::Head {
-        seen: 0,
-        typed: true,
-        length: 0,
+    /// Looks at a whole message, and goes on to the next.
+    fn end_message(&mut self) -> io::Result<()> {
+        let body = std::mem::take(&mut self.body);
+        let is_right = match self.kind {
+            None => has_startup_shape(&body),
+            Some(kind) => {
+                let is_first_password = kind == b'p' && !self.has_password;
+                self.has_password |= is_first_password;
+                has_shape(kind, &body, is_first_password)
+            }
+        };
+        if !is_right {
+            let kind = self
+                .kind
+                .map_or("startup".to_owned(), |kind| kind.escape_ascii().to_string());
+            let message = format!("a message of type {kind} is not of the shape of its type");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+        self.place = Place::Head {
+            seen: 0,
+            typed: true,
+            length: 0,
+        };
+        Ok(())
     }
 }
 
@@ -135,9 +171,9 @@ mod tests {
 
     #[test]
     fn lengths_are_found_however_the_bytes_come() {
-        let mut bytes = vec![0, 0, 0, 8, 0, 3, 0, 0];
+        let mut bytes = vec![0, 0, 0, 9, 0, 3, 0, 0, 0];
         for body in [0, 1, 3, 1000, 0] {
-            bytes.extend(message(b'Q', body));
+            bytes.extend(message(b'd', body));
         }
         let mut long = bytes.clone();
         long.extend([b'P', 0x3f, 0xff, 0xff, 0xff]);
@@ -156,6 +192,9 @@ mod tests {
                 "{step}"
             );
             follow(&short).unwrap_err();
+            let mut odd = bytes.clone();
+            odd.extend(b"Q\0\0\0\x05x");
+            follow(&odd).unwrap_err();
         }
         FrameLimit::new(Vec::new(), ())
             .follow(&[0xff, 0xff, 0xff, 0xff])

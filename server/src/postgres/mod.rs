@@ -4,7 +4,7 @@
 //! [`SqlEngine`](barograph_query::sql::SqlEngine), whose queries these are. `docs/postgres.md` is the reference for users.
 //!
 //! Invariants:
-//! - a message is refused by its length before memory is taken for it;
+//! - a message is refused by its length before memory is taken for it, and by its shape before it is decoded;
 //! - a query ends when its client cancels it, goes away, or when the program stops;
 //! - nothing is written but by `CREATE VIEW`, `DROP VIEW` and `COPY`.
 
@@ -18,6 +18,7 @@ mod parameters;
 mod rows;
 mod serve;
 mod session;
+mod shape;
 mod startup;
 mod statement;
 
