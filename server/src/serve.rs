@@ -25,6 +25,7 @@ pub async fn run(args: &ServeArgs) -> anyhow::Result<()> {
     tracing::info!(
         http = server.http_address().map(tracing::field::display),
         grpc = server.grpc_address().map(tracing::field::display),
+        postgres = server.postgres_address().map(tracing::field::display),
         data_dir = %args.data_dir.display(),
         "Barograph is ready"
     );
