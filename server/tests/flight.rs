@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::program::{Barograph, body, now_ms, pairs};
-use super::readers::python;
+use super::readers::{python, run_script};
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -35,20 +35,6 @@ async fn start(root: &Path, config: &str) -> (Barograph, i64) {
     (barograph, start_ms)
 }
 
-fn run(script: &str, arguments: &[String]) {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/flight")
-        .join(script);
-    let output = Command::new(python())
-        .arg(&script)
-        .args(arguments)
-        .output()
-        .unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}: {stderr}", script.display());
-    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "done");
-}
-
 #[tokio::test]
 async fn adbc_fetches_into_pandas_and_polars() {
     let root = tempfile::tempdir().unwrap();
@@ -56,8 +42,8 @@ async fn adbc_fetches_into_pandas_and_polars() {
     std::fs::create_dir(&exports).unwrap();
     let config = format!("[sql]\ncopy_folder = {:?}\n", exports.display().to_string());
     let (barograph, start_ms) = start(root.path(), &config).await;
-    run(
-        "with_adbc.py",
+    run_script(
+        "flight/with_adbc.py",
         &[barograph.grpc.to_string(), start_ms.to_string()],
     );
     assert!(exports.join("cpu.parquet").is_file());
@@ -70,7 +56,7 @@ async fn adbc_logs_in_where_there_are_users() {
     let root = tempfile::tempdir().unwrap();
     let config = "[[sql_user]]\nname = \"ana\"\npassword = \"correct horse\"\n";
     let (barograph, _) = start(root.path(), config).await;
-    run("with_passwords.py", &[barograph.grpc.to_string()]);
+    run_script("flight/with_passwords.py", &[barograph.grpc.to_string()]);
 }
 
 #[tokio::test]

@@ -1,6 +1,5 @@
 //! PostgreSQL's own client, psycopg, and the SQL that Grafana's PostgreSQL data source sends.
 
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -8,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::program::{Barograph, body, free_port, now_ms, pairs};
-use super::readers::python;
+use super::readers::run_script;
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -255,25 +254,11 @@ async fn passwords_are_asked_for_where_there_are_users() {
     }
 }
 
-fn run_python(script: &str, arguments: &[String]) -> String {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/postgres")
-        .join(script);
-    let output = Command::new(python())
-        .arg(&script)
-        .args(arguments)
-        .output()
-        .unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}: {stderr}", script.display());
-    String::from_utf8(output.stdout).unwrap()
-}
-
 #[tokio::test]
 async fn psycopg_binds_and_fetches() {
     let postgres = Postgres::start("").await;
     let arguments = [postgres.port.to_string(), postgres.start_ms.to_string()];
-    assert_eq!(run_python("with_psycopg.py", &arguments).trim(), "done");
+    run_script("postgres/with_psycopg.py", &arguments);
 }
 
 /// The statements as Grafana 11 makes them of its macros, and the answers that its panels need.

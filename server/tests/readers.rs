@@ -46,6 +46,19 @@ fn nasty() -> Vec<f64> {
     values
 }
 
+/// Runs a script of `tests/` with the packages of `cargo xtask python`. It says that it has come to its end.
+pub fn run_script(script: &str, arguments: &[String]) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script);
+    let output = Command::new(python())
+        .arg(&script)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {stderr}", script.display());
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "done");
+}
+
 pub fn python() -> PathBuf {
     // The test binary lies in TARGET/PROFILE/deps.
     let binary = std::env::current_exe().unwrap();
