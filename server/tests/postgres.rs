@@ -231,6 +231,15 @@ async fn a_client_that_is_gone_frees_its_place() {
     assert_eq!(postgres.psql("SELECT 1"), "1");
 }
 
+/// Answers that wait to be sent would keep their places, and the third statement would wait for them.
+#[tokio::test]
+async fn many_statements_take_the_place_of_one() {
+    let postgres = Postgres::start("[sql]\nconcurrency = 2\ntimeout = \"20s\"\n").await;
+    let many = ["SELECT a.value FROM samples a, samples b"; 4].join("; ");
+    let answer = postgres.psql(&format!("BEGIN; {many}; COMMIT"));
+    assert_eq!(answer.lines().count(), 4 * 360 * 360 + 2);
+}
+
 #[tokio::test]
 async fn passwords_are_asked_for_where_there_are_users() {
     let config = "[[sql_user]]\nname = \"grafana\"\npassword = \"correct horse\"\n\n[[sql_user]]\nname = \"ci\"\npassword_file = \"token\"\n";

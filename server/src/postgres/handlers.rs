@@ -11,17 +11,21 @@ use barograph_query::sql::{
 };
 use futures::{Sink, SinkExt};
 use pgwire::api::portal::{Format, Portal};
-use pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
+use pgwire::api::query::{
+    ExtendedQueryHandler, SimpleQueryHandler, send_execution_response, send_query_response,
+    send_ready_for_query,
+};
 use pgwire::api::results::{Response, Tag};
 use pgwire::api::stmt::StoredStatement;
 use pgwire::api::store::PortalStore;
-use pgwire::api::{ClientInfo, ClientPortalStore, DEFAULT_NAME};
+use pgwire::api::{ClientInfo, ClientPortalStore, DEFAULT_NAME, PgWireConnectionState};
 use pgwire::error::{PgWireError, PgWireResult};
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::extendedquery::{
     Close, CloseComplete, Parse, ParseComplete, TARGET_TYPE_BYTE_STATEMENT,
 };
-use pgwire::messages::response::TransactionStatus;
+use pgwire::messages::response::{EmptyQueryResponse, TransactionStatus};
+use pgwire::messages::simplequery::Query;
 
 use super::error::{cancelled, engine_error, statement_error};
 use super::parameters::values;
@@ -164,36 +168,71 @@ async fn done(stream: SqlStream) -> PgWireResult<Tag> {
 
 #[async_trait]
 impl SimpleQueryHandler for Handlers {
-    async fn do_query<C>(&self, client: &mut C, query: &str) -> PgWireResult<Vec<Response>>
+    /// Statement after statement: each answer is sent whole before the next statement begins, so that a text of many holds the
+    /// place of one.
+    async fn on_query<C>(&self, client: &mut C, query: Query) -> PgWireResult<()>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
         C::PortalStore: PortalStore,
         C::Error: Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let statements = split_statements(query, self.sql.text_bytes_max()).map_err(engine_error)?;
-        if statements.is_empty() {
-            return Ok(vec![Response::EmptyQuery]);
+        if !matches!(client.state(), PgWireConnectionState::ReadyForQuery) {
+            return Err(PgWireError::NotReadyForQuery);
         }
-        let mut responses = Vec::with_capacity(statements.len());
+        client.set_state(PgWireConnectionState::QueryInProgress);
+        let statements = split_statements(&query.query, self.sql.text_bytes_max()).map_err(engine_error)?;
+        if statements.is_empty() {
+            client
+                .feed(PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new()))
+                .await?;
+        }
         for sql in &statements {
-            let statement = SessionStatement::parse(sql);
-            check_transaction(client, statement.as_ref())?;
-            let answer = match &statement {
-                Some(statement) => self.about_session(statement, client, &Format::UnifiedText),
-                None => self.query(sql, Vec::new(), &Format::UnifiedText).await,
-            };
-            match answer {
-                Ok(response) => responses.push(response),
-                // What came before it is still answered; what follows is not run.
-                Err(error) if !responses.is_empty() => {
-                    responses.push(Response::Error(Box::new(error.into())));
-                    break;
-                }
-                Err(error) => return Err(error),
+            for answer in SimpleQueryHandler::do_query(self, client, sql).await? {
+                send(client, answer).await?;
             }
         }
-        Ok(responses)
+        client.set_state(PgWireConnectionState::ReadyForQuery);
+        send_ready_for_query(client, client.transaction_status()).await
+    }
+
+    async fn do_query<C>(&self, client: &mut C, sql: &str) -> PgWireResult<Vec<Response>>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let statement = SessionStatement::parse(sql);
+        check_transaction(client, statement.as_ref())?;
+        let answer = match &statement {
+            Some(statement) => self.about_session(statement, client, &Format::UnifiedText)?,
+            None => self.query(sql, Vec::new(), &Format::UnifiedText).await?,
+        };
+        Ok(vec![answer])
+    }
+}
+
+/// Sends the answer to one statement of a simple query.
+async fn send<C>(client: &mut C, answer: Response) -> PgWireResult<()>
+where
+    C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+    C::Error: Debug,
+    PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+{
+    match answer {
+        Response::Query(rows) => send_query_response(client, rows, true).await,
+        Response::Execution(tag) => send_execution_response(client, tag).await,
+        Response::TransactionStart(tag) => {
+            client.set_transaction_status(client.transaction_status().to_in_transaction_state());
+            send_execution_response(client, tag).await
+        }
+        Response::TransactionEnd(tag) => {
+            client.set_transaction_status(client.transaction_status().to_idle_state());
+            send_execution_response(client, tag).await
+        }
+        // No statement is answered with anything else.
+        _ => Err(statement_error("XX000", "an answer of another kind")),
     }
 }
 
