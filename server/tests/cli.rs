@@ -1,8 +1,9 @@
 //! The command line as a shell sees it: exit codes, what is on stdout and what on stderr.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
+
+use super::ports::free_port;
 
 fn barograph(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_barograph"));
@@ -212,8 +213,7 @@ fn rules_are_planned_over_a_data_directory() {
 
 #[test]
 fn sql_without_a_server_says_what_to_do() {
-    // A port that was free a moment ago and that nothing listens on.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = format!("127.0.0.1:{}", free_port());
     let (code, stdout, stderr) = outcome(&mut barograph(&[
         "sql",
         "SELECT 1",

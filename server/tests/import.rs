@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::backup::{command, outcome, succeed};
-use super::program::{Barograph, Process, Samples, body, eventually, free_port, now_ms, pairs};
+use super::ports::free_port;
+use super::program::{Barograph, Process, Samples, body, eventually, now_ms, pairs};
 
 const SERIES: i64 = 40;
 const SCRAPE_MS: i64 = 15_000;

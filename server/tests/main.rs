@@ -18,6 +18,7 @@ mod import;
 mod lifecycle;
 mod limits;
 mod native_histograms;
+mod ports;
 mod postgres;
 mod program;
 mod prometheus;

@@ -11,7 +11,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use prost::Message;
 
-use super::program::{Barograph, Process, eventually, free_port, now_ms};
+use super::ports::free_port;
+use super::program::{Barograph, Process, eventually, now_ms};
 
 /// The parts of `io.prometheus.client` that the target exposes.
 #[derive(Clone, PartialEq, Message)]

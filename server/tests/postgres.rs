@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::program::{Barograph, body, free_port, now_ms, pairs};
+use super::ports::free_port;
+use super::program::{Barograph, body, now_ms, pairs};
 use super::readers::run_script;
 
 const MINUTE_MS: i64 = 60_000;

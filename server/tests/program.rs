@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -12,6 +11,8 @@ use arrow::ipc::reader::StreamReader;
 use barograph_proto::prometheus::{Label, Sample, TimeSeries, WriteRequest};
 use prost::Message;
 use serde_json::json;
+
+use super::ports::free_port;
 
 /// How long anything may take before the test gives up on it.
 pub const PATIENCE: Duration = Duration::from_secs(90);
@@ -30,15 +31,6 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// A port that was free a moment ago.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }
 
 /// Asks again and again until there is an answer.
@@ -134,13 +126,23 @@ impl Barograph {
             .stderr(log)
             .spawn()
             .unwrap();
-        self.process = Some(Process(child));
+        let mut process = Process(child);
         let url = self.url("/-/ready");
-        eventually("Barograph is ready", || async {
-            let answer = self.client.get(&url).send().await.ok()?;
-            answer.status().is_success().then_some(())
-        })
-        .await;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.client.get(&url).send().await;
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                break;
+            }
+            let ended = process.0.try_wait().unwrap();
+            assert!(
+                ended.is_none() && Instant::now() < deadline,
+                "Barograph is not ready; it has ended: {ended:?}; its log: {}",
+                self.log()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        self.process = Some(process);
     }
 
     pub async fn start(&mut self) {

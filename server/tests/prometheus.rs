@@ -10,7 +10,8 @@ use barograph_model::STALE_NAN_BITS;
 use barograph_proto::prometheus::TimeSeries;
 use prost::Message;
 
-use super::program::{Barograph, Process, Samples, eventually, free_port, now_ms};
+use super::ports::free_port;
+use super::program::{Barograph, Process, Samples, eventually, now_ms};
 
 /// How long Prometheus scrapes, once a second.
 const SCRAPED: Duration = Duration::from_secs(64);

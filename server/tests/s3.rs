@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::backup::{check_restored, command, everything, fill, outcome, succeed};
-use super::program::{Barograph, Pairs, Process, body, eventually, free_port, now_ms, pairs};
+use super::ports::free_port;
+use super::program::{Barograph, Pairs, Process, body, eventually, now_ms, pairs};
 
 /// The server, in the environment that `cargo xtask test` makes below the target folder.
 fn moto_server() -> PathBuf {

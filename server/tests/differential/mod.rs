@@ -14,7 +14,8 @@ use data::START_MS;
 use explained::EXPLAINED;
 use serde_json::Value;
 
-use crate::program::{Barograph, Process, body, eventually, free_port};
+use crate::ports::free_port;
+use crate::program::{Barograph, Process, body, eventually};
 
 /// Queries, one a line.
 const QUERIES: &str = include_str!("queries.txt");

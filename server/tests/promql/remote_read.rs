@@ -9,7 +9,8 @@ use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde_json::Value;
 
 use super::fixture::Fixture;
-use crate::program::{Barograph, Pairs, Process, body, eventually, free_port, now_ms, pairs};
+use crate::ports::free_port;
+use crate::program::{Barograph, Pairs, Process, body, eventually, now_ms, pairs};
 
 const STREAMED: i32 = 1;
 
