@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use barograph_model::TimeRange;
+
 use crate::memtable::{Memtable, Run, Window};
 use crate::segment::{Segment, SegmentCursor};
 use crate::tombstone::Mask;
@@ -71,6 +73,7 @@ impl Rows {
 pub(crate) struct Merge {
     set: SeriesSet,
     start: usize,
+    range: TimeRange,
     segments: Vec<FromSegment>,
     memory: Vec<FromMemory>,
     rows: Rows,
@@ -91,18 +94,20 @@ struct FromMemory {
 }
 
 impl Merge {
-    /// Opens the segments, which are older than what is in memory, for some positions of a set.
+    /// Opens the segments, which are older than what is in memory, for some positions of a set. Of segments only rows
+    /// in the range are read; of memory all are given.
     pub(crate) fn open(
         segments: &[(Arc<Segment>, Mask)],
         memory: &[(Arc<Memtable>, Vec<Window>)],
         set: &SeriesSet,
         positions: Range<usize>,
+        range: TimeRange,
     ) -> Result<Self> {
         let mut from_segments = Vec::with_capacity(segments.len());
         for (segment, mask) in segments {
             let places = set.places_in(segment, positions.clone());
-            if let Some(cursor) = SegmentCursor::open(segment, places.iter().flatten().copied())? {
-                let mask = mask.clone();
+            if places.iter().any(Option::is_some) {
+                let (cursor, mask) = (SegmentCursor::open(segment)?, mask.clone());
                 from_segments.push(FromSegment { cursor, mask, places });
             }
         }
@@ -117,6 +122,7 @@ impl Merge {
         Ok(Self {
             set: set.clone(),
             start: positions.start,
+            range,
             segments: from_segments,
             memory: from_memory.collect(),
             rows: Rows::default(),
@@ -131,7 +137,7 @@ impl Merge {
             if let Some(place) = source.places[position - self.start] {
                 let (ts, values) = self.rows.source();
                 let from = ts.len();
-                source.cursor.take(place, ts, values)?;
+                source.cursor.take(place, self.range, ts, values)?;
                 source.mask.filter(self.set.id(position), from, ts, values);
             }
         }

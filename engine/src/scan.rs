@@ -166,7 +166,7 @@ impl ScanPartition {
             Some(merge) => merge,
             None => {
                 let positions = self.positions.clone();
-                let merge = Merge::open(&self.segments, &self.memory, &self.set, positions)?;
+                let merge = Merge::open(&self.segments, &self.memory, &self.set, positions, self.range)?;
                 self.merge.insert(merge)
             }
         };

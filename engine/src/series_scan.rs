@@ -83,7 +83,13 @@ impl SeriesScan {
         let mut merges = Vec::with_capacity(stretches.len());
         for stretch in stretches {
             let Stretch { segments, memory, .. } = stretch;
-            merges.push(Merge::open(segments, memory, set, positions.clone())?);
+            merges.push(Merge::open(
+                segments,
+                memory,
+                set,
+                positions.clone(),
+                self.0.range,
+            )?);
         }
         Ok(SeriesReader {
             scan: Arc::clone(&self.0),

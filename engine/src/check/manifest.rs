@@ -131,14 +131,17 @@ fn rules(version: &Version, findings: &mut FileFindings) {
             ));
         }
     }
-    // Segments of one age come from one merge, which has split its result. A rollup has the age of its rows.
+    // Segments of one age come from one merge, which has split its result; since then each may have been written anew
+    // by itself, for the sake of deletes. A rollup has the age of its rows.
     let mut by_age: Vec<&SegmentMeta> = version.segments.iter().collect();
     let age = |segment: &SegmentMeta| (segment.kind.as_str(), segment.sequence);
     by_age.sort_by_key(|segment| age(segment));
     for pair in by_age.windows(2).filter(|pair| age(pair[0]) == age(pair[1])) {
-        let of = |meta: &SegmentMeta| (meta.level, meta.window, meta.purged);
+        let of = |meta: &SegmentMeta| (meta.level, meta.window);
         if of(pair[0]) != of(pair[1]) {
-            let what = format!("segments {} and {} have one age", pair[0].name, pair[1].name);
+            let is =
+                |meta: &SegmentMeta| format!("{} (level {}, window {})", meta.name, meta.level, meta.window);
+            let what = format!("segments {} and {} have one age", is(pair[0]), is(pair[1]));
             findings.damage(what, WRITTEN_SO);
         }
     }

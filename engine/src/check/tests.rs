@@ -79,6 +79,34 @@ fn told(report: &CheckReport) -> String {
 }
 
 #[test]
+fn one_file_of_a_split_merge_may_be_written_anew() {
+    let vfs = SimVfs::new(1);
+    let options = Options {
+        segment_rows_max: 100,
+        background: false,
+        ..Options::default()
+    };
+    let clock = Arc::new(ManualClock::new(TimestampMs(NOW)));
+    let engine = Engine::open(Arc::new(vfs.clone()), clock.clone(), options).unwrap();
+    append(&engine, 0);
+    engine.flush().unwrap();
+    append(&engine, 1000);
+    engine.flush().unwrap();
+    clock.advance_ms(48 * 3_600_000);
+    while engine.compact_once().unwrap().is_some() {}
+    let split = engine.stats().segments;
+    assert!(split > 1);
+    let i0 = [barograph_model::Matcher::equal("instance", "i0")];
+    let range = barograph_model::TimeRange::ALL;
+    engine.delete(&i0, range).unwrap();
+    clock.advance_ms(2 * 3_600_000);
+    while engine.compact_once().unwrap().is_some() {}
+    assert_eq!((engine.stats().segment_rows, engine.stats().tombstones), (320, 0));
+    drop(engine);
+    assert_eq!(told(&check(&vfs)), "");
+}
+
+#[test]
 fn a_sound_store_has_no_findings_and_stays_as_it_was() {
     let vfs = store(1);
     let before: Vec<_> = vfs

@@ -295,7 +295,13 @@ impl DayReader {
             false => {
                 let wanted: Vec<usize> = needs.iter().map(|need| need.position).collect();
                 let set = self.set.at(&wanted);
-                Some(Merge::open(&day.segments, &day.memory, &set, 0..set.len())?)
+                Some(Merge::open(
+                    &day.segments,
+                    &day.memory,
+                    &set,
+                    0..set.len(),
+                    TimeRange::ALL,
+                )?)
             }
         };
         Ok(Open {

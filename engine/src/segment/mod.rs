@@ -19,6 +19,7 @@ mod label_sets;
 mod lane_cursor;
 mod lane_writer;
 mod meta;
+mod pages;
 mod reader;
 mod rollup_reader;
 mod rollup_writer;

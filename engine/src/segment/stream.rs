@@ -3,11 +3,9 @@
 //! Knows nothing of open segments, of the head or of indexes: only of the two files. Both are summed before anything is
 //! read from them, so that a merge never gives damaged rows a new and valid checksum.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
@@ -16,14 +14,14 @@ use parquet::file::metadata::PageIndexPolicy;
 use super::SegmentMeta;
 use super::file_writer::at;
 use super::label_sets::read_sets;
-use super::reader::Decoded;
+use super::pages::SamplePages;
 use super::schema::PAGE_SERIES;
 use super::sealed::check;
 use super::series_file::{SeriesRow, read_batch};
 use crate::vfs::Vfs;
 use crate::{EngineError, Result};
 
-/// Rows decoded at a time.
+/// Rows given at a time.
 const BATCH_ROWS: usize = 1 << 12;
 
 /// Series decoded at a time: a page. The label sets that they name lie close together, and are read once a batch.
@@ -90,14 +88,12 @@ impl Iterator for SeriesTable {
 
 /// A segment that is read in storage order. At any time it stands at a series, some of whose rows were taken.
 pub(crate) struct SegmentStream {
-    path: String,
-    rows: u64,
     table: SeriesTable,
-    samples: ParquetRecordBatchReader,
+    samples: SamplePages<Bytes>,
     series: Option<SeriesRow>,
     /// rows of the series that were not taken
     left: u64,
-    batch: Option<Decoded>,
+    /// the first of them
     row: usize,
 }
 
@@ -107,22 +103,19 @@ impl SegmentStream {
         let table = SeriesTable::open(vfs, meta)?;
         let path = meta.samples_path();
         let bytes = read_checked(vfs, &path, meta.samples_bytes, meta.samples_crc32c)?;
-        let footer = ArrowReaderMetadata::load(&bytes, ArrowReaderOptions::new()).map_err(at(&path))?;
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, footer);
-        let columns = ProjectionMask::columns(builder.parquet_schema(), ["ts", "vm", "ve", "vf"]);
-        let samples = builder
-            .with_projection(columns)
-            .with_batch_size(BATCH_ROWS)
-            .build()
-            .map_err(at(&path))?;
+        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
+        let footer = ArrowReaderMetadata::load(&bytes, options).map_err(at(&path))?;
+        check(
+            &path,
+            footer.metadata().file_metadata().num_rows() as u64,
+            meta.rows,
+            "rows",
+        )?;
         let mut stream = Self {
-            path,
-            rows: meta.rows,
+            samples: SamplePages::open(&path, &bytes, &footer)?,
             table,
-            samples,
             series: None,
             left: 0,
-            batch: None,
             row: 0,
         };
         stream.advance()?;
@@ -136,11 +129,7 @@ impl SegmentStream {
 
     /// Goes to the next series, past rows of this one that were not taken.
     pub(crate) fn advance(&mut self) -> Result<()> {
-        while self.left > 0 {
-            let rows = self.batch_rows()?;
-            self.row += rows;
-            self.left -= rows as u64;
-        }
+        self.row += usize::try_from(self.left).unwrap_or(usize::MAX);
         self.series = self.table.next().transpose()?;
         self.left = self.series.as_ref().map_or(0, |series| series.rows);
         Ok(())
@@ -152,42 +141,12 @@ impl SegmentStream {
         if self.left == 0 {
             return Ok(false);
         }
-        let rows = self.batch_rows()?;
-        let range = self.row..self.row + rows;
-        let found = self.batch.as_ref().and_then(|batch| {
-            ts.extend_from_slice(&batch.ts.values()[range.clone()]);
-            batch.append_values(range, values)
-        });
-        found.ok_or_else(|| self.corrupt("an exponent above 22"))?;
-        self.row += rows;
-        self.left -= rows as u64;
+        let count = usize::try_from(self.left).unwrap_or(usize::MAX).min(BATCH_ROWS);
+        let rows = self.row..self.row + count;
+        self.samples.read(rows, i64::MIN, i64::MAX, ts, values)?;
+        self.row += count;
+        self.left -= count as u64;
         Ok(true)
-    }
-
-    /// Sees to it that rows are decoded; gives how many of them belong to the series at hand, at least one.
-    fn batch_rows(&mut self) -> Result<usize> {
-        loop {
-            let decoded = self.batch.as_ref().map_or(0, |batch| batch.ts.len());
-            if self.row < decoded {
-                let left = usize::try_from(self.left).unwrap_or(usize::MAX);
-                return Ok(left.min(decoded - self.row));
-            }
-            let batch = match self.samples.next() {
-                Some(batch) => batch.map_err(|e| at(&self.path)(e.into()))?,
-                None => return Err(self.corrupt("the end of the file before the last row")),
-            };
-            self.batch = Some(Decoded::new(&batch).ok_or_else(|| self.corrupt("columns of other types"))?);
-            self.row = 0;
-        }
-    }
-
-    fn corrupt(&self, found: &str) -> EngineError {
-        EngineError::Corrupt {
-            path: PathBuf::from(&self.path),
-            offset: 0,
-            expected: format!("{} rows of samples", self.rows),
-            found: found.to_owned(),
-        }
     }
 }
 

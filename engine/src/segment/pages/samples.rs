@@ -1,0 +1,99 @@
+//! The four columns of a samples file that say what a sample is.
+
+use std::ops::Range;
+
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
+use parquet::file::reader::ChunkReader;
+
+use super::exponents::Exponents;
+use super::floats::Floats;
+use super::page::{PageError, Pages};
+use super::steps::Steps;
+use crate::segment::file_writer::at;
+use crate::{EngineError, Result};
+
+/// Reads rows of a samples file, forward. Memory: a page of each column.
+#[derive(Debug)]
+pub(in crate::segment) struct SamplePages<R> {
+    path: String,
+    instants: Steps<R>,
+    mantissas: Steps<R>,
+    exponents: Exponents<R>,
+    floats: Floats<R>,
+    /// mantissas on their way to values
+    scratch: Vec<i64>,
+}
+
+impl<R: ChunkReader + Clone> SamplePages<R> {
+    /// Stands before the first row. The footer has the page index.
+    ///
+    /// # Errors
+    /// [`EngineError::Corrupt`] for a file with other columns.
+    pub(in crate::segment) fn open(path: &str, file: &R, footer: &ArrowReaderMetadata) -> Result<Self> {
+        let schema = footer.metadata().file_metadata().schema_descr();
+        let pages = |name: &str| -> Result<Pages<R>> {
+            let column = schema
+                .columns()
+                .iter()
+                .position(|column| column.path().parts() == [name]);
+            let column = column.ok_or_else(|| corrupt(path, "other columns"))?;
+            Ok(Pages::new(file.clone(), footer.clone(), column))
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            instants: Steps::new(pages("ts")?),
+            mantissas: Steps::new(pages("vm")?),
+            exponents: Exponents::new(pages("ve")?),
+            floats: Floats::new(pages("vf")?),
+            scratch: Vec::new(),
+        })
+    }
+
+    /// Appends those of some rows whose instants are `first` to `last`. The rows are one series', ascending in time;
+    /// they are not before rows that were read.
+    ///
+    /// # Errors
+    /// [`EngineError::Corrupt`] and [`EngineError::Parquet`] name the file.
+    pub(in crate::segment) fn read(
+        &mut self,
+        rows: Range<usize>,
+        first: i64,
+        last: i64,
+        ts: &mut Vec<i64>,
+        values: &mut Vec<f64>,
+    ) -> Result<()> {
+        self.read_columns(rows, first, last, ts, values)
+            .map_err(|error| match error {
+                PageError::Malformed(found) => corrupt(&self.path, found),
+                PageError::File(error) => at(&self.path)(error),
+            })
+    }
+
+    fn read_columns(
+        &mut self,
+        rows: Range<usize>,
+        first: i64,
+        last: i64,
+        ts: &mut Vec<i64>,
+        values: &mut Vec<f64>,
+    ) -> std::result::Result<(), PageError> {
+        let rows = self.instants.read_between(rows, first, last, ts)?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.scratch.clear();
+        self.mantissas.read(rows.clone(), &mut self.scratch)?;
+        let from = values.len();
+        self.exponents.divide(rows.clone(), &self.scratch, values)?;
+        self.floats.overwrite(rows, &mut values[from..])
+    }
+}
+
+fn corrupt(path: &str, found: &str) -> EngineError {
+    EngineError::Corrupt {
+        path: path.into(),
+        offset: 0,
+        expected: "pages of samples".to_owned(),
+        found: found.to_owned(),
+    }
+}

@@ -1,0 +1,118 @@
+//! A column of whole numbers: instants and mantissas.
+
+use std::ops::Range;
+
+use parquet::basic::Encoding;
+use parquet::file::reader::ChunkReader;
+
+use super::delta::Delta;
+use super::page::{Page, PageError, Pages};
+
+/// Instants decoded at a time, before it is looked whether they are behind the range.
+const INSTANTS: usize = 512;
+
+/// A column of whole numbers in `DELTA_BINARY_PACKED`.
+#[derive(Debug)]
+pub(super) struct Steps<R> {
+    pages: Pages<R>,
+    page: Page,
+    delta: Delta,
+    /// rows of the page that is loaded, and which of them comes next
+    loaded: Range<usize>,
+    row: usize,
+}
+
+impl<R: ChunkReader> Steps<R> {
+    pub(super) fn new(pages: Pages<R>) -> Self {
+        Self {
+            pages,
+            page: Page::default(),
+            delta: Delta::default(),
+            loaded: 0..0,
+            row: 0,
+        }
+    }
+
+    /// Appends the numbers of some rows.
+    pub(super) fn read(&mut self, mut rows: Range<usize>, out: &mut Vec<i64>) -> Result<(), PageError> {
+        while !rows.is_empty() {
+            let page = self.pages.seek(rows.start)?;
+            self.load(page, rows.start)?;
+            let count = self.loaded.end.min(rows.end) - rows.start;
+            self.delta.read(&self.page.bytes, count, out)?;
+            rows.start += count;
+            self.row = rows.start;
+        }
+        Ok(())
+    }
+
+    /// Appends those of some rows, which ascend, that are `first` to `last`; gives the rows.
+    pub(super) fn read_between(
+        &mut self,
+        mut rows: Range<usize>,
+        first: i64,
+        last: i64,
+        out: &mut Vec<i64>,
+    ) -> Result<Range<usize>, PageError> {
+        let from = out.len();
+        // Behind all rows that were passed over or decoded.
+        let mut end = rows.start;
+        while !rows.is_empty() {
+            let page = self.pages.seek(rows.start)?;
+            let count = page.end.min(rows.end) - rows.start;
+            // Whoever else has rows of the page: with nothing in the range there is nothing of these.
+            let is_outside = self
+                .pages
+                .bounds()
+                .is_some_and(|(min, max)| max < first || min > last);
+            if is_outside {
+                if out.len() > from {
+                    break;
+                }
+                rows.start += count;
+                end = rows.start;
+                continue;
+            }
+            self.load(page, rows.start)?;
+            let stop = rows.start + count;
+            while rows.start < stop {
+                let count = INSTANTS.min(stop - rows.start);
+                self.delta.read(&self.page.bytes, count, out)?;
+                rows.start += count;
+                self.row = rows.start;
+                end = rows.start;
+                // What is before the range is not kept, so that it needs no room.
+                if out[out.len() - 1] < first {
+                    out.truncate(from);
+                } else if out[out.len() - 1] > last {
+                    rows.end = rows.start;
+                    break;
+                }
+            }
+        }
+        let decoded = &out[from..];
+        let before = decoded.partition_point(|t| *t < first);
+        let within = decoded.partition_point(|t| *t <= last).max(before);
+        let begin = end - (decoded.len() - before);
+        out.truncate(from + within);
+        out.drain(from..from + before);
+        Ok(begin..begin + (within - before))
+    }
+
+    /// Loads the page that `pages` stands at, where it is not yet, and goes to a row.
+    fn load(&mut self, rows: Range<usize>, row: usize) -> Result<(), PageError> {
+        if self.loaded != rows {
+            self.pages.load(&mut self.page)?;
+            if self.page.encoding != Some(Encoding::DELTA_BINARY_PACKED) {
+                return Err("numbers that are not packed as steps".into());
+            }
+            self.delta.begin(&self.page.bytes, self.page.values)?;
+            self.row = rows.start;
+            self.loaded = rows;
+        }
+        let count = row.checked_sub(self.row).ok_or("rows out of order")?;
+        self.delta.skip(&self.page.bytes, count)?;
+        self.row = row;
+        Ok(())
+    }
+}
