@@ -14,6 +14,12 @@ use crate::{EngineError, Result, SeriesRef};
 /// Series whose labels are read together where one is asked for.
 const LABELS_PER_READ: usize = 4096;
 
+/// Places that a set of several segments keeps, so that whoever reads a part of it need not search the indexes again.
+const PLACES_MAX: usize = 1 << 21;
+
+/// Where a segment does not have a series.
+const NOWHERE: u32 = u32::MAX;
+
 /// Series in storage order (metric, job, instance, id), each once. Cheap to clone.
 ///
 /// A series is named by its position, from 0. Labels are read when they are first asked for, and kept.
@@ -25,6 +31,8 @@ struct Inner {
     groups: Vec<StorageKey>,
     entries: Vec<Entry>,
     sources: Vec<Source>,
+    /// by source: where each series is in that segment or [`NOWHERE`], where that is kept
+    places: Vec<Option<Vec<u32>>>,
     labels: Vec<OnceLock<Vec<Arc<Labels>>>>,
 }
 
@@ -54,12 +62,17 @@ impl fmt::Debug for SeriesSet {
 
 impl Default for SeriesSet {
     fn default() -> Self {
-        Self::new(Vec::new(), Vec::new(), Vec::new())
+        Self::new(Vec::new(), Vec::new(), Vec::new(), Vec::new())
     }
 }
 
 impl SeriesSet {
-    fn new(groups: Vec<StorageKey>, entries: Vec<Entry>, sources: Vec<Source>) -> Self {
+    fn new(
+        groups: Vec<StorageKey>,
+        entries: Vec<Entry>,
+        sources: Vec<Source>,
+        places: Vec<Option<Vec<u32>>>,
+    ) -> Self {
         let labels = (0..entries.len().div_ceil(LABELS_PER_READ))
             .map(|_| OnceLock::new())
             .collect();
@@ -67,6 +80,7 @@ impl SeriesSet {
             groups,
             entries,
             sources,
+            places,
             labels,
         }))
     }
@@ -78,20 +92,30 @@ impl SeriesSet {
         matchers: &[Matcher],
     ) -> Result<Self> {
         let (mut groups, mut entries, mut sources) = (Vec::new(), Vec::new(), Vec::new());
+        // By source.
+        let mut found_in: Vec<Vec<(SeriesId, u32)>> = Vec::new();
         // Heads first: their labels are at hand.
         for (head, len) in heads {
             let found = of_head(head, *len, matchers, sources.len() as u32);
             sources.push(Source::Head(head.clone()));
+            found_in.push(Vec::new());
             (groups, entries) = merge((groups, entries), found);
         }
         for segment in segments {
             let found = of_segment(segment, matchers, sources.len() as u32)?;
             if !found.1.is_empty() {
                 sources.push(Source::Segment(Arc::clone(segment)));
+                found_in.push(found.1.iter().map(|e| (e.id, e.place)).collect());
                 (groups, entries) = merge((groups, entries), found);
             }
         }
-        Ok(Self::new(groups, entries, sources))
+        let is_kept = entries.len() * sources.len() <= PLACES_MAX;
+        let places = found_in.iter().map(|found| {
+            let is_segment = !found.is_empty();
+            (is_kept && is_segment).then(|| places(&entries, found))
+        });
+        let places = places.collect();
+        Ok(Self::new(groups, entries, sources, places))
     }
 
     /// How many series.
@@ -152,7 +176,12 @@ impl SeriesSet {
             entry.group = groups.len() as u32 - 1;
             entries.push(entry);
         }
-        Self::new(groups, entries, self.0.sources.clone())
+        let places = self.0.places.iter().map(|places| {
+            let places = places.as_ref()?;
+            Some(positions.iter().map(|position| places[*position]).collect())
+        });
+        let places = places.collect();
+        Self::new(groups, entries, self.0.sources.clone(), places)
     }
 
     /// The first series, at most so many.
@@ -218,7 +247,20 @@ impl SeriesSet {
 
     /// Where each series of some positions is in a segment.
     pub(crate) fn places_in(&self, segment: &Segment, positions: Range<usize>) -> Vec<Option<u32>> {
-        let entries = &self.0.entries[positions];
+        let entries = &self.0.entries[positions.clone()];
+        let is_source =
+            |source: &Source| matches!(source, Source::Segment(known) if std::ptr::eq(&**known, segment));
+        if let Some(source) = self.0.sources.iter().position(is_source) {
+            if entries.iter().all(|e| e.source as usize == source) {
+                return entries.iter().map(|e| Some(e.place)).collect();
+            }
+            if let Some(places) = &self.0.places[source] {
+                let places = places[positions].iter();
+                return places
+                    .map(|place| Some(*place).filter(|place| *place != NOWHERE))
+                    .collect();
+            }
+        }
         let mut places = vec![None; entries.len()];
         let Some((first, last)) = entries.first().zip(entries.last()) else {
             return places;
@@ -264,6 +306,17 @@ impl SeriesSet {
             _ => head.find(&entries.iter().map(|e| e.id).collect::<Vec<_>>()),
         }
     }
+}
+
+/// Where each series is, given those that a segment has in the order of the set: all of them are in the set, and an id is
+/// of one series.
+fn places(entries: &[Entry], found: &[(SeriesId, u32)]) -> Vec<u32> {
+    let mut found = found.iter().peekable();
+    let place_of = |entry: &Entry| {
+        let here = found.next_if(|(id, _)| *id == entry.id);
+        here.map_or(NOWHERE, |(_, place)| *place)
+    };
+    entries.iter().map(place_of).collect()
 }
 
 /// Finds the series of one group among the places of that group in a segment; both ascend by id.

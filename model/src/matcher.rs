@@ -56,8 +56,9 @@ pub struct Matcher {
     name: String,
     op: MatchOp,
     value: String,
+    /// `None` also where `alternatives` say the same
     regex: Option<Regex>,
-    /// what an expression of texts and bars alone can match
+    /// what an expression of texts and bars alone matches, ascending, each once
     alternatives: Option<Vec<String>>,
 }
 
@@ -68,8 +69,14 @@ impl Matcher {
     /// # Errors
     /// [`MatcherError::Pattern`] for a pattern that does not parse or grows too large.
     pub fn new(name: &str, op: MatchOp, value: &str) -> Result<Self, MatcherError> {
+        let alternatives = match op {
+            MatchOp::Equal | MatchOp::NotEqual => None,
+            MatchOp::Regex | MatchOp::NotRegex => alternatives(value),
+        };
         let regex = match op {
             MatchOp::Equal | MatchOp::NotEqual => None,
+            // To compile an expression takes longer than to read the samples that a panel shows.
+            MatchOp::Regex | MatchOp::NotRegex if alternatives.is_some() => None,
             MatchOp::Regex | MatchOp::NotRegex => Some(
                 RegexBuilder::new(&format!("^(?:{value})$"))
                     .dot_matches_new_line(true)
@@ -87,7 +94,7 @@ impl Matcher {
             op,
             value: value.to_owned(),
             regex,
-            alternatives: (op == MatchOp::Regex).then(|| alternatives(value)).flatten(),
+            alternatives,
         })
     }
 
@@ -125,17 +132,24 @@ impl Matcher {
     /// dashboards are: `a|b|c\.d`. Looking each up is cheaper than trying the expression on every value there is.
     #[must_use]
     pub fn alternatives(&self) -> Option<&[String]> {
-        self.alternatives.as_deref()
+        self.alternatives.as_deref().filter(|_| self.op == MatchOp::Regex)
     }
 
     /// Whether a value passes; give `""` for an absent label.
     #[must_use]
     pub fn matches(&self, value: &str) -> bool {
-        match (self.op, &self.regex) {
-            (MatchOp::Equal, _) => value == self.value,
-            (MatchOp::NotEqual, _) => value != self.value,
-            (MatchOp::Regex, regex) => regex.as_ref().is_some_and(|r| r.is_match(value)),
-            (MatchOp::NotRegex, regex) => !regex.as_ref().is_some_and(|r| r.is_match(value)),
+        match self.op {
+            MatchOp::Equal => value == self.value,
+            MatchOp::NotEqual => value != self.value,
+            MatchOp::Regex => self.is_match(value),
+            MatchOp::NotRegex => !self.is_match(value),
+        }
+    }
+
+    fn is_match(&self, value: &str) -> bool {
+        match (&self.alternatives, &self.regex) {
+            (Some(texts), _) => texts.binary_search_by(|text| text.as_str().cmp(value)).is_ok(),
+            (None, regex) => regex.as_ref().is_some_and(|regex| regex.is_match(value)),
         }
     }
 
@@ -169,6 +183,8 @@ fn alternatives(pattern: &str) -> Option<Vec<String>> {
         };
         texts.last_mut()?.push(literal);
     }
+    texts.sort_unstable();
+    texts.dedup();
     Some(texts)
 }
 
@@ -196,14 +212,30 @@ mod tests {
         let of = |pattern| {
             let matcher = Matcher::new("job", MatchOp::Regex, pattern).unwrap();
             let texts = matcher.alternatives().map(<[String]>::to_vec);
+            let regex = Regex::new(&format!("^(?s:{pattern})$")).unwrap();
             for text in texts.iter().flatten() {
-                assert!(matcher.matches(text), "{pattern} matches {text}");
+                assert!(
+                    matcher.matches(text) && regex.is_match(text),
+                    "{pattern} matches {text}"
+                );
+            }
+            if let Some(texts) = &texts {
+                let other = Matcher::new("job", MatchOp::NotRegex, pattern).unwrap();
+                for text in ["", "a", "b", "b.c", "bxc", "ab", "a|b", "\n"] {
+                    let expected = texts.iter().any(|known| known == text);
+                    assert_eq!(expected, regex.is_match(text), "{pattern} and {text}");
+                    assert_eq!(
+                        (matcher.matches(text), other.matches(text)),
+                        (expected, !expected)
+                    );
+                }
+                assert_eq!(other.alternatives(), None);
             }
             texts
         };
         let texts = |texts: &[&str]| Some(texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
         assert_eq!(of("a"), texts(&["a"]));
-        assert_eq!(of("a|b\\.c|"), texts(&["a", "b.c", ""]));
+        assert_eq!(of("a|b\\.c|"), texts(&["", "a", "b.c"]));
         assert_eq!(of("(a|b)"), texts(&["a", "b"]));
         for pattern in [
             "a.b|c",

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::columns::{self, ParquetFigures, Piece};
 use super::ratio;
 use crate::Result;
-use crate::segment::{SamplesBatch, Walk};
+use crate::segment::{SamplePages, SamplesBatch, Walk};
 
 /// A file of samples.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -33,6 +33,9 @@ pub struct SamplesFigures {
     pub metrics: Option<Vec<MetricFigures>>,
     /// Why `metrics` is missing.
     pub metrics_missing: Option<String>,
+    /// Where queries, which have a decoder of their own, read something else or cannot read on; `None` for a file that a
+    /// store has written.
+    pub read_otherwise: Option<String>,
 }
 
 /// What a metric costs.
@@ -60,8 +63,10 @@ pub(super) fn figures(
 ) -> Result<SamplesFigures> {
     let mut runs = Runs::default();
     let mut samples = walk.samples()?;
+    let mut again = Again::open(walk);
     while let Some(batch) = samples.next()? {
         runs.batch(&batch);
+        again.batch(&batch);
     }
     runs.end();
     let ranges = match series {
@@ -84,7 +89,50 @@ pub(super) fn figures(
         stale_samples: runs.stale_samples,
         metrics,
         metrics_missing,
+        read_otherwise: again.found,
     })
+}
+
+/// Reads everything again, as queries do.
+struct Again {
+    pages: Option<SamplePages<Bytes>>,
+    row: usize,
+    found: Option<String>,
+}
+
+impl Again {
+    fn open(walk: &Walk) -> Self {
+        let opened = walk.pages();
+        let found = opened.as_ref().err().map(ToString::to_string);
+        Self {
+            pages: opened.ok(),
+            row: 0,
+            found,
+        }
+    }
+
+    fn batch(&mut self, batch: &SamplesBatch) {
+        let Some(pages) = &mut self.pages else {
+            return;
+        };
+        let rows = self.row..self.row + batch.ids.len();
+        self.row = rows.end;
+        let (mut ts, mut values) = (Vec::new(), Vec::new());
+        let read = pages.read(rows.clone(), i64::MIN, i64::MAX, &mut ts, &mut values);
+        let differs = |i: &usize| {
+            let same_ts = ts.get(*i) == Some(&batch.ts.value(*i));
+            !same_ts || values.get(*i).map(|value| value.to_bits()) != batch.value(*i).map(f64::to_bits)
+        };
+        self.found = match read {
+            Err(error) => Some(error.to_string()),
+            Ok(()) => (0..rows.len())
+                .find(differs)
+                .map(|i| format!("row {} is something else to queries", rows.start + i)),
+        };
+        if self.found.is_some() {
+            self.pages = None;
+        }
+    }
 }
 
 /// Counts over runs of rows of one series.

@@ -68,6 +68,7 @@ fn samples_are_counted_and_their_bytes_shared_out() {
     // 7/7, 14/7, ... are whole.
     assert_eq!((figures.decimal_series, figures.constant_series), (20, 10));
     assert_eq!(figures.decimal_samples, 1980 + 10 * 14);
+    assert_eq!(figures.read_otherwise, None);
     let metrics = figures.metrics.unwrap();
     let names: Vec<&str> = metrics.iter().map(|m| m.metric.as_str()).collect();
     assert_eq!(names, ["noise", "decimal", "constant"], "the dearest first");
@@ -86,6 +87,21 @@ fn samples_are_counted_and_their_bytes_shared_out() {
         (vm.values, vm.pages, vm.min.as_deref()),
         (3000, Some(3), Some("0"))
     );
+}
+
+#[test]
+fn queries_that_would_read_otherwise_are_told() {
+    let (sim, vfs) = store();
+    let path = path_with(&sim, ".samples.");
+    let bytes = vfs.read(&path).unwrap();
+    // The page index above all: queries believe it where it says that a page has one exponent only.
+    let told = (0..bytes.len()).any(|at| {
+        let mut damaged = bytes.to_vec();
+        damaged[at] ^= 0x02;
+        let inspection = inspect_bytes(&path, damaged.into(), None);
+        matches!(inspection, Ok(Inspection::Samples(figures)) if figures.read_otherwise.is_some())
+    });
+    assert!(told);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use arrow::array::{AsArray, Float64Array, Int32Array, Int64Array, PrimitiveArray, RecordBatch};
+use arrow::array::{Array, AsArray, Float64Array, Int32Array, Int64Array, PrimitiveArray, RecordBatch};
 use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int32Type, Int64Type, TimestampMillisecondType};
 use barograph_model::{Labels, SeriesId};
 use bytes::Bytes;
@@ -23,8 +23,10 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::PageIndexPolicy;
 
 use super::SegmentMeta;
+use super::decimal::POW10;
 use super::file_writer::{at, block_sums};
 use super::label_sets::{LabelColumns, LabelSet, corrupt};
+use super::pages::SamplePages;
 use super::sidecar::{BLOCK_BYTES, Sidecar};
 use crate::index::StorageKey;
 use crate::rollup::BucketColumns;
@@ -85,6 +87,11 @@ impl Walk {
         Ok(SamplesWalk(
             self.reader(Some(&SAMPLES_COLUMNS), SAMPLES_BATCH_ROWS)?,
         ))
+    }
+
+    /// The same rows as queries read them.
+    pub(crate) fn pages(&self) -> Result<SamplePages<Bytes>> {
+        SamplePages::open(&self.path, &self.bytes, &self.footer)
     }
 
     /// The rows of a file of histograms or exemplars: every column is decoded, and whose and when they are is given.
@@ -168,6 +175,17 @@ pub(crate) struct SamplesBatch {
     pub(crate) exponents: Int32Array,
     pub(crate) floats: Float64Array,
     pub(crate) flags: Int32Array,
+}
+
+impl SamplesBatch {
+    /// The value of a row; `None` for an exponent that no writer makes.
+    pub(crate) fn value(&self, row: usize) -> Option<f64> {
+        if self.floats.is_valid(row) {
+            return Some(self.floats.value(row));
+        }
+        let power = POW10.get(usize::try_from(self.exponents.value(row)).ok()?)?;
+        Some(self.mantissas.value(row) as f64 / power)
+    }
 }
 
 impl SamplesWalk {

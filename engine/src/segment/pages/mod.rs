@@ -21,7 +21,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
-pub(super) use samples::SamplePages;
+pub(crate) use samples::SamplePages;
 
 /// Bytes that a page may have when it is not compressed. A writer's pages have at most some hundred thousand.
 const PAGE_BYTES_MAX: usize = 1 << 24;

@@ -14,7 +14,7 @@ use crate::{EngineError, Result};
 
 /// Reads rows of a samples file, forward. Memory: a page of each column.
 #[derive(Debug)]
-pub(in crate::segment) struct SamplePages<R> {
+pub(crate) struct SamplePages<R> {
     path: String,
     instants: Steps<R>,
     mantissas: Steps<R>,
@@ -29,7 +29,7 @@ impl<R: ChunkReader + Clone> SamplePages<R> {
     ///
     /// # Errors
     /// [`EngineError::Corrupt`] for a file with other columns.
-    pub(in crate::segment) fn open(path: &str, file: &R, footer: &ArrowReaderMetadata) -> Result<Self> {
+    pub(crate) fn open(path: &str, file: &R, footer: &ArrowReaderMetadata) -> Result<Self> {
         let schema = footer.metadata().file_metadata().schema_descr();
         let pages = |name: &str| -> Result<Pages<R>> {
             let column = schema
@@ -54,7 +54,7 @@ impl<R: ChunkReader + Clone> SamplePages<R> {
     ///
     /// # Errors
     /// [`EngineError::Corrupt`] and [`EngineError::Parquet`] name the file.
-    pub(in crate::segment) fn read(
+    pub(crate) fn read(
         &mut self,
         rows: Range<usize>,
         first: i64,

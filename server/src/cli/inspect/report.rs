@@ -142,6 +142,9 @@ fn samples(figures: &SamplesFigures) -> Vec<String> {
             share(figures.stale_samples, file.rows)
         ),
     ];
+    if let Some(found) = &figures.read_otherwise {
+        parts.push(format!("\nQueries cannot read it as it is: {found}"));
+    }
     match (&figures.metrics, &figures.metrics_missing) {
         (Some(metrics), _) => {
             let rows: Vec<Vec<String>> = metrics
