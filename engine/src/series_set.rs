@@ -14,6 +14,10 @@ use crate::{EngineError, Result, SeriesRef};
 /// Series whose labels are read together where one is asked for.
 const LABELS_PER_READ: usize = 4096;
 
+/// How many times that is read at once from the second time on: then all are asked for, most likely, and metrics of the same
+/// targets share label sets.
+const READS_AT_ONCE: usize = 16;
+
 /// Places that a set of several segments keeps, so that whoever reads a part of it need not search the indexes again.
 const PLACES_MAX: usize = 1 << 21;
 
@@ -146,8 +150,14 @@ impl SeriesSet {
         let labels = match slot.get() {
             Some(labels) => labels,
             None => {
+                let is_first = self.0.labels.iter().all(|slot| slot.get().is_none());
+                let chunks = if is_first { 1 } else { READS_AT_ONCE };
                 let start = chunk * LABELS_PER_READ;
-                let read = self.read_labels(start..self.len().min(start + LABELS_PER_READ))?;
+                let read = self.read_labels(start..self.len().min(start + chunks * LABELS_PER_READ))?;
+                let of_chunks = read.chunks(LABELS_PER_READ);
+                for (slot, labels) in self.0.labels[chunk..].iter().zip(of_chunks) {
+                    slot.get_or_init(|| labels.to_vec());
+                }
                 slot.get_or_init(|| read)
             }
         };

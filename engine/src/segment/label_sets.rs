@@ -137,15 +137,12 @@ pub(super) fn read_labels<T: ChunkReader + Clone + 'static>(
     if !has_targets {
         return read_sets(path, bytes, footer, places);
     }
-    let (mut metrics, mut targets) = (Vec::new(), Vec::with_capacity(places.len()));
-    for batch in reader(path, bytes, footer, &["metric", "target"], places)? {
-        let batch = batch.map_err(|e| at(path)(e.into()))?;
-        let of_batch = self::metrics(&batch).map_err(|found| corrupt(path, "metrics", found))?;
-        metrics.extend(
-            of_batch
-                .iter()
-                .map(|metric| metric.unwrap_or_default().to_owned()),
-        );
+    let batches = reader(path, bytes, footer, &["metric", "target"], places)?;
+    let batches: Vec<RecordBatch> = batches
+        .collect::<std::result::Result<_, _>>()
+        .map_err(|e| at(path)(e.into()))?;
+    let mut targets = Vec::with_capacity(places.len());
+    for batch in &batches {
         let of_batch = batch
             .column_by_name("target")
             .and_then(|c| c.as_primitive_opt::<Int64Type>());
@@ -160,11 +157,16 @@ pub(super) fn read_labels<T: ChunkReader + Clone + 'static>(
     wanted.sort_unstable();
     wanted.dedup();
     let sets = read_sets(path, bytes, footer, &wanted)?;
-    let found = targets.iter().zip(&metrics).filter_map(|(target, metric)| {
-        let set = sets.get(wanted.binary_search(target).ok()?)?;
-        Some(Arc::new(set.with_metric(metric)))
-    });
-    let found: Vec<_> = found.collect();
+    let mut found = Vec::with_capacity(places.len());
+    let mut targets = targets.iter();
+    for batch in &batches {
+        let metrics = metrics(batch).map_err(|found| corrupt(path, "metrics", found))?;
+        let of_batch = metrics.iter().zip(&mut targets).filter_map(|(metric, target)| {
+            let set = sets.get(wanted.binary_search(target).ok()?)?;
+            Some(Arc::new(set.with_metric(metric.unwrap_or_default())))
+        });
+        found.extend(of_batch);
+    }
     all_of(path, places, found)
 }
 
