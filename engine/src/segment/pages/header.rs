@@ -49,11 +49,17 @@ impl PageHeader {
         let mut page = [None; 3];
         let mut is_dictionary = false;
         reader.fields(|reader, id, kind| match id {
-            1..=3 => Ok(sizes[usize::from(id.unsigned_abs())] = Some(reader.number(kind)?)),
+            1..=3 => {
+                sizes[usize::from(id.unsigned_abs())] = Some(reader.number(kind)?);
+                Ok(())
+            }
             5 | 7 if kind == field::STRUCT => {
                 is_dictionary = id == 7;
                 reader.fields(|reader, id, kind| match id {
-                    1 | 2 => Ok(page[usize::from(id.unsigned_abs())] = Some(reader.number(kind)?)),
+                    1 | 2 => {
+                        page[usize::from(id.unsigned_abs())] = Some(reader.number(kind)?);
+                        Ok(())
+                    }
                     _ => reader.skip(kind, DEPTH_MAX),
                 })
             }
