@@ -34,15 +34,23 @@ impl Drop for Process {
 }
 
 /// Asks again and again until there is an answer.
-pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, ask: impl FnMut() -> F) -> T {
+    match answered(ask).await {
+        Some(answer) => answer,
+        None => panic!("{what}: not within {PATIENCE:?}"),
+    }
+}
+
+/// The same; `None` when that takes too long.
+async fn answered<T, F: Future<Output = Option<T>>>(mut ask: impl FnMut() -> F) -> Option<T> {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         if let Some(answer) = ask().await {
-            return answer;
+            return Some(answer);
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("{what}: not within {PATIENCE:?}");
+    None
 }
 
 /// How a Barograph is started: the same for each start of a test.
@@ -128,20 +136,24 @@ impl Barograph {
             .unwrap();
         let mut process = Process(child);
         let url = self.url("/-/ready");
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let answer = self.client.get(&url).send().await;
-            if answer.is_ok_and(|answer| answer.status().is_success()) {
-                break;
-            }
+        let ready = answered(|| {
             let ended = process.0.try_wait().unwrap();
-            assert!(
-                ended.is_none() && Instant::now() < deadline,
-                "Barograph is not ready; it has ended: {ended:?}; its log: {}",
-                self.log()
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+            let asked = self.client.get(&url).send();
+            async move {
+                match (asked.await, ended) {
+                    (Ok(answer), _) if answer.status().is_success() => Some(Ok(())),
+                    (_, Some(status)) => Some(Err(status)),
+                    _ => None,
+                }
+            }
+        })
+        .await;
+        let is_ready = matches!(ready, Some(Ok(())));
+        assert!(
+            is_ready,
+            "Barograph is not ready ({ready:?}); its log: {}",
+            self.log()
+        );
         self.process = Some(process);
     }
 
