@@ -1,15 +1,17 @@
 //! The series that a query means, gathered from memory and files, in storage order.
 
-use std::cmp::Ordering;
+mod found;
+
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use barograph_model::{Labels, Matcher, SeriesId};
 
+use self::found::{merge, of_head, of_segment, places};
 use crate::index::{Head, StorageKey};
 use crate::segment::Segment;
-use crate::{EngineError, Result, SeriesRef};
+use crate::{Result, SeriesRef};
 
 /// Series whose labels are read together where one is asked for.
 const LABELS_PER_READ: usize = 4096;
@@ -21,7 +23,7 @@ const READS_AT_ONCE: usize = 16;
 /// Places that a set of several segments keeps, so that whoever reads a part of it need not search the indexes again.
 const PLACES_MAX: usize = 1 << 21;
 
-/// Where a segment does not have a series.
+/// Where a segment does not have a series, among places.
 const NOWHERE: u32 = u32::MAX;
 
 /// Series in storage order (metric, job, instance, id), each once. Cheap to clone.
@@ -96,8 +98,9 @@ impl SeriesSet {
         matchers: &[Matcher],
     ) -> Result<Self> {
         let (mut groups, mut entries, mut sources) = (Vec::new(), Vec::new(), Vec::new());
-        // By source.
+        // By source; nothing of heads, and nothing once there is too much of it.
         let mut found_in: Vec<Vec<(SeriesId, u32)>> = Vec::new();
+        let mut count = 0;
         // Heads first: their labels are at hand.
         for (head, len) in heads {
             let found = of_head(head, *len, matchers, sources.len() as u32);
@@ -109,15 +112,18 @@ impl SeriesSet {
             let found = of_segment(segment, matchers, sources.len() as u32)?;
             if !found.1.is_empty() {
                 sources.push(Source::Segment(Arc::clone(segment)));
-                found_in.push(found.1.iter().map(|e| (e.id, e.place)).collect());
+                count += found.1.len();
+                let is_kept = count <= PLACES_MAX;
+                let kept = found.1.iter().filter(|_| is_kept);
+                found_in.push(kept.map(|e| (e.id, e.place)).collect());
                 (groups, entries) = merge((groups, entries), found);
             }
         }
-        let is_kept = entries.len() * sources.len() <= PLACES_MAX;
-        let places = found_in.iter().map(|found| {
-            let is_segment = !found.is_empty();
-            (is_kept && is_segment).then(|| places(&entries, found))
-        });
+        // Of one source alone each entry knows its place.
+        let is_kept = sources.len() > 1 && entries.len() * sources.len() <= PLACES_MAX;
+        let places = found_in
+            .iter()
+            .map(|found| (is_kept && !found.is_empty()).then(|| places(&entries, found)));
         let places = places.collect();
         Ok(Self::new(groups, entries, sources, places))
     }
@@ -318,17 +324,6 @@ impl SeriesSet {
     }
 }
 
-/// Where each series is, given those that a segment has in the order of the set: all of them are in the set, and an id is
-/// of one series.
-fn places(entries: &[Entry], found: &[(SeriesId, u32)]) -> Vec<u32> {
-    let mut found = found.iter().peekable();
-    let place_of = |entry: &Entry| {
-        let here = found.next_if(|(id, _)| *id == entry.id);
-        here.map_or(NOWHERE, |(_, place)| *place)
-    };
-    entries.iter().map(place_of).collect()
-}
-
 /// Finds the series of one group among the places of that group in a segment; both ascend by id.
 fn join(entries: &[Entry], segment: &Segment, group: usize, places: &mut [Option<u32>]) {
     let Range { start, end } = segment.places_of_group(group);
@@ -349,86 +344,5 @@ fn join(entries: &[Entry], segment: &Segment, group: usize, places: &mut [Option
     }
 }
 
-type Found = (Vec<StorageKey>, Vec<Entry>);
-
-fn of_head(head: &Head, len: usize, matchers: &[Matcher], source: u32) -> Found {
-    let selected = head.select(matchers, len);
-    let entries = selected.series.into_iter().map(|(series, id, group)| Entry {
-        id,
-        group,
-        source,
-        place: series.0,
-    });
-    (selected.keys, entries.collect())
-}
-
-fn of_segment(
-    segment: &Segment,
-    matchers: &[Matcher],
-    source: u32,
-) -> std::result::Result<Found, EngineError> {
-    let (mut groups, mut entries): Found = Default::default();
-    let mut end = 0;
-    for place in segment.select(matchers)? {
-        if place >= end {
-            let (group, key) = segment.group_of(place);
-            end = segment.places_of_group(group).end;
-            groups.push(key);
-        }
-        entries.push(Entry {
-            id: segment.id(place),
-            group: groups.len() as u32 - 1,
-            source,
-            place,
-        });
-    }
-    Ok((groups, entries))
-}
-
-/// Both together, in order; a series that both have is taken from `a`.
-fn merge(a: Found, b: Found) -> Found {
-    if a.1.is_empty() {
-        return b;
-    }
-    let (mut groups, mut entries) = (
-        Vec::with_capacity(a.0.len()),
-        Vec::with_capacity(a.1.len().max(b.1.len())),
-    );
-    let (mut a_keys, mut b_keys) = (a.0.into_iter().peekable(), b.0.into_iter().peekable());
-    let (mut a_group, mut b_group) = (0, 0);
-    let (mut a, mut b) = (a.1.into_iter().peekable(), b.1.into_iter().peekable());
-    loop {
-        let (from_a, from_b) = match (a_keys.peek(), b_keys.peek()) {
-            (Some(x), Some(y)) => match x.cmp(y) {
-                Ordering::Less => (true, false),
-                Ordering::Equal => (true, true),
-                Ordering::Greater => (false, true),
-            },
-            (Some(_), None) => (true, false),
-            (None, Some(_)) => (false, true),
-            (None, None) => return (groups, entries),
-        };
-        let group = groups.len() as u32;
-        let key_of_b = if from_b { b_keys.next() } else { None };
-        groups.extend(if from_a { a_keys.next() } else { key_of_b });
-        loop {
-            let x = a.peek().filter(|e| from_a && e.group == a_group).map(|e| e.id);
-            let y = b.peek().filter(|e| from_b && e.group == b_group).map(|e| e.id);
-            let next = match (x, y) {
-                (None, None) => break,
-                (Some(x), Some(y)) if y < x => b.next(),
-                (Some(x), Some(y)) => {
-                    if x == y {
-                        b.next();
-                    }
-                    a.next()
-                }
-                (Some(_), None) => a.next(),
-                (None, Some(_)) => b.next(),
-            };
-            entries.extend(next.map(|e| Entry { group, ..e }));
-        }
-        a_group += u32::from(from_a);
-        b_group += u32::from(from_b);
-    }
-}
+#[cfg(test)]
+mod tests;
