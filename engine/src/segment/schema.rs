@@ -24,7 +24,7 @@ const PAGE_ROWS: usize = 20_000;
 const MANTISSA_PAGE_BYTES: usize = 2 << 10;
 
 /// The same of instants, of which the packed bytes are many wherever a series ends and compress to nothing.
-const INSTANT_PAGE_BYTES: usize = 8 << 10;
+const INSTANT_PAGE_BYTES: usize = 32 << 10;
 
 /// Series of a data page of the series file: who asks for one reads so many.
 pub(super) const PAGE_SERIES: usize = 2_048;
