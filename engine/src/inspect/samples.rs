@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use arrow::array::Array;
-use barograph_model::is_stale;
+use barograph_model::{TimeRange, is_stale};
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -118,7 +118,7 @@ impl Again {
         let rows = self.row..self.row + batch.ids.len();
         self.row = rows.end;
         let (mut ts, mut values) = (Vec::new(), Vec::new());
-        let read = pages.read(rows.clone(), i64::MIN, i64::MAX, &mut ts, &mut values);
+        let read = pages.read(rows.clone(), TimeRange::ALL, &mut ts, &mut values);
         let differs = |i: &usize| {
             let same_ts = ts.get(*i) == Some(&batch.ts.value(*i));
             !same_ts || values.get(*i).map(|value| value.to_bits()) != batch.value(*i).map(f64::to_bits)

@@ -28,7 +28,7 @@ use arrow::error::ArrowError;
 use barograph_model::SeriesId;
 
 use super::Bucket;
-use crate::segment::{Decimal, POW10, timestamp};
+use crate::segment::{Decimal, power_of_ten, timestamp};
 
 /// The numbers of a bucket, in the order of their columns.
 pub(crate) const NUMBERS: [&str; 6] = ["sum", "min", "max", "first", "last", "before_resets"];
@@ -205,7 +205,7 @@ impl BucketColumns {
     /// The bucket in a row, or what is wrong with it.
     pub(crate) fn row(&self, row: usize) -> Result<Bucket, String> {
         let exponent = self.exponents.value(row);
-        let divisor = usize::try_from(exponent).ok().and_then(|e| POW10.get(e));
+        let divisor = power_of_ten(i64::from(exponent));
         let divisor = divisor.ok_or_else(|| format!("the exponent {exponent}"))?;
         let own = |i: usize| match self.floats[i].is_valid(row) {
             true => self.floats[i].value(row),
@@ -244,6 +244,7 @@ mod tests {
     use super::*;
     use crate::rollup::RollupWidth;
     use crate::rollup::bucket::buckets_of;
+    use crate::segment::POW10;
 
     proptest! {
         #[test]

@@ -21,6 +21,11 @@ pub(crate) const POW10: [f64; EXPONENT_MAX as usize + 1] = [
     1e19, 1e20, 1e21, 1e22,
 ];
 
+/// `10^exponent`; `None` for an exponent that no writer makes.
+pub(crate) fn power_of_ten(exponent: i64) -> Option<f64> {
+    POW10.get(usize::try_from(exponent).ok()?).copied()
+}
+
 /// A value as `mantissa / 10^exponent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Decimal {

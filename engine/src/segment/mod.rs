@@ -32,7 +32,7 @@ mod verified;
 mod walk;
 mod writer;
 
-pub(crate) use decimal::{Decimal, POW10};
+pub(crate) use decimal::{Decimal, POW10, power_of_ten};
 pub(crate) use file_writer::at;
 pub(crate) use lane_cursor::LaneCursor;
 pub(crate) use lane_writer::LaneWriter;

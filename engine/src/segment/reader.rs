@@ -35,7 +35,6 @@ impl SegmentCursor {
         ts: &mut Vec<i64>,
         values: &mut Vec<f64>,
     ) -> Result<()> {
-        let rows = self.segment.rows_of(place);
-        self.pages.read(rows, range.start.0, range.end.0, ts, values)
+        self.pages.read(self.segment.rows_of(place), range, ts, values)
     }
 }

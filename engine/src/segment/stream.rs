@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use barograph_model::TimeRange;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
@@ -143,7 +144,7 @@ impl SegmentStream {
         }
         let count = usize::try_from(self.left).unwrap_or(usize::MAX).min(BATCH_ROWS);
         let rows = self.row..self.row + count;
-        self.samples.read(rows, i64::MIN, i64::MAX, ts, values)?;
+        self.samples.read(rows, TimeRange::ALL, ts, values)?;
         self.row += count;
         self.left -= count as u64;
         Ok(true)

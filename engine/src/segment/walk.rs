@@ -23,7 +23,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::PageIndexPolicy;
 
 use super::SegmentMeta;
-use super::decimal::POW10;
+use super::decimal::power_of_ten;
 use super::file_writer::{at, block_sums};
 use super::label_sets::{LabelColumns, LabelSet, corrupt};
 use super::pages::SamplePages;
@@ -183,7 +183,7 @@ impl SamplesBatch {
         if self.floats.is_valid(row) {
             return Some(self.floats.value(row));
         }
-        let power = POW10.get(usize::try_from(self.exponents.value(row)).ok()?)?;
+        let power = power_of_ten(i64::from(self.exponents.value(row)))?;
         Some(self.mantissas.value(row) as f64 / power)
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn zigzag(value: i64) -> u64 {
 
 /// The inverse of [`zigzag`].
 #[inline]
-pub(super) fn unzigzag(value: u64) -> i64 {
+pub(crate) fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 

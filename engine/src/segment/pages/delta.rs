@@ -2,7 +2,7 @@
 //! stretch of them needs.
 
 use super::Malformed;
-use super::header::{varint, zigzag};
+use crate::wal::varint;
 
 /// Zeros that must follow the bytes of a page, so that numbers can be loaded eight bytes at a time.
 pub(super) const PADDING: usize = 64;
@@ -70,7 +70,7 @@ impl Delta {
         mut count: usize,
         out: &mut Vec<i64>,
     ) -> Result<(), Malformed> {
-        self.expect(count)?;
+        self.count_off(count)?;
         out.reserve(count);
         while count > 0 {
             if self.next < self.decoded.len() {
@@ -90,7 +90,7 @@ impl Delta {
 
     /// Passes over the next `count` numbers.
     pub(super) fn skip(&mut self, bytes: &[u8], mut count: usize) -> Result<(), Malformed> {
-        self.expect(count)?;
+        self.count_off(count)?;
         while count > 0 {
             if self.next < self.decoded.len() {
                 let end = self.decoded.len().min(self.next + count);
@@ -114,7 +114,8 @@ impl Delta {
         Ok(())
     }
 
-    fn expect(&mut self, count: usize) -> Result<(), Malformed> {
+    /// Sees to it that there are so many more.
+    fn count_off(&mut self, count: usize) -> Result<(), Malformed> {
         self.left = self.left.checked_sub(count).ok_or("fewer numbers than rows")?;
         Ok(())
     }
@@ -178,17 +179,18 @@ impl Delta {
     }
 
     fn size(&mut self, bytes: &[u8]) -> Result<usize, Malformed> {
-        let rest = bytes.get(self.at..).unwrap_or_default();
-        let (value, len) = varint(rest).ok_or("the end of a page of steps")?;
-        self.at += len;
-        usize::try_from(value).map_err(|_| "a count of numbers that is too large")
+        usize::try_from(self.number(bytes)?).map_err(|_| "a count of numbers that is too large")
     }
 
     fn signed(&mut self, bytes: &[u8]) -> Result<i64, Malformed> {
-        let rest = bytes.get(self.at..).unwrap_or_default();
-        let (value, len) = varint(rest).ok_or("the end of a page of steps")?;
-        self.at += len;
-        Ok(zigzag(value))
+        self.number(bytes).map(varint::unzigzag)
+    }
+
+    fn number(&mut self, bytes: &[u8]) -> Result<u64, Malformed> {
+        let mut rest = bytes.get(self.at..).unwrap_or_default();
+        let number = varint::take(&mut rest).ok_or("the end of a page of steps")?;
+        self.at = bytes.len() - rest.len();
+        Ok(number)
     }
 }
 

@@ -8,7 +8,7 @@ use parquet::file::reader::ChunkReader;
 use super::Malformed;
 use super::page::{Page, PageError, Pages};
 use super::runs::Runs;
-use crate::segment::decimal::POW10;
+use crate::segment::decimal::power_of_ten;
 
 /// The exponents: a dictionary of a few numbers, and mostly one run of one of them.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(super) struct Exponents<R> {
     dictionary: Vec<f64>,
     dictionary_of: Option<usize>,
     runs: Option<Runs>,
-    loaded: Range<usize>,
+    /// which row of the page comes next
     row: usize,
 }
 
@@ -31,7 +31,6 @@ impl<R: ChunkReader> Exponents<R> {
             dictionary: Vec::new(),
             dictionary_of: None,
             runs: None,
-            loaded: 0..0,
             row: 0,
         }
     }
@@ -52,11 +51,11 @@ impl<R: ChunkReader> Exponents<R> {
             {
                 let (now, later) = mantissas.split_at(end - rows.start);
                 mantissas = later;
-                append_quotients(now, power_of_ten(min)?, values);
+                append_quotients(now, power(min)?, values);
                 rows.start = end;
                 continue;
             }
-            self.load(page)?;
+            self.load()?;
             let runs = self.runs.as_mut().ok_or("a page that was not loaded")?;
             if self.row > rows.start {
                 return Err("rows out of order".into());
@@ -80,23 +79,22 @@ impl<R: ChunkReader> Exponents<R> {
         Ok(())
     }
 
-    fn load(&mut self, rows: Range<usize>) -> Result<(), PageError> {
-        if self.loaded == rows {
-            return Ok(());
-        }
+    /// Loads the page that `pages` stands at, where it is not yet.
+    fn load(&mut self) -> Result<(), PageError> {
         if self.dictionary_of != Some(self.pages.group()) {
             self.pages.load_dictionary(&mut self.page)?;
             self.dictionary = dictionary(&self.page)?;
             self.dictionary_of = Some(self.pages.group());
         }
-        self.pages.load(&mut self.page)?;
+        if !self.pages.load(&mut self.page)? {
+            return Ok(());
+        }
         if self.page.encoding != Some(Encoding::RLE_DICTIONARY) {
             return Err("exponents without a dictionary".into());
         }
         let width = self.page.bytes.first().copied().unwrap_or(0);
         self.runs = Some(Runs::new(1, usize::from(width))?);
-        self.row = rows.start;
-        self.loaded = rows;
+        self.row = self.page.rows.start;
         Ok(())
     }
 }
@@ -109,16 +107,14 @@ fn dictionary(page: &Page) -> Result<Vec<f64>, Malformed> {
             let exponent = number
                 .first_chunk()
                 .map_or(-1, |number| i32::from_le_bytes(*number));
-            power_of_ten(i64::from(exponent))
+            power(i64::from(exponent))
         })
         .collect()
 }
 
-fn power_of_ten(exponent: i64) -> Result<f64, Malformed> {
-    let power = usize::try_from(exponent)
-        .ok()
-        .and_then(|exponent| POW10.get(exponent));
-    power.copied().ok_or("an exponent that is not 0 to 22")
+/// The power of ten that an exponent stands for.
+fn power(exponent: i64) -> Result<f64, Malformed> {
+    power_of_ten(exponent).ok_or("an exponent that is not 0 to 22")
 }
 
 fn append_quotients(mantissas: &[i64], power: f64, values: &mut Vec<f64>) {

@@ -20,7 +20,7 @@ pub(super) struct Floats<R> {
     values: usize,
     /// values of the rows before
     next: usize,
-    loaded: Range<usize>,
+    /// which row of the page comes next
     row: usize,
 }
 
@@ -33,7 +33,6 @@ impl<R: ChunkReader> Floats<R> {
             values_at: 0,
             values: 0,
             next: 0,
-            loaded: 0..0,
             row: 0,
         }
     }
@@ -49,15 +48,17 @@ impl<R: ChunkReader> Floats<R> {
                 from = end;
                 continue;
             }
-            self.load(page)?;
+            self.load()?;
             let runs = self.runs.as_mut().ok_or("a page that was not loaded")?;
             let streams = self.page.bytes.get(self.values_at..).unwrap_or_default();
+            if self.row > from {
+                return Err("rows out of order".into());
+            }
             while self.row < end {
                 let max = if self.row < from { from } else { end } - self.row;
                 let (is_there, count) = runs.next(&self.page.bytes, max)?;
                 if is_there != 0 {
-                    let wanted = from.max(self.row);
-                    for row in wanted..self.row + count {
+                    for row in self.row.max(from)..self.row + count {
                         let index = self.next + (row - self.row);
                         values[row - start] =
                             float(streams, self.values, index).ok_or("fewer floats than there should be")?;
@@ -71,11 +72,11 @@ impl<R: ChunkReader> Floats<R> {
         Ok(())
     }
 
-    fn load(&mut self, rows: Range<usize>) -> Result<(), PageError> {
-        if self.loaded == rows {
+    /// Loads the page that `pages` stands at, where it is not yet.
+    fn load(&mut self) -> Result<(), PageError> {
+        if !self.pages.load(&mut self.page)? {
             return Ok(());
         }
-        self.pages.load(&mut self.page)?;
         if self.page.encoding != Some(Encoding::BYTE_STREAM_SPLIT) {
             return Err("floats that are not split into streams".into());
         }
@@ -88,8 +89,7 @@ impl<R: ChunkReader> Floats<R> {
         self.values = left.ok_or("the end of a page of floats")? / 8;
         self.runs = Some(Runs::new(4, 1)?);
         self.next = 0;
-        self.row = rows.start;
-        self.loaded = rows;
+        self.row = self.page.rows.start;
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use parquet::basic::Encoding;
 
 use super::Malformed;
+use crate::wal::varint;
 
 /// Structures in structures, which headers have two of.
 const DEPTH_MAX: usize = 8;
@@ -44,7 +45,7 @@ pub(super) struct PageHeader {
 impl PageHeader {
     /// Reads the header that `bytes` begin with; of data pages those of version 1.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Malformed> {
-        let mut reader = Compact { bytes, at: 0 };
+        let mut reader = Compact(bytes);
         let mut sizes = [None; 4];
         let mut page = [None; 3];
         let mut is_dictionary = false;
@@ -72,7 +73,7 @@ impl PageHeader {
         let size = |value: Option<i64>| usize::try_from(value?).ok();
         let missing = "a page header without a size";
         Ok(Self {
-            len: reader.at,
+            len: bytes.len() - reader.0.len(),
             uncompressed: size(sizes[2]).ok_or(missing)?,
             compressed: size(sizes[3]).ok_or(missing)?,
             is_dictionary,
@@ -89,29 +90,24 @@ impl PageHeader {
     }
 }
 
-struct Compact<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
+/// The bytes that were not read.
+struct Compact<'a>(&'a [u8]);
 
 impl Compact<'_> {
     fn byte(&mut self) -> Result<u8, Malformed> {
-        let byte = *self.bytes.get(self.at).ok_or("the end of a page header")?;
-        self.at += 1;
-        Ok(byte)
+        let (byte, rest) = self.0.split_first().ok_or("the end of a page header")?;
+        self.0 = rest;
+        Ok(*byte)
     }
 
     fn varint(&mut self) -> Result<u64, Malformed> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let (value, len) = varint(rest).ok_or("the end of a page header")?;
-        self.at += len;
-        Ok(value)
+        varint::take(&mut self.0).ok_or("the end of a page header")
     }
 
     fn number(&mut self, kind: u8) -> Result<i64, Malformed> {
         match kind {
             field::I8 => Ok(i64::from(self.byte()?)),
-            field::I16..=field::I64 => self.varint().map(zigzag),
+            field::I16..=field::I64 => self.varint().map(varint::unzigzag),
             _ => Err("a field of a page header that is no number"),
         }
     }
@@ -129,7 +125,7 @@ impl Compact<'_> {
                 return Ok(());
             }
             id = match byte >> 4 {
-                0 => zigzag(self.varint()?) as i16,
+                0 => varint::unzigzag(self.varint()?) as i16,
                 step => id.wrapping_add(i16::from(step)),
             };
             f(self, id, kind)?;
@@ -170,28 +166,10 @@ impl Compact<'_> {
     }
 
     fn pass(&mut self, len: u64) -> Result<(), Malformed> {
-        let left = self.bytes.len() - self.at;
-        let len = usize::try_from(len).ok().filter(|len| *len <= left);
-        self.at += len.ok_or("the end of a page header")?;
+        let rest = usize::try_from(len).ok().and_then(|len| self.0.get(len..));
+        self.0 = rest.ok_or("the end of a page header")?;
         Ok(())
     }
-}
-
-/// The number at the front of some bytes in ULEB128, and its length.
-pub(super) fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
-    let mut value = 0u64;
-    for (i, byte) in bytes.iter().take(10).enumerate() {
-        value |= u64::from(byte & 0x7f) << (7 * i);
-        if byte & 0x80 == 0 {
-            return Some((value, i + 1));
-        }
-    }
-    None
-}
-
-/// A signed number out of its zigzag form.
-pub(super) fn zigzag(value: u64) -> i64 {
-    (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
 #[cfg(test)]

@@ -34,6 +34,8 @@ impl From<Malformed> for PageError {
 /// The bytes of a page, not compressed.
 #[derive(Debug, Default)]
 pub(super) struct Page {
+    /// none of a dictionary, and of one that could not be read
+    pub(super) rows: Range<usize>,
     /// with [`PADDING`] at their end
     pub(super) bytes: Vec<u8>,
     pub(super) values: usize,
@@ -75,13 +77,16 @@ impl<R: ChunkReader> Pages<R> {
             return Ok(self.page_rows.clone());
         }
         let metadata = self.footer.metadata();
+        if row < self.group_rows.start {
+            return Err("rows out of order".into());
+        }
         while row >= self.group_rows.end {
             self.group += 1;
             let group = metadata
                 .row_groups()
                 .get(self.group)
                 .ok_or("the end of the rows")?;
-            self.group_rows = self.group_rows.end..self.group_rows.end + rows_of(group);
+            self.group_rows = self.group_rows.end..self.group_rows.end.saturating_add(rows_of(group));
         }
         let pages = locations(metadata, self.group, self.column)?;
         let first_row = |page: usize| Some(pages.get(page)?.first_row_index.max(0) as usize);
@@ -92,7 +97,8 @@ impl<R: ChunkReader> Pages<R> {
             .ok_or("a page index without the first row")?;
         let start = first_row(self.page).unwrap_or(0);
         let end = first_row(behind).unwrap_or(self.group_rows.len());
-        self.page_rows = self.group_rows.start + start..self.group_rows.start + end;
+        let in_file = |row: usize| self.group_rows.start.saturating_add(row);
+        self.page_rows = in_file(start)..in_file(end);
         if self.page_rows.contains(&row) {
             Ok(self.page_rows.clone())
         } else {
@@ -138,15 +144,19 @@ impl<R: ChunkReader> Pages<R> {
         self.group
     }
 
-    /// Reads the page at hand.
-    pub(super) fn load(&self, page: &mut Page) -> Result<(), PageError> {
+    /// Reads the page at hand, unless `page` is that one already; whether it was read.
+    pub(super) fn load(&self, page: &mut Page) -> Result<bool, PageError> {
+        if page.rows == self.page_rows {
+            return Ok(false);
+        }
         let pages = locations(self.footer.metadata(), self.group, self.column)?;
         let location = pages.get(self.page).ok_or("the end of the page index")?;
         let is_dictionary = self.load_at(location.offset, i64::from(location.compressed_page_size), page)?;
-        match is_dictionary || page.values != self.page_rows.len() {
-            true => Err("another page than the index says".into()),
-            false => Ok(()),
+        if is_dictionary || page.values != self.page_rows.len() {
+            return Err("another page than the index says".into());
         }
+        page.rows = self.page_rows.clone();
+        Ok(true)
     }
 
     /// Reads the dictionary of the row group at hand.
@@ -164,10 +174,14 @@ impl<R: ChunkReader> Pages<R> {
 
     /// Reads the page in some bytes of the file; whether it holds a dictionary.
     fn load_at(&self, offset: i64, len: i64, page: &mut Page) -> Result<bool, PageError> {
+        page.rows = 0..0;
         let outside = "a page outside of the file";
         let (Ok(offset), Ok(len)) = (u64::try_from(offset), usize::try_from(len)) else {
             return Err(outside.into());
         };
+        if offset.saturating_add(len as u64) > self.file.len() {
+            return Err(outside.into());
+        }
         let raw = self.file.get_bytes(offset, len).map_err(PageError::File)?;
         let header = PageHeader::read(&raw)?;
         let body = raw

@@ -1,7 +1,7 @@
 //! The RLE/bit-packing hybrid: whole numbers of few bits, as runs of one number or packed by eight.
 
 use super::Malformed;
-use super::header::varint;
+use crate::wal::varint;
 
 /// What is at hand.
 #[derive(Debug, Clone, Copy)]
@@ -62,9 +62,9 @@ impl Runs {
     }
 
     fn next_chunk(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
-        let rest = bytes.get(self.at..).unwrap_or_default();
-        let (head, len) = varint(rest).ok_or("the end of runs")?;
-        self.at += len;
+        let mut rest = bytes.get(self.at..).unwrap_or_default();
+        let head = varint::take(&mut rest).ok_or("the end of runs")?;
+        self.at = bytes.len() - rest.len();
         let count = usize::try_from(head >> 1)
             .ok()
             .filter(|count| *count <= u32::MAX as usize);

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use barograph_model::TimeRange;
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::file::reader::ChunkReader;
 
@@ -9,8 +10,12 @@ use super::exponents::Exponents;
 use super::floats::Floats;
 use super::page::{PageError, Pages};
 use super::steps::Steps;
+use crate::Result;
 use crate::segment::file_writer::at;
-use crate::{EngineError, Result};
+use crate::segment::label_sets::corrupt;
+
+/// What is expected of a file.
+const PAGES: &str = "pages of samples";
 
 /// Reads rows of a samples file, forward. Memory: a page of each column.
 #[derive(Debug)]
@@ -28,7 +33,7 @@ impl<R: ChunkReader + Clone> SamplePages<R> {
     /// Stands before the first row. The footer has the page index.
     ///
     /// # Errors
-    /// [`EngineError::Corrupt`] for a file with other columns.
+    /// [`EngineError::Corrupt`](crate::EngineError) for a file with other columns.
     pub(crate) fn open(path: &str, file: &R, footer: &ArrowReaderMetadata) -> Result<Self> {
         let schema = footer.metadata().file_metadata().schema_descr();
         let pages = |name: &str| -> Result<Pages<R>> {
@@ -36,7 +41,7 @@ impl<R: ChunkReader + Clone> SamplePages<R> {
                 .columns()
                 .iter()
                 .position(|column| column.path().parts() == [name]);
-            let column = column.ok_or_else(|| corrupt(path, "other columns"))?;
+            let column = column.ok_or_else(|| corrupt(path, PAGES, format!("no column {name}")))?;
             Ok(Pages::new(file.clone(), footer.clone(), column))
         };
         Ok(Self {
@@ -49,51 +54,32 @@ impl<R: ChunkReader + Clone> SamplePages<R> {
         })
     }
 
-    /// Appends those of some rows whose instants are `first` to `last`. The rows are one series', ascending in time;
-    /// they are not before rows that were read.
+    /// Appends those of some rows whose instants are in a range. The rows are one series', ascending in time; they are not
+    /// before rows that were read.
     ///
     /// # Errors
-    /// [`EngineError::Corrupt`] and [`EngineError::Parquet`] name the file.
+    /// [`EngineError::Corrupt`](crate::EngineError) and [`EngineError::Parquet`](crate::EngineError) name the file.
     pub(crate) fn read(
         &mut self,
         rows: Range<usize>,
-        first: i64,
-        last: i64,
+        range: TimeRange,
         ts: &mut Vec<i64>,
         values: &mut Vec<f64>,
     ) -> Result<()> {
-        self.read_columns(rows, first, last, ts, values)
-            .map_err(|error| match error {
-                PageError::Malformed(found) => corrupt(&self.path, found),
-                PageError::File(error) => at(&self.path)(error),
-            })
-    }
-
-    fn read_columns(
-        &mut self,
-        rows: Range<usize>,
-        first: i64,
-        last: i64,
-        ts: &mut Vec<i64>,
-        values: &mut Vec<f64>,
-    ) -> std::result::Result<(), PageError> {
-        let rows = self.instants.read_between(rows, first, last, ts)?;
-        if rows.is_empty() {
-            return Ok(());
-        }
-        self.scratch.clear();
-        self.mantissas.read(rows.clone(), &mut self.scratch)?;
-        let from = values.len();
-        self.exponents.divide(rows.clone(), &self.scratch, values)?;
-        self.floats.overwrite(rows, &mut values[from..])
-    }
-}
-
-fn corrupt(path: &str, found: &str) -> EngineError {
-    EngineError::Corrupt {
-        path: path.into(),
-        offset: 0,
-        expected: "pages of samples".to_owned(),
-        found: found.to_owned(),
+        let read = || {
+            let rows = self.instants.read_between(rows, range, ts)?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            self.scratch.clear();
+            self.mantissas.read(rows.clone(), &mut self.scratch)?;
+            let from = values.len();
+            self.exponents.divide(rows.clone(), &self.scratch, values)?;
+            self.floats.overwrite(rows, &mut values[from..])
+        };
+        read().map_err(|error| match error {
+            PageError::Malformed(found) => corrupt(&self.path, PAGES, found.to_owned()),
+            PageError::File(error) => at(&self.path)(error),
+        })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use barograph_model::TimeRange;
 use parquet::basic::Encoding;
 use parquet::file::reader::ChunkReader;
 
@@ -17,8 +18,7 @@ pub(super) struct Steps<R> {
     pages: Pages<R>,
     page: Page,
     delta: Delta,
-    /// rows of the page that is loaded, and which of them comes next
-    loaded: Range<usize>,
+    /// which row of the page comes next
     row: usize,
 }
 
@@ -28,7 +28,6 @@ impl<R: ChunkReader> Steps<R> {
             pages,
             page: Page::default(),
             delta: Delta::default(),
-            loaded: 0..0,
             row: 0,
         }
     }
@@ -37,8 +36,8 @@ impl<R: ChunkReader> Steps<R> {
     pub(super) fn read(&mut self, mut rows: Range<usize>, out: &mut Vec<i64>) -> Result<(), PageError> {
         while !rows.is_empty() {
             let page = self.pages.seek(rows.start)?;
-            self.load(page, rows.start)?;
-            let count = self.loaded.end.min(rows.end) - rows.start;
+            self.load(rows.start)?;
+            let count = page.end.min(rows.end) - rows.start;
             self.delta.read(&self.page.bytes, count, out)?;
             rows.start += count;
             self.row = rows.start;
@@ -46,14 +45,14 @@ impl<R: ChunkReader> Steps<R> {
         Ok(())
     }
 
-    /// Appends those of some rows, which ascend, that are `first` to `last`; gives the rows.
+    /// Appends those of some rows, which ascend, that are instants of a range; gives the rows.
     pub(super) fn read_between(
         &mut self,
         mut rows: Range<usize>,
-        first: i64,
-        last: i64,
+        range: TimeRange,
         out: &mut Vec<i64>,
     ) -> Result<Range<usize>, PageError> {
+        let (first, last) = (range.start.0, range.end.0);
         let from = out.len();
         // Behind all rows that were passed over or decoded.
         let mut end = rows.start;
@@ -73,7 +72,7 @@ impl<R: ChunkReader> Steps<R> {
                 end = rows.start;
                 continue;
             }
-            self.load(page, rows.start)?;
+            self.load(rows.start)?;
             let stop = rows.start + count;
             while rows.start < stop {
                 let count = INSTANTS.min(stop - rows.start);
@@ -100,15 +99,13 @@ impl<R: ChunkReader> Steps<R> {
     }
 
     /// Loads the page that `pages` stands at, where it is not yet, and goes to a row.
-    fn load(&mut self, rows: Range<usize>, row: usize) -> Result<(), PageError> {
-        if self.loaded != rows {
-            self.pages.load(&mut self.page)?;
+    fn load(&mut self, row: usize) -> Result<(), PageError> {
+        if self.pages.load(&mut self.page)? {
             if self.page.encoding != Some(Encoding::DELTA_BINARY_PACKED) {
                 return Err("numbers that are not packed as steps".into());
             }
             self.delta.begin(&self.page.bytes, self.page.values)?;
-            self.row = rows.start;
-            self.loaded = rows;
+            self.row = self.page.rows.start;
         }
         let count = row.checked_sub(self.row).ok_or("rows out of order")?;
         self.delta.skip(&self.page.bytes, count)?;

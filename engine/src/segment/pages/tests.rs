@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, TimestampMillisecondArray};
-use barograph_model::TimestampMs;
+use barograph_model::{TimeRange, TimestampMs};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
@@ -65,7 +65,9 @@ fn check(bytes: &Bytes, series: &[Rows], chosen: impl Fn(usize) -> bool, first: 
             continue;
         }
         let (mut ts, mut values) = (vec![7], vec![7.0]);
-        pages.read(range, first, last, &mut ts, &mut values).unwrap();
+        pages
+            .read(range, TimeRange::new(first, last), &mut ts, &mut values)
+            .unwrap();
         let within = rows.iter().filter(|row| (first..=last).contains(&row.0));
         let expected: Vec<(i64, u64)> = std::iter::once(&(7, 7.0))
             .chain(within)
@@ -141,7 +143,7 @@ proptest! {
         for rows in &series {
             let (mut ts, mut values) = (Vec::new(), Vec::new());
             let range = start..start + rows.len();
-            if pages.read(range, 50, 2000, &mut ts, &mut values).is_err() {
+            if pages.read(range, TimeRange::new(50, 2000), &mut ts, &mut values).is_err() {
                 break;
             }
             assert!(ts.len() == values.len() && ts.len() <= rows.len());
