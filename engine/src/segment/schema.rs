@@ -20,7 +20,7 @@ const FORMAT: &str = "3";
 const PAGE_ROWS: usize = 20_000;
 
 /// Bytes of a page of mantissas, packed and not yet compressed, after which it ends: some thousand rows, since whoever
-/// wants rows of a page decompresses all of it and passes over the rows before. Half of it would take 4 % more on disk.
+/// wants rows of a page decompresses all of it and passes over the rows before. Half of it would take 2 % more on disk.
 const MANTISSA_PAGE_BYTES: usize = 2 << 10;
 
 /// The same of instants, of which the packed bytes are many wherever a series ends and compress to nothing.
