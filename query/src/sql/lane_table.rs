@@ -12,9 +12,11 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::error::store_error;
+use super::narrowing::SeriesCondition;
 use super::samples::{Column, Outcome, Selection, unrecognised};
 use super::scan_exec::{Batches, ScanExec, Source};
 
@@ -115,6 +117,8 @@ impl TableProvider for LaneTable {
         Ok(Arc::new(ScanExec::new(Arc::new(LaneScan {
             snapshot: self.snapshot.clone(),
             kind: self.kind,
+            columns: self.columns.clone(),
+            projection: projection.into(),
             selection,
             limit,
             view: Arc::new(View { series, schema }),
@@ -122,9 +126,12 @@ impl TableProvider for LaneTable {
     }
 }
 
+#[derive(Clone)]
 struct LaneScan {
     snapshot: Snapshot,
     kind: LaneKind,
+    columns: [Column; 3],
+    projection: Arc<[usize]>,
     selection: Selection,
     limit: Option<usize>,
     view: Arc<View>,
@@ -182,6 +189,31 @@ impl Source for LaneScan {
 
     fn counters(&self) -> Vec<(&'static str, usize)> {
         vec![("series_matched", self.view.series.len())]
+    }
+
+    fn narrows_by(&self, column: usize) -> bool {
+        self.column(column).is_some()
+    }
+
+    fn narrowed(&self, conditions: &[Arc<dyn PhysicalExpr>]) -> Result<Option<Arc<dyn Source>>> {
+        let condition = SeriesCondition::of(conditions, &|i| self.column(i));
+        if condition.is_empty() {
+            return Ok(None);
+        }
+        let (view, mut narrowed) = (&self.view, self.clone());
+        narrowed.selection.range = self.selection.range.intersect(&condition.range);
+        narrowed.view = Arc::new(View {
+            series: condition.passing(&view.series, &|i| self.column(i), &view.schema),
+            schema: Arc::clone(&view.schema),
+        });
+        Ok(Some(Arc::new(narrowed)))
+    }
+}
+
+impl LaneScan {
+    /// A column by its number among those shown, where conditions can be evaluated on it before rows are read.
+    fn column(&self, index: usize) -> Option<&Column> {
+        self.columns.get(*self.projection.get(index)?)
     }
 }
 

@@ -30,6 +30,7 @@ mod labels_column;
 mod lane_table;
 mod memory;
 mod metadata_table;
+mod narrowing;
 mod parameters;
 mod planner;
 mod samples;

@@ -6,16 +6,23 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
+use datafusion::common::config::ConfigOptions;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, Statistics};
 use datafusion::execution::TaskContext;
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_expr::utils::collect_columns;
+use datafusion::physical_expr::{
+    DynamicFilterTracking, EquivalenceProperties, PhysicalExpr, PhysicalSortExpr,
+};
 use datafusion::physical_plan::coop::cooperative;
 use datafusion::physical_plan::execution_plan::{
     Boundedness, EmissionType, ReplaceChildrenOptions, SchedulingType,
 };
 use datafusion::physical_plan::expressions::Column;
+use datafusion::physical_plan::filter_pushdown::{
+    ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation,
+};
 use datafusion::physical_plan::metrics::{
     BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet, RecordOutput,
 };
@@ -24,6 +31,8 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, SendableRecordBatchStream,
 };
+
+use super::narrowing::Narrowing;
 
 /// Batches, one at a time; each step computes for milliseconds at most, so that a query can be ended between them.
 pub(crate) type Batches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
@@ -64,17 +73,33 @@ pub(crate) trait Source: Send + Sync {
     fn ascending(&self) -> Option<usize> {
         None
     }
+
+    /// Whether a condition on a column can spare it something.
+    fn narrows_by(&self, _column: usize) -> bool {
+        false
+    }
+
+    /// The same with as few as possible of the rows for which one of some conditions does not hold, in at most as many
+    /// partitions. The conditions are about its columns, and are checked by others. `None` where they do not help.
+    fn narrowed(&self, _conditions: &[Arc<dyn PhysicalExpr>]) -> Result<Option<Arc<dyn Source>>> {
+        Ok(None)
+    }
 }
 
 /// Reads a source.
 pub(crate) struct ScanExec {
     source: Arc<dyn Source>,
+    narrowing: Arc<Narrowing>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl ScanExec {
     pub(crate) fn new(source: Arc<dyn Source>) -> Self {
+        Self::narrowed(source, Vec::new())
+    }
+
+    fn narrowed(source: Arc<dyn Source>, conditions: Vec<Arc<dyn PhysicalExpr>>) -> Self {
         let schema = source.schema();
         let mut equivalence = EquivalenceProperties::new(Arc::clone(&schema));
         if let Some(index) = source.ascending() {
@@ -95,6 +120,7 @@ impl ScanExec {
         }
         Self {
             source,
+            narrowing: Arc::new(Narrowing::by(conditions)),
             properties: Arc::new(properties),
             metrics,
         }
@@ -104,6 +130,8 @@ impl ScanExec {
 impl DisplayAs for ScanExec {
     fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut facts = self.source.describe();
+        let conditions = self.narrowing.conditions().iter();
+        facts.extend(conditions.map(|condition| ("narrowed_by", condition.to_string())));
         if matches!(format, DisplayFormatType::Verbose) {
             facts.extend(self.source.files());
         }
@@ -139,9 +167,46 @@ impl ExecutionPlan for ScanExec {
 
     fn apply_expressions(
         &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
+        let mut next = TreeNodeRecursion::Continue;
+        for condition in self.narrowing.conditions() {
+            next = next.visit_sibling(|| f(condition))?;
+        }
+        Ok(next)
+    }
+
+    fn handle_child_pushdown_result(
+        &self,
+        phase: FilterPushdownPhase,
+        asked: ChildPushdownResult,
+        _: &ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
+        // Conditions that are known beforehand have come in with the table's.
+        let mut conditions = self.narrowing.conditions().to_vec();
+        if phase == FilterPushdownPhase::Post {
+            let filters = asked.parent_filters.iter().map(|asked| &asked.filter);
+            let helps = |filter: &&Arc<dyn PhysicalExpr>| {
+                let mut columns = collect_columns(filter).into_iter();
+                DynamicFilterTracking::classify(filter).contains_dynamic_filter()
+                    && columns.any(|c| self.source.narrows_by(c.index()))
+            };
+            conditions.extend(filters.filter(helps).cloned());
+        }
+        let is_new = conditions.len() > self.narrowing.conditions().len();
+        // None is promised to be checked here.
+        let answer = FilterPushdownPropagation::all_unsupported(asked);
+        Ok(match is_new {
+            true => {
+                answer.with_updated_node(Arc::new(Self::narrowed(Arc::clone(&self.source), conditions)) as _)
+            }
+            false => answer,
+        })
+    }
+
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        // Whoever would renew the conditions has forgotten them by now.
+        Ok(Arc::new(Self::new(Arc::clone(&self.source))))
     }
 
     fn replace_children(
@@ -157,10 +222,30 @@ impl ExecutionPlan for ScanExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let mut batches = self.source.open(partition, &context)?;
         let metrics = BaselineMetrics::new(&self.metrics, partition);
+        let (source, narrowing) = (Arc::clone(&self.source), Arc::clone(&self.narrowing));
+        let of_all = self.metrics.clone();
+        let mut batches: Option<Batches> = None;
+        let mut has_failed = false;
         let counted = std::iter::from_fn(move || {
             let _timer = metrics.elapsed_compute().timer();
+            if has_failed {
+                return None;
+            }
+            // Not before the first batch is wanted: conditions may be unknown until then.
+            let batches = match &mut batches {
+                Some(batches) => batches,
+                none => match narrowing
+                    .apply(&source, &of_all)
+                    .and_then(|source| source.open(partition, &context))
+                {
+                    Ok(opened) => none.insert(opened),
+                    Err(error) => {
+                        has_failed = true;
+                        return Some(Err(error));
+                    }
+                },
+            };
             batches.next().map(|batch| batch.record_output(&metrics))
         });
         let stream = RecordBatchStreamAdapter::new(self.source.schema(), futures::stream::iter(counted));

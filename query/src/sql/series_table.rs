@@ -13,10 +13,12 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::error::store_error;
 use super::labels_column::{labels_array, labels_type};
+use super::narrowing::SeriesCondition;
 use super::samples::{Column, Outcome, Selection, matchers, unrecognised};
 use super::scan_exec::{Batches, ScanExec, Source};
 
@@ -129,6 +131,7 @@ impl TableProvider for SeriesTable {
         let schema = Arc::new(self.schema.project(&projection)?);
         let rows = Arc::new(SeriesRows {
             series,
+            columns: self.columns.clone(),
             projection: projection.into(),
             schema,
         });
@@ -142,8 +145,10 @@ struct SeriesScan {
 }
 
 /// What the scan and its readers share.
+#[derive(Clone)]
 struct SeriesRows {
     series: SeriesSet,
+    columns: [Column; 2],
     projection: Arc<[usize]>,
     schema: SchemaRef,
 }
@@ -189,9 +194,35 @@ impl Source for SeriesScan {
     fn rows(&self) -> Option<usize> {
         Some(self.rows.series.len())
     }
+
+    fn narrows_by(&self, column: usize) -> bool {
+        self.rows.column(column).is_some()
+    }
+
+    fn narrowed(&self, conditions: &[Arc<dyn PhysicalExpr>]) -> Result<Option<Arc<dyn Source>>> {
+        let rows = &self.rows;
+        let condition = SeriesCondition::of(conditions, &|i| rows.column(i));
+        if condition.is_empty() {
+            return Ok(None);
+        }
+        let series = condition.passing(&rows.series, &|i| rows.column(i), &rows.schema);
+        let rows = Arc::new(SeriesRows {
+            series,
+            ..rows.as_ref().clone()
+        });
+        Ok(Some(Arc::new(Self {
+            rows,
+            selection: self.selection.clone(),
+        })))
+    }
 }
 
 impl SeriesRows {
+    /// A column by its number among those shown, where conditions can be evaluated on it per series.
+    fn column(&self, index: usize) -> Option<&Column> {
+        self.columns.get(*self.projection.get(index)?)
+    }
+
     fn batch(&self, positions: Range<usize>) -> Result<RecordBatch> {
         let labels = positions
             .clone()

@@ -55,7 +55,7 @@ impl AnomaliesTable {
         let Some(condition) = conjunction(conditions) else {
             return Ok(all);
         };
-        let schema = self.schema.project(&[1, 2])?;
+        let schema = Arc::new(self.schema.project(&[1, 2])?);
         let series: StringViewArray = all.iter().map(|watched| Some(&watched.series)).collect();
         let detectors: StringViewArray = all.iter().map(|watched| Some(&watched.detector)).collect();
         let arrays: Vec<ArrayRef> = vec![Arc::new(series), Arc::new(detectors)];

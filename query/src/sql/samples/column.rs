@@ -30,6 +30,9 @@ pub(crate) enum Column {
     Label(String),
 }
 
+/// The columns of a scan by their numbers, as far as they are these.
+pub(crate) type ColumnOf<'a> = &'a dyn Fn(usize) -> Option<&'a Column>;
+
 impl Column {
     /// Whether all rows of a series show the same.
     pub(crate) fn is_of_series(&self) -> bool {

@@ -16,8 +16,10 @@ mod selection;
 mod table;
 mod time_bounds;
 
-pub(crate) use column::{Column, timestamp_type};
+pub(crate) use column::{Column, ColumnOf, timestamp_type};
 pub(crate) use matchers::matchers;
-pub(crate) use selection::{Outcome, Selection, evaluate_on, is_about, shown_range, unrecognised};
+pub(crate) use selection::{
+    Outcome, Selection, evaluate_on, is_about, positions_where, shown_range, unrecognised,
+};
 pub(crate) use table::SamplesTable;
 pub(crate) use time_bounds::time_bounds;

@@ -13,17 +13,20 @@ use barograph_engine::{Pruned, SampleBlock, ScanFile, ScanPartition, ScanStats, 
 use barograph_model::is_stale;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
+use datafusion::physical_expr::PhysicalExpr;
 
 use super::column::{Column, series_arrays};
 use super::selection::Selection;
 use crate::sql::error::store_error;
 use crate::sql::format::rfc3339;
+use crate::sql::narrowing::SeriesCondition;
 use crate::sql::scan_exec::{Batches, Source};
 
 /// Files of a kind that EXPLAIN names one by one.
 const FILES_NAMED_MAX: usize = 32;
 
 /// What is read and how it is shown.
+#[derive(Clone)]
 pub(crate) struct SamplesView {
     pub(crate) snapshot: Snapshot,
     pub(crate) series: SeriesSet,
@@ -63,10 +66,14 @@ impl SamplesScan {
     }
 
     fn take_group(&self, index: usize) -> Vec<ScanPartition> {
+        if index >= self.partitions {
+            return Vec::new();
+        }
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(partitions) = groups.get_mut(index).and_then(Option::take) {
             return partitions;
         }
+        drop(groups);
         let opened = self
             .view
             .snapshot
@@ -171,6 +178,30 @@ impl Source for SamplesScan {
             .iter()
             .position(|column| *column == Column::Ts)?;
         (self.view.series.len() == 1).then_some(ts)
+    }
+
+    fn narrows_by(&self, column: usize) -> bool {
+        let column = self.view.columns.get(column);
+        column.is_some_and(|column| column.is_of_series() || *column == Column::Ts)
+    }
+
+    fn narrowed(&self, conditions: &[Arc<dyn PhysicalExpr>]) -> Result<Option<Arc<dyn Source>>> {
+        let view = &self.view;
+        let condition = SeriesCondition::of(conditions, &|i| view.columns.get(i));
+        if condition.is_empty() {
+            return Ok(None);
+        }
+        let selection = Selection {
+            range: view.selection.range.intersect(&condition.range),
+            ..view.selection.clone()
+        };
+        let series = condition.passing(&view.series, &|i| view.columns.get(i), &view.schema);
+        let view = SamplesView {
+            selection,
+            series,
+            ..view.as_ref().clone()
+        };
+        Ok(Some(Arc::new(Self::new(view, self.partitions))))
     }
 }
 

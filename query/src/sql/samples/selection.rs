@@ -1,7 +1,9 @@
 //! The part of a query's conditions that decides which series and which instants are read at all.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use barograph_engine::{SeriesSet, Snapshot};
 use barograph_model::{Matcher, TimeRange, TimestampMs};
 use datafusion::catalog::Session;
@@ -9,8 +11,10 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, DataFusionError, Result};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Cast, Expr, Operator, TableProviderFilterPushDown, TryCast};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 
-use super::column::{Column, series_arrays};
+use super::column::{Column, ColumnOf, series_arrays};
 use super::matchers::matchers;
 use super::time_bounds::time_bounds;
 use crate::sql::error::{SqlError, SqlErrorCode, store_error};
@@ -41,7 +45,7 @@ impl From<Outcome> for TableProviderFilterPushDown {
 }
 
 /// Conditions taken over from a query.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Selection {
     /// Instants that are read.
     pub(crate) range: TimeRange,
@@ -117,28 +121,10 @@ impl Selection {
         let Some(condition) = conjunction(self.residual.iter().cloned()) else {
             return Ok(selected);
         };
-        let names = condition.column_refs();
-        let read: Vec<usize> = (0..columns.len())
-            .filter(|i| names.iter().any(|n| n.name == *schema.field(*i).name()))
-            .collect();
-        let schema = schema.project(&read)?;
-        let columns: Vec<&Column> = read.iter().map(|i| &columns[*i]).collect();
-        let mut passed = Vec::new();
-        let positions: Vec<usize> = (0..selected.len()).collect();
-        for positions in positions.chunks(SERIES_PER_BATCH) {
-            let arrays = series_arrays(&selected, &columns, positions)?
-                .into_iter()
-                .flatten()
-                .collect();
-            let passes = evaluate_on(state, &condition, &schema, arrays, positions.len())?;
-            passed.extend(
-                positions
-                    .iter()
-                    .zip(passes)
-                    .filter(|(_, passes)| *passes)
-                    .map(|(position, _)| *position),
-            );
-        }
+        let df_schema = DFSchema::try_from(Arc::clone(schema))?;
+        let condition = state.create_physical_expr(condition, &df_schema)?;
+        let all: Vec<usize> = (0..selected.len()).collect();
+        let passed = positions_where(&selected, &condition, schema, &|i| columns.get(i), &all)?;
         Ok(selected.at(&passed))
     }
 }
@@ -165,21 +151,57 @@ pub(crate) fn unrecognised(condition: &Expr) -> DataFusionError {
         .into()
 }
 
+/// Those of some positions for whose series a condition holds. It numbers `columns`, which are the fields of `schema`,
+/// and is about columns of series only; NULL counts as false, as in WHERE.
+pub(crate) fn positions_where(
+    set: &SeriesSet,
+    condition: &Arc<dyn PhysicalExpr>,
+    schema: &SchemaRef,
+    columns: ColumnOf<'_>,
+    positions: &[usize],
+) -> Result<Vec<usize>> {
+    let mut read: Vec<usize> = collect_columns(condition).iter().map(|c| c.index()).collect();
+    read.sort_unstable();
+    let schema = Arc::new(schema.project(&read)?);
+    let columns: Vec<&Column> = read.iter().filter_map(|i| columns(*i)).collect();
+    let condition = reassign_expr_columns(Arc::clone(condition), &schema)?;
+    let mut passed = Vec::new();
+    for positions in positions.chunks(SERIES_PER_BATCH) {
+        let arrays = series_arrays(set, &columns, positions)?.into_iter().flatten();
+        let passes = passes(&condition, &schema, arrays.collect(), positions.len())?;
+        passed.extend(
+            positions
+                .iter()
+                .zip(passes)
+                .filter(|(_, passes)| *passes)
+                .map(|(p, _)| *p),
+        );
+    }
+    Ok(passed)
+}
+
 /// Evaluates a condition on rows; NULL counts as false, as in WHERE.
 pub(crate) fn evaluate_on(
     state: &dyn Session,
     condition: &Expr,
-    schema: &Schema,
+    schema: &SchemaRef,
     arrays: Vec<ArrayRef>,
     rows: usize,
 ) -> Result<Vec<bool>> {
-    let df_schema = DFSchema::try_from(schema.clone())?;
+    let df_schema = DFSchema::try_from(Arc::clone(schema))?;
+    let condition = state.create_physical_expr(condition.clone(), &df_schema)?;
+    passes(&condition, schema, arrays, rows)
+}
+
+fn passes(
+    condition: &Arc<dyn PhysicalExpr>,
+    schema: &SchemaRef,
+    arrays: Vec<ArrayRef>,
+    rows: usize,
+) -> Result<Vec<bool>> {
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    let batch = RecordBatch::try_new_with_options(SchemaRef::new(schema.clone()), arrays, &options)?;
-    let value = state
-        .create_physical_expr(condition.clone(), &df_schema)?
-        .evaluate(&batch)?;
-    let array = value.into_array(rows)?;
+    let batch = RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options)?;
+    let array = condition.evaluate(&batch)?.into_array(rows)?;
     let Some(passes) = array.as_boolean_opt() else {
         return Ok(vec![false; rows]);
     };

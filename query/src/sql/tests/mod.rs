@@ -4,6 +4,7 @@ mod copy;
 mod fixture;
 mod lanes;
 mod limits;
+mod narrowing;
 mod pushdown;
 mod requests;
 mod rises;
