@@ -18,7 +18,7 @@ use crate::tombstone::{Mask, Tombstones};
 use crate::{Result, ScanStats, SeriesSet};
 
 /// Rows beyond which the series of one stretch of time are dealt out to several partitions.
-const PARTITION_ROWS: u64 = 4_000_000;
+const PARTITION_ROWS: u64 = 1 << 20;
 
 /// A view of all that was acknowledged when it was taken. Cheap to take and to clone; later writes, flushes and
 /// retention do not change it. Segments stay readable while a snapshot holds them.

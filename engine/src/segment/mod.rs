@@ -24,6 +24,7 @@ mod reader;
 mod rollup_reader;
 mod rollup_writer;
 mod schema;
+mod seal;
 mod sealed;
 mod series_file;
 mod sidecar;

@@ -10,11 +10,11 @@ use parquet::schema::types::ColumnPath;
 use super::SegmentMeta;
 use super::file_writer::{FileWriter, at};
 use super::schema::{metadata, zstd};
-use super::series_file::{self, SeriesRow};
-use super::sidecar::{self, FileSums};
+use super::seal::seal;
+use super::series_file::SeriesRow;
+use crate::Result;
 use crate::rollup::{Bucket, NUMBERS, PendingBuckets, schema};
 use crate::vfs::Vfs;
-use crate::{EngineError, Result};
 
 /// Rows gathered before they are encoded.
 const BATCH_ROWS: usize = 1 << 13;
@@ -94,23 +94,7 @@ impl RollupWriter {
     /// rows: the empty file is removed.
     pub(crate) fn finish(mut self) -> Result<Option<SegmentMeta>> {
         self.write_batch()?;
-        let file = self.file.finish()?;
-        let mut meta = self.meta;
-        if meta.rows == 0 {
-            let path = meta.samples_path();
-            self.vfs.remove(&path).map_err(EngineError::io("remove", &path))?;
-            return Ok(None);
-        }
-        meta.series = self.series.len() as u64;
-        (meta.samples_bytes, meta.samples_crc32c) = (file.bytes, file.crc32c);
-        let series = series_file::write(&self.vfs, &meta, &self.series)?;
-        (meta.series_bytes, meta.series_crc32c) = (series.bytes, series.crc32c);
-        let sums = FileSums {
-            samples: &file.blocks,
-            series: &series.blocks,
-        };
-        meta.sidecar_bytes = sidecar::write(&self.vfs, &meta, &self.series, &sums)?;
-        Ok(Some(meta))
+        seal(&self.vfs, self.meta, self.file, &self.series)
     }
 
     fn write_batch(&mut self) -> Result<()> {

@@ -13,7 +13,7 @@ use super::SegmentMeta;
 use super::file_writer::{at, block_sums};
 use super::label_sets::read_labels;
 use super::series_file;
-use super::sidecar::{self, FileSums, Sidecar};
+use super::sidecar::{self, FileSums, SeriesIndex, Sidecar};
 use super::verified::VerifiedBytes;
 use crate::index::StorageKey;
 use crate::quarantine::set_aside;
@@ -205,7 +205,7 @@ fn rebuild_sidecar(vfs: &Arc<dyn Vfs>, meta: &SegmentMeta, samples: &Bytes, seri
         }
         _ => {}
     }
-    sidecar::write(vfs, meta, &rows, &sums).map(drop)
+    sidecar::write(vfs, meta, SeriesIndex::of(meta, &rows)?, &sums).map(drop)
 }
 
 pub(super) fn check(path: &str, found: u64, expected: u64, what: &str) -> Result<()> {

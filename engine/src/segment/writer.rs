@@ -9,8 +9,8 @@ use super::SegmentMeta;
 use super::decimal::DecimalColumns;
 use super::file_writer::{FileWriter, at};
 use super::schema::{FLAG_STALE, samples_properties, samples_schema};
-use super::series_file::{self, SeriesRow};
-use super::sidecar::{self, FileSums};
+use super::seal::seal;
+use super::series_file::SeriesRow;
 use crate::Result;
 use crate::vfs::Vfs;
 
@@ -113,25 +113,7 @@ impl SegmentWriter {
     /// empty file is removed.
     pub(crate) fn finish(mut self) -> Result<Option<SegmentMeta>> {
         self.write_batch()?;
-        let samples = self.samples.finish()?;
-        if self.meta.rows == 0 {
-            let path = self.meta.samples_path();
-            self.vfs
-                .remove(&path)
-                .map_err(crate::EngineError::io("remove", &path))?;
-            return Ok(None);
-        }
-        let mut meta = self.meta;
-        meta.series = self.series.len() as u64;
-        (meta.samples_bytes, meta.samples_crc32c) = (samples.bytes, samples.crc32c);
-        let series = series_file::write(&self.vfs, &meta, &self.series)?;
-        (meta.series_bytes, meta.series_crc32c) = (series.bytes, series.crc32c);
-        let sums = FileSums {
-            samples: &samples.blocks,
-            series: &series.blocks,
-        };
-        meta.sidecar_bytes = sidecar::write(&self.vfs, &meta, &self.series, &sums)?;
-        Ok(Some(meta))
+        seal(&self.vfs, self.meta, self.samples, &self.series)
     }
 
     fn write_batch(&mut self) -> Result<()> {

@@ -33,7 +33,7 @@ mod writer;
 
 pub(super) use header::BLOCK_BYTES;
 pub(super) use reader::Sidecar;
-pub(super) use writer::{FileSums, write};
+pub(super) use writer::{FileSums, SeriesIndex, write};
 
 /// Between a label's name and its value.
 const SEPARATOR: u8 = 0xff;

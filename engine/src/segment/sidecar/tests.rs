@@ -4,7 +4,7 @@ use barograph_model::{Labels, MatchOp, Matcher, SeriesId, TimestampMs, matches_a
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::writer::encode;
+use super::writer::{SeriesIndex, encode};
 use super::{FileSums, Sidecar};
 use crate::index::StorageKey;
 use crate::segment::SegmentMeta;
@@ -55,7 +55,8 @@ fn bytes(rows: &[SeriesRow]) -> Bytes {
         samples: &[1, 2],
         series: &[3],
     };
-    Bytes::from(encode(&meta(rows), rows, &sums).unwrap())
+    let index = SeriesIndex::of(&meta(rows), rows).unwrap();
+    Bytes::from(encode(&meta(rows), index, &sums))
 }
 
 fn sets() -> impl Strategy<Value = Vec<Labels>> {

@@ -26,46 +26,67 @@ pub(in crate::segment) struct FileSums<'a> {
     pub(in crate::segment) series: &'a [u32],
 }
 
-/// Writes and syncs the sidecar of a segment; gives its length. The rows are those of the series file, in its order.
+/// What a sidecar says of series: all of it but the checksums of the files.
+pub(in crate::segment) struct SeriesIndex {
+    /// the last of them empty
+    sections: [Vec<u8>; SECTIONS],
+    series: u64,
+}
+
+impl SeriesIndex {
+    /// The index of the rows of a series file, in its order; the same rows give the same bytes.
+    ///
+    /// # Errors
+    /// [`EngineError::Corrupt`] where they are not in storage order, or too many.
+    pub(in crate::segment) fn of(meta: &SegmentMeta, rows: &[SeriesRow]) -> Result<Self> {
+        Self::encode(meta, rows).map_err(|found| EngineError::Corrupt {
+            path: PathBuf::from(meta.sidecar_path()),
+            offset: 0,
+            expected: "series in storage order".to_owned(),
+            found,
+        })
+    }
+
+    fn encode(meta: &SegmentMeta, rows: &[SeriesRow]) -> std::result::Result<Self, String> {
+        let mut sections: [Vec<u8>; SECTIONS] = Default::default();
+        for row in rows {
+            sections[IDS].extend_from_slice(&row.id.0.to_le_bytes());
+            sections[ROWS].extend_from_slice(&narrow(row.first_row)?.to_le_bytes());
+        }
+        sections[ROWS].extend_from_slice(&narrow(meta.rows)?.to_le_bytes());
+        (sections[GROUPS], sections[STARTS]) = groups(rows)?;
+        (sections[LABELS], sections[POSTINGS]) = labels(rows)?;
+        Ok(Self {
+            sections,
+            series: rows.len() as u64,
+        })
+    }
+}
+
+/// Writes and syncs the sidecar of a segment; gives its length.
 pub(in crate::segment) fn write(
     vfs: &Arc<dyn Vfs>,
     meta: &SegmentMeta,
-    rows: &[SeriesRow],
+    index: SeriesIndex,
     sums: &FileSums<'_>,
 ) -> Result<u64> {
     let path = meta.sidecar_path();
-    let bytes = encode(meta, rows, sums).map_err(|found| EngineError::Corrupt {
-        path: PathBuf::from(&path),
-        offset: 0,
-        expected: "series in storage order".to_owned(),
-        found,
-    })?;
+    let bytes = encode(meta, index, sums);
     let mut file = vfs.create(&path).map_err(EngineError::io("create", &path))?;
     file.append(&bytes).map_err(EngineError::io("write", &path))?;
     file.sync().map_err(EngineError::io("sync", &path))?;
     Ok(bytes.len() as u64)
 }
 
-/// The bytes of a sidecar; the same rows give the same bytes.
-pub(super) fn encode(
-    meta: &SegmentMeta,
-    rows: &[SeriesRow],
-    sums: &FileSums<'_>,
-) -> std::result::Result<Vec<u8>, String> {
-    let mut sections: [Vec<u8>; SECTIONS] = Default::default();
-    for row in rows {
-        sections[IDS].extend_from_slice(&row.id.0.to_le_bytes());
-        sections[ROWS].extend_from_slice(&narrow(row.first_row)?.to_le_bytes());
-    }
-    sections[ROWS].extend_from_slice(&narrow(meta.rows)?.to_le_bytes());
-    (sections[GROUPS], sections[STARTS]) = groups(rows)?;
-    (sections[LABELS], sections[POSTINGS]) = labels(rows)?;
+/// The bytes of a sidecar.
+pub(super) fn encode(meta: &SegmentMeta, index: SeriesIndex, sums: &FileSums<'_>) -> Vec<u8> {
+    let SeriesIndex { mut sections, series } = index;
     for crc in sums.samples.iter().chain(sums.series) {
         sections[BLOCKS].extend_from_slice(&crc.to_le_bytes());
     }
     let mut header = Header {
         version: VERSION,
-        series: rows.len() as u64,
+        series,
         rows: meta.rows,
         samples_bytes: meta.samples_bytes,
         samples_crc32c: meta.samples_crc32c,
@@ -87,7 +108,7 @@ pub(super) fn encode(
     for bytes in &sections {
         out.extend_from_slice(bytes);
     }
-    Ok(out)
+    out
 }
 
 fn groups(rows: &[SeriesRow]) -> std::result::Result<(Vec<u8>, Vec<u8>), String> {
