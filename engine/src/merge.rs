@@ -94,8 +94,8 @@ struct FromMemory {
 }
 
 impl Merge {
-    /// Opens the segments, which are older than what is in memory, for some positions of a set. Of segments only rows
-    /// in the range are read; of memory all are given.
+    /// Opens the segments, which are older than what is in memory, for some positions of a set. Only rows in the
+    /// range are read of segments, and only runs that reach into it of memory.
     pub(crate) fn open(
         segments: &[(Arc<Segment>, Mask)],
         memory: &[(Arc<Memtable>, Vec<Window>)],
@@ -115,7 +115,7 @@ impl Merge {
             let series = set.refs_in(memtable.head(), positions.clone());
             let runs = windows
                 .iter()
-                .flat_map(|window| window.runs_of(&series))
+                .flat_map(|window| window.runs_of(&series, &range))
                 .collect();
             FromMemory { runs, series }
         });

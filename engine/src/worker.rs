@@ -211,7 +211,7 @@ fn commit(shared: &Shared, batches: Vec<Pending>) -> Company {
     company
 }
 
-/// Sorts outside the acknowledgement's way, on the only thread that inserts, and without the lock that readers and
+/// Sorts, and merges what is sorted, outside the acknowledgement's way, on the only thread that inserts, and without the lock that readers and
 /// decoding threads need.
 pub(crate) fn sort_chunks(shared: &Shared) {
     let read = || shared.state.read().unwrap_or_else(PoisonError::into_inner);
@@ -223,6 +223,12 @@ pub(crate) fn sort_chunks(shared: &Shared) {
         let run = Arc::new(Run::from_chunks(&chunks));
         let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
         state.memtable.put_run(window, &chunks, run);
+    }
+    let fragmented = read().memtable.fragmented();
+    for (window, runs) in fragmented {
+        let merged = Arc::new(Run::merged(&runs));
+        let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.memtable.put_merged(window, &runs, merged);
     }
     shared.account_memory();
 }

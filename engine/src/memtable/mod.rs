@@ -93,6 +93,20 @@ impl Memtable {
         }
     }
 
+    /// What is to be merged: the windows whose newest runs are many and short, with those runs. As with
+    /// [`Memtable::unsorted`]; [`Memtable::put_merged`] brings the result.
+    pub(crate) fn fragmented(&self) -> Vec<(i64, Vec<Arc<Run>>)> {
+        let short = |(start, window): (&i64, &Window)| Some((*start, window.short_runs()?.to_vec()));
+        self.windows.iter().filter_map(short).collect()
+    }
+
+    /// Takes a run for those of a window that it was merged of.
+    pub(crate) fn put_merged(&mut self, window: i64, runs: &[Arc<Run>], merged: Arc<Run>) {
+        if let Some(window) = self.windows.get_mut(&window) {
+            window.put_merged(runs, merged);
+        }
+    }
+
     /// Rows, repeated instants counted as often as they were written; histograms and exemplars count as so many samples as
     /// take their memory.
     pub(crate) fn rows(&self) -> usize {
@@ -129,3 +143,6 @@ impl Memtable {
         &self.windows
     }
 }
+
+#[cfg(test)]
+mod tests;

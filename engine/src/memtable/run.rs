@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use barograph_model::TimeRange;
+
 use crate::{SampleColumns, SeriesRef};
 
 /// A sorted run in memory: the rows of `series[i]` are `starts[i]..starts[i + 1]`.
@@ -11,6 +13,8 @@ pub(crate) struct Run {
     starts: Vec<u32>,
     ts: Vec<i64>,
     values: Vec<f64>,
+    /// the earliest and the latest instant
+    bounds: Option<(i64, i64)>,
 }
 
 impl Run {
@@ -37,6 +41,7 @@ impl Run {
             starts: Vec::new(),
             ts: vec![0; rows],
             values: vec![0.0; rows],
+            bounds: None,
         };
         for i in 0..highest {
             if next[i] < next[i + 1] {
@@ -54,7 +59,43 @@ impl Run {
             }
         }
         run.order_within_series();
+        run.bounds = run.ts.iter().min().copied().zip(run.ts.iter().max().copied());
         run
+    }
+
+    /// Puts runs, oldest first, together; of rows with the same series and instant the last one stays. O(rows), and little
+    /// more where they follow one another in time.
+    pub(crate) fn merged(runs: &[Arc<Self>]) -> Self {
+        let rows: usize = runs.iter().map(|run| run.rows()).sum();
+        let mut merged = Self {
+            series: Vec::new(),
+            starts: Vec::new(),
+            ts: Vec::with_capacity(rows),
+            values: Vec::with_capacity(rows),
+            bounds: runs
+                .iter()
+                .filter_map(|run| run.bounds)
+                .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))),
+        };
+        let mut next = vec![0; runs.len()];
+        while let Some(series) = (runs.iter().zip(&next))
+            .filter_map(|(run, at)| run.series.get(*at))
+            .min()
+        {
+            merged.series.push(*series);
+            merged.starts.push(merged.ts.len() as u32);
+            for (run, at) in runs.iter().zip(&mut next) {
+                if run.series.get(*at) == Some(series) {
+                    let range = run.starts[*at] as usize..run.starts[*at + 1] as usize;
+                    merged.ts.extend_from_slice(&run.ts[range.clone()]);
+                    merged.values.extend_from_slice(&run.values[range]);
+                    *at += 1;
+                }
+            }
+        }
+        merged.starts.push(merged.ts.len() as u32);
+        merged.order_within_series();
+        merged
     }
 
     /// Sorts those rows of chunks, oldest first, that are of some series: O(rows of the chunks), with little for each.
@@ -99,7 +140,14 @@ impl Run {
             run.values.push(*value);
         }
         run.starts.push(run.ts.len() as u32);
+        run.bounds = run.ts.iter().min().copied().zip(run.ts.iter().max().copied());
         run
+    }
+
+    /// Whether it may have rows in a closed range.
+    pub(crate) fn overlaps(&self, range: &TimeRange) -> bool {
+        let bounds = self.bounds.map(|(first, last)| TimeRange::new(first, last));
+        bounds.is_some_and(|bounds| bounds.overlaps(range))
     }
 
     /// The rows of a series: instants and values of the same length, both empty where it is not here.
@@ -217,6 +265,12 @@ mod tests {
             }
             prop_assert_eq!(found, model.into_iter().collect::<Vec<_>>());
             prop_assert_eq!(run.rows_of(SeriesRef(99)).0.len(), 0);
+            let parts: Vec<_> = chunks.chunks(2).map(|part| Arc::new(Run::from_chunks(part))).collect();
+            let merged = Run::merged(&parts);
+            prop_assert_eq!(merged.series(), run.series());
+            for series in run.series() {
+                prop_assert_eq!(merged.rows_of(*series), run.rows_of(*series));
+            }
             let wanted = [Some(SeriesRef(1)), None, Some(SeriesRef(4)), Some(SeriesRef(99))];
             let some = Run::of_series(&chunks, &wanted);
             prop_assert!(some.series().iter().all(|series| wanted.contains(&Some(*series))));

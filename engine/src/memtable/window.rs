@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use barograph_model::TimeRange;
 use roaring::RoaringBitmap;
 
 use super::Run;
@@ -9,6 +10,11 @@ use crate::{SampleColumns, SeriesRef};
 
 /// Unsorted rows at which a window sorts them. Below it a reader sorts what it needs.
 const SORT_ROWS: usize = 1 << 18;
+
+/// Runs of at most so many rows are merged, once there are so many of them at the end: a reader looks for each series in
+/// every run, and each row is copied once more for it.
+const SHORT_RUN_ROWS: usize = 2 * SORT_ROWS;
+const SHORT_RUNS_MAX: usize = 4;
 
 /// A reader of at most one series for so many unsorted rows has only those series' rows sorted.
 const FEW_SERIES: usize = 16;
@@ -73,6 +79,31 @@ impl Window {
             .sum();
     }
 
+    /// The newest runs, where they are short and so many that it is time to merge them.
+    pub(super) fn short_runs(&self) -> Option<&[Arc<Run>]> {
+        let short = self
+            .runs
+            .iter()
+            .rev()
+            .take_while(|run| run.rows() <= SHORT_RUN_ROWS);
+        let short = short.count();
+        (short >= SHORT_RUNS_MAX).then(|| &self.runs[self.runs.len() - short..])
+    }
+
+    /// Puts a run in the place of those that it was merged of. Nothing happens where they are not the newest any more.
+    pub(super) fn put_merged(&mut self, runs: &[Arc<Run>], merged: Arc<Run>) {
+        let Some(start) = self.runs.len().checked_sub(runs.len()) else {
+            return;
+        };
+        if !(self.runs[start..].iter().zip(runs)).all(|(ours, theirs)| Arc::ptr_eq(ours, theirs)) {
+            return;
+        }
+        let before: usize = runs.iter().map(|run| run.heap_bytes()).sum();
+        self.bytes = self.bytes.saturating_sub(before) + merged.heap_bytes();
+        self.runs.truncate(start);
+        self.runs.push(merged);
+    }
+
     /// Everything as sorted runs, oldest first. Sorts the unsorted tail, at most a quarter of a million rows, unless a
     /// reader has done so since the last write.
     pub(crate) fn sorted_runs(&self) -> Vec<Arc<Run>> {
@@ -84,14 +115,18 @@ impl Window {
         runs
     }
 
-    /// Sorted runs, oldest first, with all rows of some series. For few of them only their rows of the tail are sorted.
-    pub(crate) fn runs_of(&self, series: &[Option<SeriesRef>]) -> Vec<Arc<Run>> {
+    /// Sorted runs, oldest first, with all rows that some series have in a range. For few of them only their rows of the
+    /// tail are sorted.
+    pub(crate) fn runs_of(&self, series: &[Option<SeriesRef>], range: &TimeRange) -> Vec<Arc<Run>> {
         let is_few = series.len() * FEW_SERIES < self.chunk_rows;
-        if self.chunks.is_empty() || self.tail.get().is_some() || !is_few {
-            return self.sorted_runs();
-        }
-        let mut runs = self.runs.clone();
-        runs.push(Arc::new(Run::of_series(&self.chunks, series)));
+        let mut runs = if self.chunks.is_empty() || self.tail.get().is_some() || !is_few {
+            self.sorted_runs()
+        } else {
+            let mut runs = self.runs.clone();
+            runs.push(Arc::new(Run::of_series(&self.chunks, series)));
+            runs
+        };
+        runs.retain(|run| run.overlaps(range));
         runs
     }
 

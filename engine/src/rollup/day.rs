@@ -316,7 +316,7 @@ impl DayReader {
         let series = self.set.refs_in(memtable.head(), self.positions.clone());
         let runs = windows
             .iter()
-            .flat_map(|window| window.runs_of(&series))
+            .flat_map(|window| window.runs_of(&series, &TimeRange::ALL))
             .collect();
         FromMemory { runs, series }
     }
