@@ -30,6 +30,8 @@ use super::views::Views;
 const BATCHES_WAITING_MAX: usize = 2;
 /// Planners descend their trees by recursion; pages of a stack that is never touched cost nothing.
 pub(crate) const STACK_BYTES: usize = 64 << 20;
+/// How long the end of the engine waits for work that does not yield.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where a query's view of the data comes from.
 pub trait SnapshotSource: Send + Sync {
@@ -257,9 +259,16 @@ impl std::fmt::Debug for SqlEngine {
 
 impl Drop for SqlEngine {
     fn drop(&mut self) {
-        // Waiting for the threads would block, which is forbidden where the owner is itself async.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+        let Some(runtime) = self.runtime.take() else {
+            return;
+        };
+        // The threads are waited for: one that is let go of in the moment in which it ends can take the process with it, because
+        // glibc then looks at the thread's stack once more (bug 19951), and stacks of this size are gone by then.
+        if Handle::try_current().is_err() {
+            runtime.shutdown_timeout(STOP_TIMEOUT);
+        } else {
+            // Where the owner is itself async, waiting is forbidden.
+            std::thread::spawn(move || runtime.shutdown_timeout(STOP_TIMEOUT));
         }
     }
 }

@@ -119,7 +119,7 @@ fn question(rng: &mut ChaCha8Rng) -> String {
 
 #[test]
 fn random_joins_keep_their_meaning() {
-    for seed in 0..3 {
+    for seed in 0..2 {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let store = store(&mut rng);
         // The same rows behind a sum that no condition passes.
