@@ -59,7 +59,7 @@ impl Run {
             }
         }
         run.order_within_series();
-        run.bounds = run.ts.iter().min().copied().zip(run.ts.iter().max().copied());
+        run.bounds = bounds(&run.ts);
         run
     }
 
@@ -140,7 +140,7 @@ impl Run {
             run.values.push(*value);
         }
         run.starts.push(run.ts.len() as u32);
-        run.bounds = run.ts.iter().min().copied().zip(run.ts.iter().max().copied());
+        run.bounds = bounds(&run.ts);
         run
     }
 
@@ -227,6 +227,11 @@ impl Run {
         starts.push(ts.len() as u32);
         (self.ts, self.values, self.starts) = (ts, values, starts);
     }
+}
+
+/// The earliest and the latest of some instants.
+fn bounds(ts: &[i64]) -> Option<(i64, i64)> {
+    ts.iter().min().copied().zip(ts.iter().max().copied())
 }
 
 #[cfg(test)]
