@@ -24,7 +24,9 @@ use crate::stats::{Counters, EngineStats};
 use crate::tombstone::Tombstones;
 use crate::vfs::Vfs;
 use crate::wal::Frame;
-use crate::{EngineError, Options, Result, SampleColumns, Snapshot, backup, maintenance, recovery, worker};
+use crate::{
+    EngineError, Options, Result, SampleColumns, Snapshot, backup, maintenance, recovery, sorting, worker,
+};
 
 /// An open store. All methods may be called from any thread.
 #[derive(Debug)]
@@ -45,12 +47,15 @@ pub(crate) struct Shared {
     /// one change of the files at a time; holds what the manifest on disk says
     pub(crate) files: Mutex<Files>,
     pub(crate) log: Mutex<Log>,
+    /// one thread at a time sorts what is in memory
+    pub(crate) sorting: Mutex<()>,
     pub(crate) state: RwLock<State>,
     pub(crate) counters: Counters,
     pub(crate) head_size: HeadSize,
     pub(crate) disk: DiskGuard,
     pub(crate) wake: Wake,
     pub(crate) compaction_wake: Wake,
+    pub(crate) sort_wake: Wake,
     /// held for as long as the store is open
     _directory: Box<dyn Send + Sync + Debug>,
 }
@@ -117,6 +122,7 @@ impl Engine {
         if shared.options.background {
             let mut threads = engine.threads.lock().unwrap_or_else(PoisonError::into_inner);
             threads.push(worker::spawn("barograph-commit", &shared, worker::commit_loop)?);
+            threads.push(worker::spawn("barograph-sort", &shared, sorting::sort_loop)?);
             threads.push(worker::spawn(
                 "barograph-maintain",
                 &shared,
@@ -313,6 +319,7 @@ impl Engine {
         self.shared.counters.closing.store(true, Ordering::SeqCst);
         self.shared.wake.notify();
         self.shared.compaction_wake.notify();
+        self.shared.sort_wake.notify();
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             if thread.join().is_err() {
@@ -372,12 +379,14 @@ impl Shared {
             compacting: Mutex::default(),
             files: Mutex::new(files),
             log: Mutex::new(log),
+            sorting: Mutex::default(),
             state: RwLock::new(state),
             counters: Counters::default(),
             head_size: HeadSize::default(),
             disk: DiskGuard::default(),
             wake: Wake::default(),
             compaction_wake: Wake::default(),
+            sort_wake: Wake::default(),
             _directory: directory,
         }
     }

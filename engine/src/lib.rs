@@ -39,6 +39,7 @@ mod merge;
 mod quarantine;
 mod recovery;
 mod replay_progress;
+mod sorting;
 mod tombstone;
 mod worker;
 

@@ -18,10 +18,10 @@ use crate::manifest::{ManifestStore, Version};
 use crate::quarantine::QUARANTINE;
 use crate::replay_progress::ReplayProgress;
 use crate::segment::{Segment, SegmentMeta};
+use crate::sorting;
 use crate::tombstone::Tombstones;
 use crate::vfs::Vfs;
 use crate::wal::{Record, Recovery, SampleRecord, Wal};
-use crate::worker;
 use crate::{EngineError, Fsync, Options, Result, SampleColumns, SeriesRef};
 
 /// The folder of the log.
@@ -260,7 +260,7 @@ fn insert_columns(shared: &Shared, columns: SampleColumns) {
         state.memtable.insert(columns);
     }
     shared.account_memory();
-    worker::sort_chunks(shared);
+    sorting::sort(shared);
 }
 
 /// Writes memory out while the log is replayed; the record `seq` is in it.

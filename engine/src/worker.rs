@@ -1,4 +1,4 @@
-//! The two threads of a store: one commits, one keeps the files in order.
+//! Two threads of a store: one commits, one keeps the files in order.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -10,8 +10,7 @@ use barograph_model::MemoryShare;
 use crate::commit::{Company, Pending, Work};
 use crate::engine::Shared;
 use crate::log::Log;
-use crate::memtable::Run;
-use crate::{EngineError, Fsync, Result, maintenance};
+use crate::{EngineError, Fsync, Result, maintenance, sorting};
 
 /// How often the files are looked at when nobody asks.
 const MAINTENANCE_PERIOD: Duration = Duration::from_secs(15);
@@ -37,7 +36,7 @@ pub(crate) fn commit_loop(shared: &Shared) {
         if !batches.is_empty() {
             shared.queue.gather(&mut batches, &company);
             company = commit(shared, batches);
-            sort_chunks(shared);
+            sorting::keep_sorted(shared);
             if shared.memtable_is_full() {
                 shared.wake.notify();
             }
@@ -114,7 +113,7 @@ fn note_poison(shared: &Shared, error: &EngineError) {
 /// Commits what waits on the calling thread: the whole of a store without threads.
 pub(crate) fn commit_now(shared: &Shared) {
     commit(shared, shared.queue.take_now());
-    sort_chunks(shared);
+    sorting::sort(shared);
 }
 
 /// Flushes when memory is full and drops what is too old, until the store closes.
@@ -209,26 +208,4 @@ fn commit(shared: &Shared, batches: Vec<Pending>) -> Company {
         });
     }
     company
-}
-
-/// Sorts, and merges what is sorted, outside the acknowledgement's way, on the only thread that inserts, and without the lock that readers and
-/// decoding threads need.
-pub(crate) fn sort_chunks(shared: &Shared) {
-    let read = || shared.state.read().unwrap_or_else(PoisonError::into_inner);
-    let unsorted = read().memtable.unsorted();
-    if unsorted.is_empty() {
-        return;
-    }
-    for (window, chunks) in unsorted {
-        let run = Arc::new(Run::from_chunks(&chunks));
-        let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
-        state.memtable.put_run(window, &chunks, run);
-    }
-    let fragmented = read().memtable.fragmented();
-    for (window, runs) in fragmented {
-        let merged = Arc::new(Run::merged(&runs));
-        let mut state = shared.state.write().unwrap_or_else(PoisonError::into_inner);
-        state.memtable.put_merged(window, &runs, merged);
-    }
-    shared.account_memory();
 }

@@ -85,6 +85,11 @@ impl Memtable {
         self.windows.iter().filter_map(long).collect()
     }
 
+    /// How far sorting is behind: how often the most unsorted window has as many unsorted rows as are worth sorting.
+    pub(crate) fn sort_lag(&self) -> usize {
+        self.windows.values().map(Window::sort_lag).max().unwrap_or(0)
+    }
+
     /// Takes a run for the chunks of a window that it was made of. A memtable that does not have them, because it has
     /// been renewed meanwhile, stays as it is.
     pub(crate) fn put_run(&mut self, window: i64, chunks: &[Arc<SampleColumns>], run: Arc<Run>) {

@@ -55,6 +55,11 @@ impl Window {
         (self.chunk_rows >= SORT_ROWS).then(|| self.chunks.clone())
     }
 
+    /// How often it has as many unsorted rows as are worth sorting.
+    pub(super) fn sort_lag(&self) -> usize {
+        self.chunk_rows / SORT_ROWS
+    }
+
     /// Puts a run in the place of the chunks that it was made of. Nothing happens where they are not here any more.
     pub(super) fn put_run(&mut self, chunks: &[Arc<SampleColumns>], run: Arc<Run>) {
         let is_here = self.chunks.len() >= chunks.len()
