@@ -86,13 +86,20 @@ impl ExportFolder {
         let Some((name, folders)) = target.path.split_last() else {
             return Err(SqlError::new(SqlErrorCode::Unsupported, "COPY TO an empty path"));
         };
-        let folder = folders.iter().fold(root.clone(), |path, part| path.join(part));
-        fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
-        // A link inside the folder may lead out of it.
-        let folder = folder.canonicalize().map_err(|error| failed(&folder, error))?;
-        if !folder.starts_with(&root) {
-            let message = format!("{} is not below {}", folder.display(), root.display());
-            return Err(SqlError::new(SqlErrorCode::Unsupported, message));
+        // A link inside the folder may lead out of it, so each step is looked at before the next folder is made.
+        let mut folder = root.clone();
+        for part in folders {
+            let next = folder.join(part);
+            match fs::create_dir(&next) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(failed(&next, error));
+                }
+                _ => folder = next.canonicalize().map_err(|error| failed(&next, error))?,
+            }
+            if !folder.starts_with(&root) {
+                let message = format!("{} is not below {}", folder.display(), root.display());
+                return Err(SqlError::new(SqlErrorCode::Unsupported, message));
+            }
         }
         Ok(folder.join(name))
     }

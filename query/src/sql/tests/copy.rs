@@ -110,6 +110,7 @@ fn nothing_is_written_elsewhere_or_over_something() {
         "./x.csv",
         ".hidden.csv",
         "link/x.csv",
+        "link/new/x.csv",
         "there.csv",
         "dangling.csv",
         "file:///tmp/x.csv",
