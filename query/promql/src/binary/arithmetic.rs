@@ -21,7 +21,7 @@ pub(super) fn arithmetic(op: BinaryOp) -> fn(f64, f64) -> f64 {
         BinaryOp::Mod => |a, b| a % b,
         BinaryOp::Pow => f64::powf,
         BinaryOp::Atan2 => f64::atan2,
-        // Comparisons and sets have functions of their own.
+        // Comparisons, sets and cuts of histograms have functions of their own.
         _ => |_, _| f64::NAN,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::arithmetic::{arithmetic, comparison};
 use crate::SampleValue;
 use crate::eval::Context;
-use crate::histogram::{FloatHistogram, annotation};
+use crate::histogram::{FloatHistogram, Keep, annotation};
 use crate::syntax::{Binary, BinaryOp, SourceSpan};
 use crate::value::{ABSENT, Column, is_absent};
 
@@ -36,6 +36,9 @@ impl<'c> Operator<'c> {
     /// Both columns together: something where both have something, unless a comparison filters it out. What stays is the
     /// left side's.
     pub(super) fn columns(&self, left: &Column, right: &Column) -> Column {
+        if self.op.is_trim() {
+            return self.columns_by_sample(left, right);
+        }
         let pairs = left.floats.iter().zip(&right.floats);
         let floats: Vec<f64> = match comparison(self.op) {
             None => {
@@ -73,10 +76,29 @@ impl<'c> Operator<'c> {
         out
     }
 
+    fn columns_by_sample(&self, left: &Column, right: &Column) -> Column {
+        let mut out = Column::of_floats(vec![ABSENT; left.len()]);
+        for step in 0..left.len() {
+            if let (Some(a), Some(b)) = (left.get(step), right.get(step)) {
+                out.set(step, self.samples(&a, &b));
+            }
+        }
+        out
+    }
+
     /// Both samples together; `None` where a comparison filters them out or they do not go together.
     pub(super) fn samples(&self, left: &SampleValue, right: &SampleValue) -> Option<SampleValue> {
         use SampleValue::{Float, Histogram};
         match (left, right) {
+            (Histogram(histogram), Float(value)) if self.op.is_trim() => {
+                let keep = if self.op == BinaryOp::TrimUpper {
+                    Keep::Below
+                } else {
+                    Keep::Above
+                };
+                Some(Histogram(Arc::new(histogram.trimmed(*value, keep))))
+            }
+            (Float(_), Float(_)) if self.op.is_trim() => self.incompatible("float", "float"),
             (Float(a), Float(b)) => match comparison(self.op) {
                 None => Some(Float(arithmetic(self.op)(*a, *b))),
                 Some(holds) => self.compared(holds(*a, *b), left),

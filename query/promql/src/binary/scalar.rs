@@ -55,6 +55,13 @@ fn floats(operator: &Operator<'_>, scalars: &[f64], scalar_is_left: bool, values
         .iter_mut()
         .zip(scalars)
         .filter(|(value, _)| !is_absent(**value));
+    if operator.op.is_trim() {
+        for (value, scalar) in present {
+            operator.samples(&SampleValue::Float(*value), &SampleValue::Float(*scalar));
+            *value = ABSENT;
+        }
+        return;
+    }
     match comparison(operator.op) {
         None => {
             let calculate = arithmetic(operator.op);

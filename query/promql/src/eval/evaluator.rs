@@ -82,6 +82,11 @@ fn scalar(context: &Context<'_>, expr: &Expr, grid: Grid) -> Result<Vec<f64>, Qu
             }
             Ok(values)
         }
+        ExprKind::Binary(operation) if operation.op.is_trim() => {
+            let op = operation.op.as_str();
+            let message = format!("operator {op:?} not allowed for Scalar operations");
+            Err(QueryError::execution(message))
+        }
         ExprKind::Binary(operation) => {
             let left = eval_scalar(context, &operation.lhs, grid)?;
             let right = eval_scalar(context, &operation.rhs, grid)?;

@@ -283,6 +283,10 @@ pub enum BinaryOp {
     LessOrEqual,
     Greater,
     GreaterOrEqual,
+    /// `</`: what is not above a value is left of a histogram.
+    TrimUpper,
+    /// `>/`: what is not below a value is left of a histogram.
+    TrimLower,
     And,
     Or,
     Unless,
@@ -290,7 +294,7 @@ pub enum BinaryOp {
 
 impl BinaryOp {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Add,
         Self::Sub,
         Self::Mul,
@@ -304,6 +308,8 @@ impl BinaryOp {
         Self::LessOrEqual,
         Self::Greater,
         Self::GreaterOrEqual,
+        Self::TrimUpper,
+        Self::TrimLower,
         Self::And,
         Self::Or,
         Self::Unless,
@@ -326,6 +332,8 @@ impl BinaryOp {
             Self::LessOrEqual => "<=",
             Self::Greater => ">",
             Self::GreaterOrEqual => ">=",
+            Self::TrimUpper => "</",
+            Self::TrimLower => ">/",
             Self::And => "and",
             Self::Or => "or",
             Self::Unless => "unless",
@@ -346,6 +354,12 @@ impl BinaryOp {
         )
     }
 
+    /// Whether it cuts a histogram at a value: `</`, `>/`.
+    #[must_use]
+    pub fn is_trim(self) -> bool {
+        matches!(self, Self::TrimUpper | Self::TrimLower)
+    }
+
     /// Whether it works on sets of series: `and`, `or`, `unless`.
     #[must_use]
     pub fn is_set(self) -> bool {
@@ -363,7 +377,9 @@ impl BinaryOp {
             | Self::Less
             | Self::LessOrEqual
             | Self::Greater
-            | Self::GreaterOrEqual => 3,
+            | Self::GreaterOrEqual
+            | Self::TrimUpper
+            | Self::TrimLower => 3,
             Self::Add | Self::Sub => 4,
             Self::Mul | Self::Div | Self::Mod | Self::Atan2 => 5,
             // The unary minus stands between, at 6.

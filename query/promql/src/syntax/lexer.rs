@@ -91,8 +91,10 @@ impl<'a> Lexer<'a> {
                 }
             },
             '<' if self.accept("=") => TokenKind::Binary(BinaryOp::LessOrEqual),
+            '<' if self.accept("/") => TokenKind::Binary(BinaryOp::TrimUpper),
             '<' => TokenKind::Binary(BinaryOp::Less),
             '>' if self.accept("=") => TokenKind::Binary(BinaryOp::GreaterOrEqual),
+            '>' if self.accept("/") => TokenKind::Binary(BinaryOp::TrimLower),
             '>' => TokenKind::Binary(BinaryOp::Greater),
             '.' if self.peek().is_some_and(|next| next.is_ascii_digit()) => return self.number(),
             '0'..='9' => return self.number(),

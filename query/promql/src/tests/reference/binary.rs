@@ -156,6 +156,8 @@ fn calculate(op: BinaryOp, return_bool: bool, a: f64, b: f64) -> Option<f64> {
         BinaryOp::LessOrEqual => a <= b,
         BinaryOp::Greater => a > b,
         BinaryOp::GreaterOrEqual => a >= b,
+        // No floats are left of a cut.
+        BinaryOp::TrimUpper | BinaryOp::TrimLower => return None,
         BinaryOp::And | BinaryOp::Or | BinaryOp::Unless => panic!("{op:?} has no value"),
     };
     if return_bool {
