@@ -219,6 +219,16 @@ impl Snapshot {
         (disjoint(found), stats)
     }
 
+    /// Samples, in segments and in memory.
+    pub(crate) fn sample_rows(&self) -> u64 {
+        let in_segments: u64 = self.samples().map(|segment| segment.meta.rows).sum();
+        let in_memory = self
+            .memtables
+            .iter()
+            .flat_map(|memtable| memtable.windows().values());
+        in_segments + in_memory.map(|window| window.rows() as u64).sum::<u64>()
+    }
+
     /// The segments of samples.
     fn samples(&self) -> impl Iterator<Item = &Arc<Segment>> {
         self.segments

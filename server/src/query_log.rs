@@ -19,6 +19,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use barograph_model::TimestampMs;
 use barograph_query::promql::{QueryRecord, SelectorCost};
 use chrono::{DateTime, SecondsFormat};
+use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
 
@@ -151,7 +152,7 @@ fn line(record: &QueryRecord) -> Vec<u8> {
                 "totalQueryableSamples": record.samples_total,
                 "peakSamples": record.samples_peak,
             },
-            "selectors": record.selectors.iter().map(selector).collect::<Vec<_>>(),
+            "selectors": record.selectors.iter().map(Selector::of).collect::<Vec<_>>(),
         },
         "ts": date(started_ms),
         "client": &*record.client,
@@ -165,15 +166,36 @@ fn line(record: &QueryRecord) -> Vec<u8> {
     line
 }
 
-fn selector(cost: &SelectorCost) -> Value {
-    json!({
-        "selector": cost.text,
-        "seriesMatched": cost.scan.series_matched,
-        "rowsTotal": cost.scan.rows_total,
-        "rowsSelected": cost.scan.rows_selected,
-        "filesTotal": cost.scan.files_total,
-        "filesPruned": cost.scan.files_pruned,
-    })
+/// A selector of a query and what its scan had before it. Not part of Prometheus' answer.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Selector<'a> {
+    selector: &'a str,
+    series_matched: usize,
+    rows_total: u64,
+    rows_selected: u64,
+    files_total: usize,
+    files_pruned: usize,
+    /// Where a rollup answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rollup: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    buckets_selected: Option<u64>,
+}
+
+impl<'a> Selector<'a> {
+    pub(crate) fn of(cost: &'a SelectorCost) -> Self {
+        Self {
+            selector: &cost.text,
+            series_matched: cost.scan.series_matched,
+            rows_total: cost.scan.rows_total,
+            rows_selected: cost.scan.rows_selected,
+            files_total: cost.scan.files_total,
+            files_pruned: cost.scan.files_pruned,
+            rollup: cost.rollup.map(|(width, _)| width),
+            buckets_selected: cost.rollup.map(|(_, buckets)| buckets),
+        }
+    }
 }
 
 #[cfg(test)]

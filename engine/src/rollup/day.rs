@@ -51,7 +51,7 @@ impl DaySources {
     }
 
     /// Whether the rollup does not have all of a segment's rows.
-    fn is_late(&self, segment: &Segment) -> bool {
+    pub(super) fn is_late(&self, segment: &Segment) -> bool {
         let of_rollup = self.rollups.first().map(|(rollup, _)| age(&rollup.meta));
         of_rollup.is_none_or(|rollup| is_behind(rollup, age(&segment.meta)))
     }

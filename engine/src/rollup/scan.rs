@@ -9,7 +9,7 @@ use barograph_model::{TimeRange, TimestampMs};
 use super::day::{DayReader, DaySources};
 use super::plan::age;
 use super::{Bucket, RollupWidth};
-use crate::scan::SeriesRun;
+use crate::scan::{ScanStats, SeriesRun};
 use crate::segment::{DAY_MS, Segment, SegmentKind};
 use crate::snapshot::{parts, rows_in};
 use crate::{Result, SeriesSet, Snapshot};
@@ -49,6 +49,8 @@ impl BucketBlock {
 pub struct RollupScan {
     partitions: Vec<RollupPartition>,
     rows_max: u64,
+    buckets: u64,
+    stats: ScanStats,
 }
 
 impl RollupScan {
@@ -57,6 +59,19 @@ impl RollupScan {
     #[must_use]
     pub fn rows_max(&self) -> u64 {
         self.rows_max
+    }
+
+    /// Buckets of matching series in the rollups that are opened, before the range is looked at.
+    #[must_use]
+    pub fn buckets_selected(&self) -> u64 {
+        self.buckets
+    }
+
+    /// What it had before it. Files are those of samples and of this width; rows are of samples, in files and in memory, and
+    /// selected are those that have to be read because no rollup has them: [`RollupScan::rows_max`].
+    #[must_use]
+    pub fn stats(&self) -> ScanStats {
+        self.stats
     }
 
     /// The partitions, oldest first; those of one day in the order of their series.
@@ -138,13 +153,16 @@ impl Snapshot {
             }
             self.add_rows(&mut days, set, self.kept.clip(instants));
         }
-        let mut rows_max = 0;
+        let (mut rows_max, mut buckets, mut files_opened) = (0, 0, 0);
         let mut partitions = Vec::new();
         for (start, mut day) in days {
             day.keep_newest_rollup();
             if day.rollups.is_empty() {
                 rows_max += day.rows;
             }
+            files_opened += day.files_to_open();
+            let in_rollups = day.rollups.iter().map(|(rollup, _)| rows_in(rollup, set));
+            buckets += in_rollups.sum::<u64>();
             let of_day = TimeRange::new(start, start.saturating_add(DAY_MS - 1));
             let clipped = instants.intersect(&of_day);
             let day = Arc::new(day);
@@ -162,7 +180,25 @@ impl Snapshot {
                 partitions.push(RollupPartition { reader, positions });
             }
         }
-        RollupScan { partitions, rows_max }
+        let files_total = self
+            .segments
+            .iter()
+            .filter(|segment| [SegmentKind::Samples, width.kind()].contains(&segment.meta.kind))
+            .count();
+        let stats = ScanStats {
+            files_total,
+            files_pruned: files_total - files_opened,
+            rows_total: self.sample_rows(),
+            rows_selected: rows_max,
+            series_matched: set.len(),
+            ..ScanStats::default()
+        };
+        RollupScan {
+            partitions,
+            rows_max,
+            buckets,
+            stats,
+        }
     }
 
     /// The segments of buckets of a width with a row in a range.
@@ -210,6 +246,12 @@ fn day_of(days: &mut BTreeMap<i64, DaySources>, start: i64) -> &mut DaySources {
 }
 
 impl DaySources {
+    /// How many files are read: rollups, and segments of rows that they do not have.
+    fn files_to_open(&self) -> usize {
+        let late = self.segments.iter().filter(|(segment, _)| self.is_late(segment));
+        self.rollups.len() + late.count()
+    }
+
     /// Of several rollups of one width, left over from work that was cut short, the newest is read.
     fn keep_newest_rollup(&mut self) {
         let newest = self.rollups.iter().map(|(segment, _)| age(&segment.meta)).max();

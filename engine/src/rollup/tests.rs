@@ -96,6 +96,11 @@ fn days_that_have_ended_are_rolled_up_and_read_as_their_rows() {
     let set = snapshot.select(&[], TimeRange::ALL).unwrap();
     let scan = snapshot.scan_rollup(&set, TimeRange::ALL, RollupWidth::OneHour);
     assert_eq!(scan.rows_max(), 0, "no row is read");
+    assert_eq!(scan.buckets_selected(), stats.segment_buckets_1h);
+    let stats = scan.stats();
+    // Two days of rows, and a rollup of each.
+    assert_eq!((stats.files_total, stats.files_pruned), (4, 2), "{stats:?}");
+    assert_eq!((stats.rows_selected, stats.series_matched), (0, 6), "{stats:?}");
     assert!(snapshot.has_rollup(TimeRange::ALL, RollupWidth::OneHour));
     assert!(!snapshot.has_rollup(TimeRange::new(NOW, NOW + DAY_MS), RollupWidth::OneHour));
     // A part of the range: ends inside it, both ends among them.

@@ -1,6 +1,6 @@
 //! What a query cost.
 
-use barograph_engine::ScanStats;
+use barograph_engine::{RollupWidth, ScanStats};
 
 use crate::syntax::SourceSpan;
 
@@ -24,4 +24,6 @@ pub struct SelectorStats {
     pub span: SourceSpan,
     /// Series, rows and files of its scan.
     pub scan: ScanStats,
+    /// The rollup that answered in the place of rows, and how many buckets of matching series it had.
+    pub rollup: Option<(RollupWidth, u64)>,
 }

@@ -26,6 +26,8 @@ pub struct SelectorCost {
     pub text: String,
     /// Series, rows and files.
     pub scan: ScanStats,
+    /// The width of the rollup that answered in the place of rows, and its buckets of matching series.
+    pub rollup: Option<(&'static str, u64)>,
 }
 
 impl SelectorCost {
@@ -37,6 +39,7 @@ impl SelectorCost {
             Self {
                 text: text.get(start..end).unwrap_or_default().to_owned(),
                 scan: selector.scan,
+                rollup: selector.rollup.map(|(width, buckets)| (width.as_str(), buckets)),
             }
         };
         stats.selectors.iter().map(cost).collect()

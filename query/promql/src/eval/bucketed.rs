@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use barograph_engine::{Bucket, BucketBlock, RollupWidth, SeriesSet};
+use barograph_engine::{Bucket, BucketBlock, RollupScan, RollupWidth, SeriesSet};
 use barograph_model::TimeRange;
 use rayon::prelude::*;
 
@@ -81,6 +81,16 @@ impl Bucketed {
         TimeRange::new(ends.start.0.saturating_sub(self.width.ms()), ends.end.0)
     }
 
+    /// How wide the buckets are.
+    pub(crate) fn width(&self) -> RollupWidth {
+        self.width
+    }
+
+    /// Plans to read the buckets of a set.
+    pub(crate) fn scan(&self, context: &Context<'_>, set: &SeriesSet) -> RollupScan {
+        context.snapshot.scan_rollup(set, self.ends(), self.width)
+    }
+
     /// The end of the newest bucket that a step sees whole.
     fn end_of(&self, ts: i64) -> i64 {
         ts.saturating_sub(ts.rem_euclid(self.width.ms()))
@@ -144,11 +154,7 @@ impl Bucketed {
     fn read(&self, context: &Context<'_>, set: &SeriesSet) -> Result<Vec<Vec<Bucket>>, QueryError> {
         let mut all: Vec<Vec<Bucket>> = vec![Vec::new(); set.len()];
         let mut block = BucketBlock::default();
-        for mut partition in context
-            .snapshot
-            .scan_rollup(set, self.ends(), self.width)
-            .into_partitions()
-        {
+        for mut partition in self.scan(context, set).into_partitions() {
             while partition.next_block(&mut block)? {
                 context.check()?;
                 for (position, buckets) in block.iter() {

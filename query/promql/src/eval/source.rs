@@ -163,6 +163,7 @@ impl Source<'_> {
         context.meter.note_scan(SelectorStats {
             span: self.span,
             scan: scan.stats(),
+            rollup: None,
         });
         let histograms = read_histograms(context, &set, range)?;
         Ok(Prepared {
@@ -196,6 +197,12 @@ impl Source<'_> {
         {
             return Ok(None);
         }
+        let (planned, width) = (bucketed.scan(context, &set), bucketed.width());
+        context.meter.note_scan(SelectorStats {
+            span: self.span,
+            scan: planned.stats(),
+            rollup: Some((width, planned.buckets_selected())),
+        });
         Ok(Some(Prepared {
             // Only made here, not opened.
             scan: context.snapshot.scan_series(&SeriesSet::default(), instants),

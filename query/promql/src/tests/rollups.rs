@@ -125,15 +125,21 @@ fn a_rollup_is_read_where_it_may_and_only_there() {
     let store = Store::new(Layout::Merged);
     let rows: Vec<(i64, f64)> = (0..2000).map(|i| (60_000, f64::from(i))).collect();
     store.load(&of(&[rows]));
-    let rows_read = |query: &str, step: i64, rollup| {
+    let rows_read = |query: &str, step: i64, rollup: RollupUse| {
         let grid = Grid::range(START_MS + HOUR_MS, START_MS + 20 * HOUR_MS, step).unwrap();
         let answer = store.range_with(query, grid, rollup).unwrap();
-        answer
-            .stats
-            .selectors
-            .iter()
-            .map(|selector| selector.scan.rows_selected)
-            .sum::<u64>()
+        let [selector] = answer.stats.selectors[..] else {
+            panic!("{query}: {:?}", answer.stats.selectors);
+        };
+        assert_eq!(selector.scan.series_matched, 1, "{query}");
+        // Either rows or buckets are read.
+        let buckets = selector.rollup.map_or(0, |(_, buckets)| buckets);
+        assert_eq!(
+            buckets == 0,
+            selector.scan.rows_selected > 0,
+            "{query}: {selector:?}"
+        );
+        selector.scan.rows_selected
     };
     assert_eq!(rows_read("rate(m[1h])", HOUR_MS, RollupUse::WhereExact), 0);
     assert!(rows_read("rate(m[1h])", HOUR_MS, RollupUse::Off) > 1000);

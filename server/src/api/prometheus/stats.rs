@@ -4,6 +4,7 @@ use barograph_query::promql::{PromqlAnswer, SelectorCost};
 use serde::Serialize;
 
 use super::json::{push_json, push_timestamp};
+use crate::query_log::Selector;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -14,18 +15,6 @@ struct Timings {
     inner_eval_time: f64,
     exec_queue_time: f64,
     exec_total_time: f64,
-}
-
-/// A selector of the query and what its scan had before it. Not part of Prometheus' answer.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Selector<'a> {
-    selector: &'a str,
-    series_matched: usize,
-    rows_total: u64,
-    rows_selected: u64,
-    files_total: usize,
-    files_pruned: usize,
 }
 
 /// The JSON of `stats`.
@@ -61,17 +50,4 @@ pub(super) fn stats_json(text: &str, found: &PromqlAnswer) -> Vec<u8> {
     push_json(&mut out, &selectors);
     out.push(b'}');
     out
-}
-
-impl<'a> Selector<'a> {
-    fn of(cost: &'a SelectorCost) -> Self {
-        Self {
-            selector: &cost.text,
-            series_matched: cost.scan.series_matched,
-            rows_total: cost.scan.rows_total,
-            rows_selected: cost.scan.rows_selected,
-            files_total: cost.scan.files_total,
-            files_pruned: cost.scan.files_pruned,
-        }
-    }
 }
