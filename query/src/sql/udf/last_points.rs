@@ -1,7 +1,7 @@
-//! `last_points('selector' [, lookback])`: the newest sample of each series, read from where it lies and not by a scan of everything.
+//! `last_points('selector' [, lookback [, at]])`: the newest sample of each series at an instant, which is `now()` where none is given.
 //!
-//! A series whose newest sample is older than `lookback` before `now()`, or is a staleness marker, has none. The default lookback is
-//! that of PromQL.
+//! A series whose newest sample is older than `lookback` before the instant, or is a staleness marker, has none. The default lookback is
+//! that of PromQL. What is read is the rows of matching series within the lookback, and nothing else.
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,9 +26,12 @@ use crate::sql::labels_column::{labels_array, labels_type};
 use crate::sql::samples::timestamp_type;
 use crate::sql::scan_exec::{Batches, ScanExec, Source};
 
-const USAGE: &str = "last_points('up{job=\"api\"}') or last_points('up', '1h')";
+const USAGE: &str = "last_points('up{job=\"api\"}'), last_points('up', '1h') or last_points('up', '1h', '2026-01-31T12:00:00Z')";
 /// Series of one batch.
 const BATCH_SERIES: usize = 1_024;
+/// Series that are worth a partition, and partitions at most.
+const PARTITION_SERIES: usize = 4 * BATCH_SERIES;
+const PARTITIONS_MAX: usize = 16;
 
 /// The function, of one query.
 #[derive(Debug)]
@@ -42,19 +45,23 @@ pub(crate) struct LastPoints {
 
 impl TableFunctionImpl for LastPoints {
     fn call_with_args(&self, args: TableFunctionArgs<'_, '_>) -> Result<Arc<dyn TableProvider>> {
-        let arguments = Arguments::new("last_points", USAGE, args.exprs(), 1, 2)?;
+        let arguments = Arguments::new("last_points", USAGE, args.exprs(), 1, 3)?;
         let matchers = parse_selector(arguments.text(0)?)
             .map_err(|error| arguments.wrong(&format!("takes a selector: {error}")))?;
         let lookback_ms = match arguments.len() {
             1 => self.lookback_ms,
             _ => arguments.duration_ms(1)?,
         };
+        let at_ms = match arguments.len() {
+            3 => arguments.instant_ms(2)?,
+            _ => self.now_ms,
+        };
         Ok(Arc::new(LastPointsTable {
             snapshot: self.snapshot.clone(),
             matchers,
             range: TimeRange {
-                start: TimestampMs(self.now_ms.saturating_sub(lookback_ms).saturating_add(1)),
-                end: TimestampMs(self.now_ms),
+                start: TimestampMs(at_ms.saturating_sub(lookback_ms).saturating_add(1)),
+                end: TimestampMs(at_ms),
             },
         }))
     }
@@ -132,12 +139,14 @@ impl Source for LastPointsScan {
     }
 
     fn partitions(&self) -> usize {
-        1
+        let series = self.scan.set().len();
+        series.div_ceil(PARTITION_SERIES).clamp(1, PARTITIONS_MAX)
     }
 
-    fn open(&self, _: usize, _: &TaskContext) -> Result<Batches> {
-        let series = self.scan.set().len();
-        let mut reader = self.scan.open(0..series).map_err(store_error)?;
+    fn open(&self, partition: usize, _: &TaskContext) -> Result<Batches> {
+        let (series, partitions) = (self.scan.set().len(), self.partitions());
+        let positions = series * partition / partitions..series * (partition + 1) / partitions;
+        let mut reader = self.scan.open(positions).map_err(store_error)?;
         let (scan, projection) = (self.scan.clone(), self.projection.clone());
         let mut is_over = false;
         Ok(Box::new(std::iter::from_fn(move || {
