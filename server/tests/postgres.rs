@@ -123,12 +123,45 @@ async fn psql_describes_and_asks() {
         r#"{"host":"a"}"#
     );
     assert_eq!(postgres.psql("BEGIN; SELECT 1; COMMIT"), "BEGIN\n1\nCOMMIT");
-    for sql in [
-        "PREPARE a AS SELECT 1",
-        "DECLARE c CURSOR FOR SELECT 1",
-        "FETCH 5 FROM c",
-    ] {
+    for sql in ["DECLARE c CURSOR FOR SELECT 1", "FETCH 5 FROM c"] {
         assert!(postgres.refused(sql).contains("0A000"), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn psql_prepares_and_executes() {
+    let postgres = Postgres::start("").await;
+    let hot = "PREPARE hot(float8, text) AS SELECT count(*) FROM temperature WHERE value > $1 AND host = $2";
+    assert_eq!(
+        postgres.psql(&format!(
+            "{hot}; EXECUTE hot(10 + 10, 'a'); EXECUTE hot(20, 'b'); EXECUTE hot(NULL, 'a')"
+        )),
+        "PREPARE\n120\n0\n0"
+    );
+    // Types that follow from where a parameter stands.
+    assert_eq!(
+        postgres.psql("PREPARE since AS SELECT count(*) > 0 FROM temperature WHERE ts > $1; EXECUTE since('2020-01-01'); EXECUTE since('2199-01-01')"),
+        "PREPARE\nt\nf"
+    );
+    assert_eq!(
+        postgres.psql(
+            "PREPARE one AS SELECT 1; EXECUTE one; DEALLOCATE one; PREPARE one AS SELECT 2; EXECUTE one"
+        ),
+        "PREPARE\n1\nDEALLOCATE\nPREPARE\n2"
+    );
+    for (sql, code) in [
+        ("EXECUTE none".to_owned(), "26000"),
+        (format!("{hot}; {hot}"), "42P05"),
+        (format!("{hot}; EXECUTE hot(1)"), "42601"),
+        (format!("{hot}; EXECUTE hot('warm', 'a')"), "22000"),
+        (format!("{hot}; EXECUTE hot(1, 'a'"), "42601"),
+        (format!("{hot}; DEALLOCATE ALL; EXECUTE hot(1, 'a')"), "26000"),
+        ("PREPARE a AS SELECT * FROM nowhere".to_owned(), "42P01"),
+        ("PREPARE a AS DROP TABLE temperature".to_owned(), "25006"),
+        ("PREPARE a AS PREPARE b AS SELECT 1".to_owned(), "0A000"),
+    ] {
+        let refused = postgres.refused(&sql);
+        assert!(refused.contains(code), "{sql}: {refused}");
     }
 }
 

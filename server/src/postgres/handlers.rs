@@ -36,8 +36,8 @@ use super::statement::{Prepared, Preparer};
 /// What a connection does with its statements.
 #[derive(Debug)]
 pub(super) struct Handlers {
-    sql: Arc<SqlEngine>,
-    session: Arc<Session>,
+    pub(super) sql: Arc<SqlEngine>,
+    pub(super) session: Arc<Session>,
     preparer: Arc<Preparer>,
 }
 
@@ -51,7 +51,7 @@ impl Handlers {
         }
     }
 
-    async fn query(
+    pub(super) async fn query(
         &self,
         sql: &str,
         parameters: Vec<ScalarValue>,
@@ -85,14 +85,14 @@ impl Handlers {
         }
     }
 
-    fn about_session<C>(
+    async fn about_session<C>(
         &self,
         statement: &SessionStatement,
         client: &C,
         format: &Format,
     ) -> PgWireResult<Response>
     where
-        C: ClientInfo + ClientPortalStore,
+        C: ClientInfo + ClientPortalStore + Sync,
         C::PortalStore: PortalStore,
     {
         let done = |tag: &str| Ok(Response::Execution(Tag::new(tag)));
@@ -133,6 +133,8 @@ impl Handlers {
                 }
                 done("DEALLOCATE")
             }
+            SessionStatement::Prepare { name, types, sql } => self.prepare(name, types, sql).await,
+            SessionStatement::Execute { name, values } => self.execute(name, values, format).await,
             SessionStatement::Ignored(tag) => done(tag),
         }
     }
@@ -206,7 +208,10 @@ impl SimpleQueryHandler for Handlers {
         let statement = SessionStatement::parse(sql);
         check_transaction(client, statement.as_ref())?;
         let answer = match &statement {
-            Some(statement) => self.about_session(statement, client, &Format::UnifiedText)?,
+            Some(statement) => {
+                self.about_session(statement, client, &Format::UnifiedText)
+                    .await?
+            }
             None => self.query(sql, Vec::new(), &Format::UnifiedText).await?,
         };
         Ok(vec![answer])
@@ -297,7 +302,7 @@ impl ExtendedQueryHandler for Handlers {
         match statement {
             Prepared::Session(session) => {
                 check_transaction(client, Some(session))?;
-                self.about_session(session, client, format)
+                self.about_session(session, client, format).await
             }
             Prepared::Query { sql, described } => {
                 check_transaction(client, None)?;

@@ -14,6 +14,7 @@ mod error;
 mod float_text;
 mod frame_limit;
 mod handlers;
+mod named;
 mod parameters;
 mod rows;
 mod serve;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpStream;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use barograph_model::parse_duration_ms;
@@ -11,6 +11,7 @@ use pgwire::error::{PgWireError, PgWireResult};
 use tokio_util::sync::CancellationToken;
 
 use super::error::statement_error;
+use super::named::Named;
 
 /// How often a query looks whether its client is still there.
 pub(super) const CLIENT_CHECK: Duration = Duration::from_millis(500);
@@ -59,6 +60,8 @@ pub(super) struct Session {
     set: Mutex<BTreeMap<String, String>>,
     /// Names of prepared statements.
     prepared: Mutex<BTreeSet<String>>,
+    /// What `PREPARE` has named.
+    named: Mutex<BTreeMap<String, Arc<Named>>>,
     /// Of the query that runs.
     query: Mutex<CancellationToken>,
     stop: CancellationToken,
@@ -71,6 +74,7 @@ impl Session {
         Self {
             set: Mutex::default(),
             prepared: Mutex::default(),
+            named: Mutex::default(),
             query: Mutex::default(),
             stop,
             socket,
@@ -164,21 +168,49 @@ impl Session {
     pub(super) fn remember(&self, name: &str) -> PgWireResult<()> {
         let mut prepared = locked(&self.prepared);
         if prepared.len() >= PREPARED_MAX && !prepared.contains(name) {
-            let message =
-                format!("{PREPARED_MAX} statements are prepared, which is the limit (DEALLOCATE some)");
-            return Err(statement_error("53400", &message));
+            return Err(too_many_prepared());
         }
         prepared.insert(name.to_owned());
         Ok(())
     }
 
+    /// Names a statement.
+    ///
+    /// # Errors
+    /// 42P05 for a name that is taken, 53400 for one too many.
+    pub(super) fn enter_named(&self, name: &str, statement: Named) -> PgWireResult<()> {
+        if locked(&self.prepared).contains(name) || locked(&self.named).contains_key(name) {
+            let message = format!("prepared statement \"{name}\" already exists");
+            return Err(statement_error("42P05", &message));
+        }
+        let mut named = locked(&self.named);
+        if named.len() >= PREPARED_MAX {
+            return Err(too_many_prepared());
+        }
+        named.insert(name.to_owned(), Arc::new(statement));
+        Ok(())
+    }
+
+    /// A statement by its name.
+    ///
+    /// # Errors
+    /// 26000 where there is none.
+    pub(super) fn named(&self, name: &str) -> PgWireResult<Arc<Named>> {
+        locked(&self.named).get(name).cloned().ok_or_else(|| {
+            let message = format!("prepared statement \"{name}\" does not exist");
+            statement_error("26000", &message)
+        })
+    }
+
     /// A prepared statement is gone.
     pub(super) fn forget(&self, name: &str) {
         locked(&self.prepared).remove(name);
+        locked(&self.named).remove(name);
     }
 
     /// All prepared statements, which are to go.
     pub(super) fn forget_all(&self) -> BTreeSet<String> {
+        locked(&self.named).clear();
         std::mem::take(&mut locked(&self.prepared))
     }
 
@@ -186,6 +218,11 @@ impl Session {
     pub(super) fn reset_all(&self) {
         locked(&self.set).clear();
     }
+}
+
+fn too_many_prepared() -> PgWireError {
+    let message = format!("{PREPARED_MAX} statements are prepared, which is the limit (DEALLOCATE some)");
+    statement_error("53400", &message)
 }
 
 fn default(name: &str) -> Option<&'static str> {

@@ -79,6 +79,9 @@ impl QueryParser for Preparer {
         let format = format.unwrap_or(&Format::UnifiedText);
         match statement {
             Prepared::Session(SessionStatement::Show { name }) => shown(name, &self.session)?.fields(format),
+            Prepared::Session(SessionStatement::Execute { name, .. }) => {
+                fields(&self.session.named(name)?.described.schema, format)
+            }
             Prepared::Session(_) => Ok(Vec::new()),
             Prepared::Query { described, .. } => fields(&described.schema, format),
         }

@@ -4,6 +4,8 @@
 //! there is one catalog for the process: it looks at the store anew each time ([`live`]).
 
 mod live;
+mod places;
+mod prepare;
 mod session;
 mod split;
 

@@ -3,6 +3,8 @@
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
+use super::prepare;
+
 /// What a statement asks of the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionStatement {
@@ -35,6 +37,22 @@ pub enum SessionStatement {
     Deallocate {
         /// A prepared statement.
         name: Option<String>,
+    },
+    /// `PREPARE name AS statement`.
+    Prepare {
+        /// What it is called.
+        name: String,
+        /// The types of `$1`, `$2`, ... as they are written, where any are.
+        types: Vec<String>,
+        /// The statement.
+        sql: String,
+    },
+    /// `EXECUTE name`.
+    Execute {
+        /// A prepared statement.
+        name: String,
+        /// The values of `$1`, `$2`, ... as they are written.
+        values: Vec<String>,
     },
     /// What has no meaning here and is answered with its own name: `LISTEN`, `UNLISTEN`, `SAVEPOINT`, `RELEASE`.
     Ignored(&'static str),
@@ -89,6 +107,7 @@ impl SessionStatement {
             ["deallocate", _] => Self::Deallocate {
                 name: words.get(1).cloned(),
             },
+            ["prepare" | "execute", ..] => return prepare::parse(sql),
             ["listen", ..] => Self::Ignored("LISTEN"),
             ["unlisten", ..] => Self::Ignored("UNLISTEN"),
             ["savepoint", ..] => Self::Ignored("SAVEPOINT"),

@@ -1,8 +1,9 @@
 //! One text of several statements, as PostgreSQL's simple queries may be, cut at its semicolons.
 
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::tokenizer::{Location, Token, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
+use super::places::Places;
 use crate::sql::error::{SqlError, SqlErrorCode};
 
 /// The statements of a text, without their semicolons and without those that are empty.
@@ -20,16 +21,7 @@ pub fn split_statements(sql: &str, text_bytes_max: usize) -> Result<Vec<String>,
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql)
         .tokenize_with_location()
         .map_err(|error| wrong(error.to_string()))?;
-    let lines: Vec<_> = std::iter::once(0)
-        .chain(sql.match_indices('\n').map(|(at, _)| at + 1))
-        .collect();
-    let offset = |location: Location| {
-        let line = usize::try_from(location.line.saturating_sub(1)).unwrap_or(usize::MAX);
-        let begin = lines.get(line).copied().unwrap_or(sql.len());
-        let column = usize::try_from(location.column.saturating_sub(1)).unwrap_or(usize::MAX);
-        let rest = sql.get(begin..).unwrap_or_default();
-        begin + rest.char_indices().nth(column).map_or(rest.len(), |(at, _)| at)
-    };
+    let places = Places::new(sql);
     let mut statements = Vec::new();
     // Where the first word of the statement begins, once it is known.
     let mut start: Option<usize> = None;
@@ -38,14 +30,14 @@ pub fn split_statements(sql: &str, text_bytes_max: usize) -> Result<Vec<String>,
             Token::SemiColon => {
                 if let Some(start) = start.take() {
                     statements.push(
-                        sql.get(start..offset(token.span.start))
+                        sql.get(start..places.offset(token.span.start))
                             .unwrap_or_default()
                             .to_owned(),
                     );
                 }
             }
             Token::Whitespace(_) | Token::EOF => {}
-            _ if start.is_none() => start = Some(offset(token.span.start)),
+            _ if start.is_none() => start = Some(places.offset(token.span.start)),
             _ => {}
         }
     }

@@ -191,7 +191,7 @@ fn check_ast_reads(statement: &ast::Statement) -> Result<(), SqlError> {
         | ast::Statement::Declare { .. }
         | ast::Statement::Fetch { .. }
         | ast::Statement::Close { .. } => {
-            let message = "PREPARE, EXECUTE and cursors are not there as statements";
+            let message = "PREPARE and EXECUTE belong to a connection of PostgreSQL's protocol, and cursors are not there";
             Err(SqlError::new(SqlErrorCode::Unsupported, message)
                 .with_hint("drivers prepare statements and read them in pieces by the protocol itself"))
         }
