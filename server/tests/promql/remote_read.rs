@@ -1,5 +1,6 @@
 //! Another Prometheus reads here what it does not have itself; and what it would have sent is what is sent.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -8,9 +9,9 @@ use prost::Message;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde_json::Value;
 
-use super::fixture::Fixture;
+use super::fixture::{Fixture, series};
 use crate::ports::free_port;
-use crate::program::{Barograph, Pairs, Process, body, eventually, now_ms, pairs};
+use crate::program::{Barograph, Pairs, Process, Samples, body, eventually, now_ms, pairs};
 
 const STREAMED: i32 = 1;
 
@@ -138,17 +139,12 @@ fn by_labels(vector: &Value) -> Vec<(String, f64)> {
 }
 
 #[tokio::test]
-async fn a_prometheus_reads_and_federates() {
+async fn a_prometheus_reads() {
     let fixture = Fixture::new().await;
     let root = tempfile::tempdir().unwrap();
     let config = format!(
-        "remote_read: [{{url: '{}', read_recent: true}}]\n\
-         scrape_configs:\n\
-         - job_name: federate\n  honor_labels: true\n  scrape_interval: 1s\n  scrape_timeout: 900ms\n  \
-           metrics_path: /federate\n  params: {{'match[]': ['up{{job=\"api\"}}']}}\n  \
-           static_configs: [{{targets: ['127.0.0.1:{}']}}]\n",
-        fixture.barograph.url("/api/v1/read"),
-        fixture.barograph.http,
+        "remote_read: [{{url: '{}', read_recent: true}}]\n",
+        fixture.barograph.url("/api/v1/read")
     );
     let (url, _prometheus) = start_prometheus(root.path(), &config).await;
     for expression in [
@@ -161,7 +157,11 @@ async fn a_prometheus_reads_and_federates() {
             .await
             .unwrap();
         let (theirs, ours) = (by_labels(&theirs), by_labels(&ours));
-        assert_eq!(theirs.len(), 2, "{expression}: {theirs:?}");
+        assert_eq!(
+            (theirs.len(), ours.len()),
+            (2, 2),
+            "{expression}: {theirs:?} {ours:?}"
+        );
         for ((labels, value), (our_labels, our_value)) in theirs.iter().zip(&ours) {
             let difference = (value - our_value).abs();
             assert!(
@@ -170,12 +170,75 @@ async fn a_prometheus_reads_and_federates() {
             );
         }
     }
-    // The scrape of /federate succeeds, which is what `up` of the job says.
-    eventually("Prometheus federates", || async {
-        let up = query(&url, "up{job=\"federate\"}", now_ms()).await?;
-        (up[0]["value"][1] == "1").then_some(())
+}
+
+/// The samples of a matrix, as bits.
+fn samples(matrix: &Value) -> Samples {
+    let mut samples = Samples::new();
+    for series in matrix.as_array().unwrap() {
+        let labels: BTreeMap<String, String> = serde_json::from_value(series["metric"].clone()).unwrap();
+        let labels: Pairs = labels.into_iter().collect();
+        for point in series["values"].as_array().unwrap() {
+            let ms = (point[0].as_f64().unwrap() * 1000.0).round() as i64;
+            let value: f64 = point[1].as_str().unwrap().parse().unwrap();
+            samples.insert((labels.clone(), ms), value.to_bits());
+        }
+    }
+    samples
+}
+
+/// This Prometheus has no remote read: what it answers is what it got from `/federate`.
+#[tokio::test]
+async fn a_prometheus_federates() {
+    let fixture = Fixture::new().await;
+    let now = fixture.now_ms;
+    let odd = pairs(&[("__name__", "odd"), ("job", "batch"), ("path", "a\"b\\c\nd")]);
+    let rows = [(odd.clone(), vec![(now, 0.1 + 0.2)])];
+    let (status, text) = fixture.barograph.write(body(&rows)).await.unwrap();
+    assert_eq!(status, 204, "{text}");
+    let root = tempfile::tempdir().unwrap();
+    let config = format!(
+        "scrape_configs:\n\
+         - job_name: federate\n  honor_labels: true\n  scrape_interval: 1s\n  scrape_timeout: 900ms\n  \
+           metrics_path: /federate\n  params: {{'match[]': ['{{job=~\"node|batch\"}}', 'up']}}\n  \
+           static_configs: [{{targets: ['127.0.0.1:{}']}}]\n",
+        fixture.barograph.http,
+    );
+    let (url, _prometheus) = start_prometheus(root.path(), &config).await;
+    // What was given to Barograph and is selected: the newest sample of each series, at its own instant. A series without
+    // an instance does not get that of the scrape.
+    let mut expected: Samples = series(now)
+        .into_iter()
+        .filter(|(labels, _)| {
+            let has = |name: &str, value: &str| labels.iter().any(|(n, v)| n == name && v == value);
+            has("job", "node") || has("__name__", "up")
+        })
+        .filter_map(|(labels, samples)| samples.last().map(|(ts, value)| ((labels, *ts), value.to_bits())))
+        .collect();
+    expected.insert((odd, now), (0.1_f64 + 0.2).to_bits());
+    assert_eq!(expected.len(), 5);
+    let federated = "{job=~\"api|node|batch\"}[5m]";
+    // A scrape appears as a whole.
+    let found = eventually("the first scrape", || async {
+        let found = samples(&query(&url, federated, now).await?);
+        (!found.is_empty()).then_some(found)
     })
     .await;
+    assert_eq!(found, expected);
+    // What comes later is in a later scrape, and what was there stays.
+    let later = pairs(&[("__name__", "up"), ("instance", "c:1"), ("job", "api")]);
+    let rows = [(later.clone(), vec![(now + 1000, 0.0)])];
+    let (status, text) = fixture.barograph.write(body(&rows)).await.unwrap();
+    assert_eq!(status, 204, "{text}");
+    expected.insert((later, now + 1000), 0.0_f64.to_bits());
+    let found = eventually("a later scrape", || async {
+        let found = samples(&query(&url, federated, now + 1000).await?);
+        (found.len() >= expected.len()).then_some(found)
+    })
+    .await;
+    assert_eq!(found, expected);
+    let up = query(&url, "up{job=\"federate\"}", now_ms()).await.unwrap();
+    assert_eq!(up[0]["value"][1], "1");
 }
 
 /// A read of everything in a range.
