@@ -35,7 +35,8 @@ fn flood(writer: i64, number: i64, start: i64) -> Vec<(Pairs, Vec<(i64, f64)>)> 
         .collect()
 }
 
-async fn metric(barograph: &Barograph, line: &str) -> f64 {
+/// The value of a line of `/metrics` that begins so.
+pub async fn metric(barograph: &Barograph, line: &str) -> f64 {
     let (_, text) = barograph.get("/metrics").await;
     let found = text.lines().find_map(|l| l.strip_prefix(line));
     found

@@ -3,6 +3,8 @@
 //! No sample is at a whole second and every query is at one, so that windows which hold their first instant (Prometheus 2)
 //! and those which do not (Prometheus 3) have the same samples in them.
 
+use std::ops::Range;
+
 use barograph_model::stale_nan;
 
 use crate::program::{Pairs, pairs};
@@ -224,4 +226,25 @@ pub fn parts(series: &[Series]) -> Vec<Vec<Series>> {
             all.filter(|(_, samples)| !samples.is_empty()).collect()
         })
         .collect()
+}
+
+/// The series cut in two: what is written before a start of the program, which then lies in segments, and what is written
+/// after it, which is in memory. The first twenty minutes are on disk alone, the last fifteen in memory alone, and in
+/// between the samples of each series alternate: so a window has what it needs in one place, in the other, or in both.
+pub fn around_a_start(series: &[Series]) -> [Vec<Series>; 2] {
+    const MIXED: Range<i64> = START_MS + 1_200_000..START_MS + 1_800_000;
+    let is_before = |place: usize, ts: i64| ts < MIXED.start || (ts < MIXED.end && place % 2 == 0);
+    [true, false].map(|before| {
+        let chosen = |samples: &[(i64, f64)]| -> Vec<(i64, f64)> {
+            let places = samples.iter().copied().enumerate();
+            places
+                .filter(|(place, (ts, _))| is_before(*place, *ts) == before)
+                .map(|(_, sample)| sample)
+                .collect()
+        };
+        let all = series
+            .iter()
+            .map(|(labels, samples)| (labels.clone(), chosen(samples)));
+        all.filter(|(_, samples)| !samples.is_empty()).collect()
+    })
 }

@@ -1,5 +1,6 @@
-//! A real Prometheus 2.42 and Barograph are given the same data and asked the same questions: the answers are the same to
-//! 1e-9, or `explained` says which behaviour of 2.42 it is that Prometheus 3 does not have any more.
+//! A real Prometheus 2.42 and Barograph, which has a part of it in segments and the rest in memory, are given the same data
+//! and asked the same questions: the answers are the same to 1e-9, or `explained` says which behaviour of 2.42 it is that
+//! Prometheus 3 does not have any more.
 
 mod answer;
 mod data;
@@ -10,10 +11,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use answer::Answer;
-use data::START_MS;
+use data::{START_MS, Series};
 use explained::EXPLAINED;
 use serde_json::Value;
 
+use crate::limits::metric;
 use crate::ports::free_port;
 use crate::program::{Barograph, Process, body, eventually};
 
@@ -97,22 +99,36 @@ fn start_prometheus(root: &Path) -> (u16, Process) {
     (port, Process(child))
 }
 
-/// Gives both programs all data.
-async fn fill(client: &reqwest::Client, prometheus: &str, barograph: &Barograph) {
-    for part in data::parts(&data::series()) {
-        let body = body(&part);
-        let (status, text) = barograph.write(body.clone()).await.unwrap();
-        assert!((200..300).contains(&status), "{status} {text}");
+/// Gives Prometheus all data.
+async fn fill_prometheus(client: &reqwest::Client, prometheus: &str, series: &[Series]) {
+    for part in data::parts(series) {
         let answer = client
             .post(format!("{prometheus}/api/v1/write"))
             .header("Content-Type", "application/x-protobuf")
             .header("Content-Encoding", "snappy")
-            .body(body)
+            .body(body(&part))
             .send()
             .await
             .unwrap();
         assert!(answer.status().is_success(), "{}", answer.status());
     }
+}
+
+/// Gives Barograph all data, and has a part of it in segments and the rest in memory.
+async fn fill_barograph(barograph: &mut Barograph, series: &[Series]) {
+    let [before, after] = data::around_a_start(series);
+    let (status, text) = barograph.write(body(&before)).await.unwrap();
+    assert_eq!(status, 204, "{text}");
+    // A stop writes memory to segments.
+    assert!(barograph.terminate().success());
+    barograph.start().await;
+    let (status, text) = barograph.write(body(&after)).await.unwrap();
+    assert_eq!(status, 204, "{text}");
+    let rows = |part: &[Series]| part.iter().map(|(_, samples)| samples.len()).sum::<usize>() as f64;
+    let (on_disk, in_memory) = (rows(&before), rows(&after));
+    assert!(on_disk > 4_000.0 && in_memory > 4_000.0, "{on_disk} {in_memory}");
+    assert_eq!(metric(barograph, "barograph_store_segment_rows ").await, on_disk);
+    assert_eq!(metric(barograph, "barograph_store_memory_rows ").await, in_memory);
 }
 
 async fn ask(client: &reqwest::Client, base: &str, path: &str) -> Value {
@@ -140,7 +156,9 @@ async fn answers_are_those_of_prometheus() {
         answer.status().is_success().then_some(())
     })
     .await;
-    fill(&client, &prometheus, &barograph).await;
+    let series = data::series();
+    fill_prometheus(&client, &prometheus, &series).await;
+    fill_barograph(&mut barograph, &series).await;
 
     let queries = queries();
     assert!(queries.len() >= 300, "{} queries", queries.len());
