@@ -315,13 +315,7 @@ impl Barograph {
 /// A remote write body.
 pub fn body(series: &[(Pairs, Vec<(i64, f64)>)]) -> Vec<u8> {
     let timeseries = series.iter().map(|(pairs, samples)| TimeSeries {
-        labels: pairs
-            .iter()
-            .map(|(name, value)| Label {
-                name: name.clone(),
-                value: value.clone(),
-            })
-            .collect(),
+        labels: labels(pairs),
         samples: samples
             .iter()
             .map(|(ts, value)| Sample {
@@ -331,13 +325,26 @@ pub fn body(series: &[(Pairs, Vec<(i64, f64)>)]) -> Vec<u8> {
             .collect(),
         ..TimeSeries::default()
     });
-    let request = WriteRequest {
+    compressed(&WriteRequest {
         timeseries: timeseries.collect(),
         ..WriteRequest::default()
-    };
+    })
+}
+
+/// The body of any request of remote write 1.0.
+pub fn compressed(request: &WriteRequest) -> Vec<u8> {
     snap::raw::Encoder::new()
         .compress_vec(&request.encode_to_vec())
         .unwrap()
+}
+
+/// Label pairs as a request has them.
+pub fn labels(pairs: &[(String, String)]) -> Vec<Label> {
+    let label = |(name, value): &(String, String)| Label {
+        name: name.clone(),
+        value: value.clone(),
+    };
+    pairs.iter().map(label).collect()
 }
 
 /// A series of these tests.

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::fixture::Fixture;
+use super::fixture::{Fixture, metadata};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_editor_completes() {
@@ -49,6 +49,6 @@ async fn the_editor_completes() {
         assert_eq!(answers["metricNames"], json!(["requests_total", "up"]));
         assert_eq!(answers["series"].as_array().unwrap().len(), 3);
         assert_eq!(answers["flags"]["query.lookback-delta"], "5m");
-        assert!(answers["metadata"].is_object());
+        assert_eq!(answers["metadata"], metadata(), "{method}");
     }
 }

@@ -1,8 +1,10 @@
 //! The requests of Grafana's Prometheus data source, as its source code has them.
 
+use barograph_proto::prometheus::Exemplar;
 use serde_json::json;
 
-use super::fixture::Fixture;
+use super::fixture::{Fixture, exemplars, metadata};
+use crate::program::Pairs;
 
 #[tokio::test]
 async fn the_data_source_is_accepted() {
@@ -40,9 +42,25 @@ async fn dashboards_are_filled() {
     assert_eq!(result.len(), 2);
     assert_eq!(result[0]["metric"], json!({"job": "api"}));
     assert_eq!(result[0]["values"].as_array().unwrap().len(), 6);
-    // The exemplars that are asked for beside each range.
-    let (status, exemplars) = fixture.post("/api/v1/query_exemplars", &form).await;
-    assert_eq!((status, &exemplars["data"]), (200, &json!([])));
+    // The exemplars that are asked for beside each range: those of the series in the expression, in its time.
+    let (status, answer) = fixture.post("/api/v1/query_exemplars", &form).await;
+    let shown = |(_, exemplar): &(Pairs, Exemplar)| {
+        json!({
+            "labels": { "trace_id": exemplar.labels[0].value },
+            "value": exemplar.value.to_string(),
+            "timestamp": exemplar.timestamp as f64 / 1000.0,
+        })
+    };
+    let written = exemplars(fixture.now_ms);
+    let labels = json!({"__name__": "requests_total", "instance": "c:1", "job": "api"});
+    let expected = json!([{ "seriesLabels": labels, "exemplars": [shown(&written[0])] }]);
+    assert_eq!((status, &answer["data"]), (200, &expected));
+    // The older one as well, in the order of time.
+    let form = format!("query=requests_total&start={}&end={seconds}", seconds - 1800);
+    let (status, answer) = fixture.post("/api/v1/query_exemplars", &form).await;
+    let both = [shown(&written[1]), shown(&written[0])];
+    let expected = json!([{ "seriesLabels": labels, "exemplars": both }]);
+    assert_eq!((status, &answer["data"]), (200, &expected));
 }
 
 #[tokio::test]
@@ -66,8 +84,10 @@ async fn variables_and_the_builder_ask_for_labels() {
         .post("/api/v1/series", &format!("{range}&match%5B%5D=up"))
         .await;
     assert_eq!((status, series["data"].as_array().unwrap().len()), (200, 3));
-    let (status, metadata) = fixture.get("/api/v1/metadata?limit=40000").await;
-    assert_eq!((status, &metadata["status"]), (200, &json!("success")));
+    let (status, answer) = fixture.get("/api/v1/metadata?limit=40000").await;
+    assert_eq!((status, &answer["data"]), (200, &metadata()));
+    let (status, answer) = fixture.get("/api/v1/metadata?metric=up").await;
+    assert_eq!((status, &answer["data"]), (200, &json!({"up": metadata()["up"]})));
     let (status, rules) = fixture.get("/api/v1/rules").await;
     assert_eq!((status, &rules["data"]), (200, &json!({"groups": []})));
     let (status, alerts) = fixture.get("/api/v1/alerts").await;
