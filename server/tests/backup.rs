@@ -218,6 +218,78 @@ async fn damage_is_found_and_what_is_damaged_is_not_served() {
     assert!(!is_success && stderr.contains("list"), "{stderr}");
 }
 
+#[tokio::test]
+async fn views_are_backed_up_and_restored() {
+    let root = tempfile::tempdir().unwrap();
+    let mut barograph = Barograph::new(root.path()).with_flags(&["--enable-admin-api"]);
+    barograph.start().await;
+    fill(&barograph, 0).await;
+    let few = |instances: &str| {
+        format!("VIEW few AS SELECT instance, value FROM kept_total WHERE instance IN ({instances})")
+    };
+    barograph.rows(&format!("CREATE {}", few("'i1', 'i2'"))).await;
+    // One that reads the other.
+    barograph
+        .rows("CREATE VIEW sums (instance, total) AS SELECT instance, sum(value) FROM few GROUP BY instance")
+        .await;
+    let query = "SELECT instance, total FROM sums ORDER BY instance";
+    let first = barograph.rows(query).await;
+    assert_eq!((first.len(), &first[0][0]), (2, &"i1".into()));
+    assert_eq!(barograph.terminate().code(), Some(0));
+    let (data, target) = (text(&barograph.data_dir), text(&root.path().join("target")));
+    succeed(&mut command(&["backup", "--data-dir", &data, &target]));
+
+    barograph.start().await;
+    assert_eq!(barograph.rows(query).await, first, "the backup has left them");
+    // A file of the same length is another file.
+    barograph
+        .rows(&format!("CREATE OR REPLACE {}", few("'i3', 'i4'")))
+        .await;
+    let second = barograph.rows(query).await;
+    assert_eq!((second.len(), &second[0][0]), (2, &"i3".into()));
+    let url = barograph.url("");
+    succeed(&mut command(&["backup", "--url", &url, &target]));
+    for view in ["sums", "few"] {
+        barograph.rows(&format!("DROP VIEW {view}")).await;
+    }
+    succeed(&mut command(&["backup", "--url", &url, &target]));
+    barograph.kill();
+
+    let list = succeed(&mut command(&["backup", "list", &target]));
+    let names: Vec<&str> = list
+        .lines()
+        .map(|line| line.split_whitespace().next().unwrap())
+        .collect();
+    assert_eq!(names.len(), 3, "{list}");
+    let restored = root.path().join("restored");
+    // Each takes the place of the one before it, the last of views that its backup does not have.
+    for (name, expected) in names.into_iter().zip([Some(&first), Some(&second), None]) {
+        let words = [
+            "restore",
+            &target,
+            "--data-dir",
+            &text(&restored),
+            "--backup",
+            name,
+            "--force",
+        ];
+        succeed(&mut command(&words));
+        let mut served = Barograph::new(root.path()).with_data_dir(restored.clone());
+        served.start().await;
+        let views = served
+            .rows("SELECT table_name FROM information_schema.views WHERE definition IS NOT NULL ORDER BY 1")
+            .await;
+        match expected {
+            Some(expected) => {
+                assert_eq!(views, [["few"], ["sums"]], "{name}");
+                assert_eq!(&served.rows(query).await, expected, "{name}");
+            }
+            None => assert_eq!(views.len(), 0, "{name}: {views:?}"),
+        }
+        assert_eq!(served.terminate().code(), Some(0));
+    }
+}
+
 /// Starts a command and kills it as soon as `is_under_way` says so; gives false where it ended before.
 fn kill_when(words: &[&str], is_under_way: impl Fn() -> bool) -> bool {
     let spawned: Child = command(words)

@@ -39,6 +39,12 @@ async fn a_second_server_answers_from_it_while_the_first_goes_on() {
     let expected = first.samples(start, now_ms()).await;
     let expected_events = first.rows(events).await;
     assert_eq!(expected.len(), 20);
+    first
+        .rows("CREATE VIEW long_queues AS SELECT service, value FROM queue_length WHERE value > 2")
+        .await;
+    let view = "SELECT service, value FROM long_queues WHERE value < 2.5 ORDER BY value";
+    let expected_rows = first.rows(view).await;
+    assert_eq!(expected_rows.len(), 3);
 
     let (status, text) = first.post("/api/v1/admin/tsdb/snapshot").await;
     assert_eq!(status, 200, "{text}");
@@ -69,6 +75,7 @@ async fn a_second_server_answers_from_it_while_the_first_goes_on() {
         assert_eq!(second.samples(start, now_ms()).await, expected, "{name}");
         let found = second.rows(events).await;
         assert_eq!(found[..expected_events.len()], expected_events, "{name}");
+        assert_eq!(second.rows(view).await, expected_rows, "{name}");
         assert_eq!(second.terminate().code(), Some(0));
     }
     assert_eq!(first.samples(start, now_ms()).await.len(), 30);
