@@ -291,7 +291,7 @@ async fn views_are_backed_up_and_restored() {
 }
 
 /// Starts a command and kills it as soon as `is_under_way` says so; gives false where it ended before.
-fn kill_when(words: &[&str], is_under_way: impl Fn() -> bool) -> bool {
+pub fn kill_when(words: &[&str], is_under_way: impl Fn() -> bool) -> bool {
     let spawned: Child = command(words)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

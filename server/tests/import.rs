@@ -3,9 +3,9 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-use super::backup::{command, outcome, succeed};
+use super::backup::{command, kill_when, outcome, succeed};
+use super::gate::Gate;
 use super::ports::free_port;
 use super::program::{Barograph, Process, Samples, body, eventually, now_ms, pairs};
 
@@ -171,41 +171,52 @@ async fn a_running_prometheus_is_read_window_by_window() {
     assert_eq!(barograph.samples(start, now_ms()).await, expected);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_killed_import_goes_on_where_it_was() {
     let root = tempfile::tempdir().unwrap();
     let (text, expected, start) = history(8_000);
     let file = write(&root.path().join("big.txt"), &text);
     let state = root.path().join("big.txt.barograph-import");
     let barograph = server(root.path()).await;
-    let url = barograph.url("");
-    let words = ["import", "--openmetrics", &file, "--url", &url];
-    let child = command(&words)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut process = Process(child);
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !state.exists() && process.0.try_wait().unwrap().is_none() && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(1));
+    let gate = Gate::new(barograph.url(""), state.clone()).await;
+    let words = ["import", "--openmetrics", &file, "--url", &gate.url];
+    // Killed with some of it counted, some of it stored and not acknowledged, and some of it not sent: twice, the second
+    // time while it goes on.
+    let mut saved = 0;
+    for kill in 0..2 {
+        assert!(
+            kill_when(&words, || gate.has_saved()),
+            "kill {kill}: it ended before, although it was not answered"
+        );
+        gate.client_was_killed();
+        let now = saved_samples(&state);
+        assert!(
+            saved < now && now < expected.len(),
+            "kill {kill}: {saved}, then {now}"
+        );
+        saved = now;
     }
-    process.0.kill().unwrap();
-    process.0.wait().unwrap();
-    let was_killed_in_the_middle = state.exists();
+    gate.open();
     let (is_success, stdout, stderr) = outcome(&mut command(&words));
     assert!(is_success, "{stderr}");
     assert!(
-        stdout.contains(&format!("read {} samples", expected.len())),
-        "{stdout}"
-    );
-    assert_eq!(
-        was_killed_in_the_middle,
-        stderr.contains("going on with the import"),
+        stderr.contains("going on with the import") && stderr.contains(&format!(" after {saved} samples")),
         "{stderr}"
+    );
+    assert!(
+        stdout.contains(&format!("read {} samples of 2 metrics", expected.len()))
+            && stdout.contains("parity: the target"),
+        "{stdout}"
     );
     assert_eq!(barograph.samples(start, now_ms()).await, expected);
     assert!(!state.exists());
+}
+
+/// The samples that a state file counts.
+fn saved_samples(state: &Path) -> usize {
+    let state: serde_json::Value = serde_json::from_slice(&std::fs::read(state).unwrap()).unwrap();
+    let samples = state["tally"]["samples"].as_u64();
+    samples.unwrap_or_else(|| panic!("{state}")) as usize
 }
 
 #[tokio::test]

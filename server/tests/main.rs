@@ -14,6 +14,7 @@ mod damage;
 mod differential;
 mod durability;
 mod flight;
+mod gate;
 mod import;
 mod lifecycle;
 mod limits;
