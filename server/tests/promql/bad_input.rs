@@ -1,11 +1,12 @@
 //! What no query should ask: each is a clear error within limits, and nothing else slows.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::fixture::Fixture;
-use crate::program::eventually;
+use crate::program::{PATIENCE, Pairs, body, eventually, pairs};
 
 fn told(answer: &Value) -> (&str, &str) {
     let text = |key: &str| answer[key].as_str().unwrap_or_else(|| panic!("{answer}"));
@@ -120,4 +121,141 @@ async fn a_client_that_goes_away_ends_its_query() {
     // There is one place only, so that the next query needs that of the one that was left.
     let (status, _) = fixture.post("/api/v1/query", "query=up").await;
     assert_eq!(status, 200);
+}
+
+/// A query that is refused, and how.
+struct Absurd {
+    path: &'static str,
+    form: String,
+    status: u16,
+    kind: &'static str,
+    says: &'static str,
+}
+
+/// One of every kind; some are refused when they are read, some when they have grown too large, one takes its time.
+fn absurd(now_ms: i64) -> Vec<Absurd> {
+    let instant = |query: &str, status, kind, says| Absurd {
+        path: "/api/v1/query",
+        form: format!("query={}", encoded(query)),
+        status,
+        kind,
+        says,
+    };
+    let range = |form: String, status, kind, says| Absurd {
+        path: "/api/v1/query_range",
+        form,
+        status,
+        kind,
+        says,
+    };
+    let seconds = now_ms / 1000;
+    let long_text = format!("up{{a=\"{}\"}}", "x".repeat(1 << 20));
+    let deep = format!("{}1{}", "(".repeat(10_000), ")".repeat(10_000));
+    let century = "query=up&start=0&end=3155760000&step=0.001".to_owned();
+    let everything = format!(
+        "query={}&start={}&end={seconds}&step=1",
+        encoded("topk(3, {__name__=~\".+\"})"),
+        seconds - 10_999
+    );
+    let takes_long = format!("query={}&start=0&end=10999&step=1&timeout=1", encoded(&long()));
+    let (unreadable, too_many) = ("invalid parameter \"query\": ", "too many samples into memory");
+    vec![
+        instant(&long_text, 400, "bad_data", unreadable),
+        instant(&deep, 400, "bad_data", unreadable),
+        instant(
+            "up{a=~\"((a{1,100}){1,100}){1,100}\"}",
+            400,
+            "bad_data",
+            unreadable,
+        ),
+        range(century, 400, "bad_data", "exceeded maximum resolution"),
+        range(everything, 422, "execution", too_many),
+        instant(
+            "sum_over_time(vector(time())[12000d:100ms])",
+            422,
+            "execution",
+            too_many,
+        ),
+        range(takes_long, 503, "timeout", ""),
+    ]
+}
+
+#[tokio::test]
+async fn other_clients_are_answered_beside_absurd_queries() {
+    /// Only so that a failure ends.
+    const DEADLINE: Duration = PATIENCE.saturating_mul(4);
+    const ROUNDS: usize = 3;
+    const ASKED: usize = 25;
+    let fixture = Fixture::with_config("[promql]\nconcurrency = 2\nsamples = 1000000\n").await;
+    let crowd: Vec<(Pairs, Vec<(i64, f64)>)> = (0..500)
+        .map(|i| {
+            let labels = pairs(&[("__name__", "crowd"), ("i", &format!("{i}"))]);
+            (labels, vec![(fixture.now_ms, f64::from(i))])
+        })
+        .collect();
+    assert_eq!(fixture.barograph.write(body(&crowd)).await.unwrap().0, 204);
+    let (rounds, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let (fixture, cases) = (&fixture, absurd(fixture.now_ms));
+    let absurd_client = async {
+        while !is_over.load(Ordering::Relaxed) {
+            let asking = cases.iter().map(|case| async move {
+                let (status, answer) = fixture.post_as("absurd", case.path, &case.form).await;
+                let (kind, message) = told(&answer);
+                assert_eq!((status, kind), (case.status, case.kind), "{message}");
+                assert!(message.contains(case.says), "{message}");
+            });
+            futures::future::join_all(asking).await;
+            rounds.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let seconds = fixture.now_ms / 1000;
+    let orderly_client = async {
+        let mut asked = 0;
+        while asked < ASKED || rounds.load(Ordering::Relaxed) < ROUNDS {
+            let labels = pairs(&[("__name__", "acknowledged")]);
+            let sample = (fixture.now_ms - 60_000 + asked as i64, asked as f64);
+            let (status, text) = fixture
+                .barograph
+                .write(body(&[(labels, vec![sample])]))
+                .await
+                .unwrap();
+            assert_eq!(status, 204, "{text}");
+            for (query, expected) in [
+                (
+                    "sum by (job) (up)",
+                    vec![(Some("api"), "1".to_owned()), (Some("node"), "1".to_owned())],
+                ),
+                ("acknowledged", vec![(None, asked.to_string())]),
+            ] {
+                let form = format!("query={}&time={seconds}", encoded(query));
+                let (status, answer) = fixture.post_as("orderly", "/api/v1/query", &form).await;
+                let result = answer["data"]["result"].as_array();
+                let mut found: Vec<_> = result
+                    .unwrap_or_else(|| panic!("{query}: {status} {answer}"))
+                    .iter()
+                    .map(|series| {
+                        let value = series["value"][1].as_str().unwrap().to_owned();
+                        (series["metric"]["job"].as_str(), value)
+                    })
+                    .collect();
+                found.sort();
+                assert_eq!((status, found), (200, expected), "{query}");
+            }
+            asked += 1;
+        }
+        is_over.store(true, Ordering::Relaxed);
+        asked
+    };
+    let both = async { tokio::join!(absurd_client, orderly_client) };
+    let ((), asked) = tokio::time::timeout(DEADLINE, both)
+        .await
+        .unwrap_or_else(|_| panic!("not within {DEADLINE:?}, after {rounds:?} rounds"));
+    let rows = fixture
+        .barograph
+        .rows("SELECT count(*), max(value) FROM acknowledged")
+        .await;
+    assert_eq!(
+        (rows[0][0].as_u64(), rows[0][1].as_f64()),
+        (Some(asked as u64), Some((asked - 1) as f64))
+    );
 }
