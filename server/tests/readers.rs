@@ -2,6 +2,8 @@
 //!
 //! `cargo xtask python` installs them below the target folder.
 
+mod other_kinds;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
