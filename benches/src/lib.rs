@@ -33,7 +33,8 @@ mod figures;
 mod table;
 
 pub use asked::{
-    DashboardProcedure, QueryPart, QueryProcedure, QueryScores, contest, dashboards, geometric_means,
+    DashboardProcedure, QueryPart, QueryProcedure, QueryScores, contest, dashboards, drop_cached,
+    geometric_means,
 };
 pub use compare::{Procedure, compare};
 pub use contestant::{Contestant, Kind, Language};

@@ -16,6 +16,7 @@ mod stage;
 
 pub use contest::{QueryProcedure, contest};
 pub use dashboards::{DashboardProcedure, dashboards};
+pub use page_cache::drop_cached;
 pub use part::QueryPart;
 pub use scores::{QueryScores, geometric_means};
 

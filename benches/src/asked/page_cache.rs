@@ -12,7 +12,7 @@ use rustix::fs::{Advice, fadvise};
 ///
 /// # Errors
 /// When a file cannot be read or written.
-pub(crate) fn drop_cached(folder: &Path) -> Result<()> {
+pub fn drop_cached(folder: &Path) -> Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
         let entry = entry?;
         let (path, kind) = (entry.path(), entry.file_type()?);

@@ -21,6 +21,8 @@ const START_MS: i64 = 1_767_225_600_000;
 const ROUND_MS: i64 = 600_000;
 /// One series in so many is another one in the next round.
 const REPLACED_ONE_IN: usize = 10;
+/// What an index may take more for each sample at the end of the day than after its first sixth.
+const GROWTH_MAX: f64 = 1.25;
 /// Samples of one append.
 const APPENDED: usize = 50_000;
 
@@ -67,6 +69,7 @@ fn main() -> Result<()> {
         .to_vec(),
     );
     let mut written = 0u64;
+    let mut of_a_sample = Vec::new();
     for round in 0..arguments.rounds {
         let since = Stopwatch::start();
         let head = engine.head();
@@ -98,6 +101,7 @@ fn main() -> Result<()> {
             "{} rows of {written}",
             stats.segment_rows
         );
+        of_a_sample.push(stats.index_bytes as f64 / written as f64);
         table.row(vec![
             format!("{:.1}", (round + 1) as f64 * ROUND_MS as f64 / 3.6e6),
             rounded((arguments.active + arguments.active / REPLACED_ONE_IN * round) as f64),
@@ -116,6 +120,12 @@ fn main() -> Result<()> {
         arguments.samples,
     );
     engine.close()?;
+    if let (Some(first), Some(last)) = (of_a_sample.first(), of_a_sample.last()) {
+        ensure!(
+            *last <= first * GROWTH_MAX,
+            "the index grows faster than the data: {first:.2} bytes a sample at first, {last:.2} at the end"
+        );
+    }
     Ok(())
 }
 

@@ -233,7 +233,7 @@ pub fn parts(series: &[Series]) -> Vec<Vec<Series>> {
 /// between the samples of each series alternate: so a window has what it needs in one place, in the other, or in both.
 pub fn around_a_start(series: &[Series]) -> [Vec<Series>; 2] {
     const MIXED: Range<i64> = START_MS + 1_200_000..START_MS + 1_800_000;
-    let is_before = |place: usize, ts: i64| ts < MIXED.start || (ts < MIXED.end && place % 2 == 0);
+    let is_before = |place: usize, ts: i64| ts < MIXED.start || (ts < MIXED.end && place.is_multiple_of(2));
     [true, false].map(|before| {
         let chosen = |samples: &[(i64, f64)]| -> Vec<(i64, f64)> {
             let places = samples.iter().copied().enumerate();
