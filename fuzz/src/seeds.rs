@@ -1,5 +1,7 @@
 //! Where fuzzing begins: small bytes of each kind, made by the program itself, committed in `corpus/`.
 
+mod message;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -13,6 +15,7 @@ use barograph_model::{Labels, ManualClock, TimestampMs, stale_nan};
 
 use crate::edge::NOW_MS;
 use crate::target::{TARGETS, Target, corpus};
+use message::{remote_write_1, remote_write_2};
 
 /// The committed seeds of a target, in the order of their names.
 ///
@@ -179,68 +182,6 @@ fn records(log: &[u8]) -> Vec<Vec<u8>> {
         rest = behind;
     }
     records
-}
-
-/// A field of a message that is itself bytes.
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
-    [&[number << 3 | 2, bytes.len() as u8], bytes].concat()
-}
-
-/// A field that is a whole number.
-fn whole(number: u8, value: u64) -> Vec<u8> {
-    let mut bytes = vec![number << 3];
-    let mut left = value;
-    while left >= 0x80 {
-        bytes.push(left as u8 | 0x80);
-        left >>= 7;
-    }
-    bytes.push(left as u8);
-    bytes
-}
-
-/// A sample: value and instant.
-fn sample(ts: i64, value: f64) -> Vec<u8> {
-    [&[9][..], &value.to_le_bytes(), &whole(2, ts as u64)].concat()
-}
-
-/// A `prometheus.WriteRequest` with two series, written by hand: field numbers and wire types as the protocol says.
-fn remote_write_1() -> Vec<u8> {
-    let label = |name: &str, value: &str| {
-        field(
-            1,
-            &[field(1, name.as_bytes()), field(2, value.as_bytes())].concat(),
-        )
-    };
-    let series = |instance: &str, value: f64| {
-        let parts = [
-            label("__name__", "up"),
-            label("instance", instance),
-            field(2, &sample(NOW_MS - 1000, value)),
-            field(2, &sample(NOW_MS, f64::NAN)),
-        ];
-        field(1, &parts.concat())
-    };
-    [series("a", 1.5), series("b", -0.0)].concat()
-}
-
-/// An `io.prometheus.write.v2.Request` with two series.
-fn remote_write_2() -> Vec<u8> {
-    let symbols = ["", "__name__", "up", "instance", "a", "b", "Whether it is up."];
-    let symbols: Vec<u8> = symbols
-        .iter()
-        .flat_map(|symbol| field(4, symbol.as_bytes()))
-        .collect();
-    let series = |instance: u8, value: f64| {
-        let metadata = [whole(1, 2), whole(3, 6)].concat();
-        let parts = [
-            field(1, &[1, 2, 3, instance]),
-            field(2, &sample(NOW_MS - 1000, value)),
-            field(2, &sample(NOW_MS, f64::NAN)),
-            field(5, &metadata),
-        ];
-        field(5, &parts.concat())
-    };
-    [symbols, series(4, 1.5), series(5, -0.0)].concat()
 }
 
 /// Transactions of a rule that fires and resolves.
