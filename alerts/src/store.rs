@@ -31,6 +31,10 @@ pub struct AlertStore {
     outbox: Outbox,
 }
 
+/// The greatest number of a transaction or an event in a checkpoint. Counting does not get there, and from there it can
+/// go on.
+const NUMBER_MAX: u64 = i64::MAX as u64;
+
 /// A checkpoint as it is stored.
 #[derive(Serialize, Deserialize)]
 struct Checkpoint {
@@ -237,6 +241,15 @@ impl AlertStore {
             });
         }
         let checkpoint: Checkpoint = serde_json::from_slice(bytes).map_err(unreadable)?;
+        let (applied, first_seq) = (checkpoint.applied, checkpoint.first_seq);
+        if first_seq == 0 || applied.max(first_seq) > NUMBER_MAX {
+            return Err(StoreError::Mismatch {
+                index: applied,
+                message: format!(
+                    "the checkpoint has {applied} transactions and events from {first_seq} on; they count from 1"
+                ),
+            });
+        }
         let mut store = Self {
             options,
             applied: checkpoint.applied,

@@ -64,6 +64,23 @@ fn a_number_that_comes_twice_is_an_error() {
 }
 
 #[test]
+fn numbers_from_which_nothing_is_counted_are_refused() {
+    let state = |applied: u64, first_seq: u64| {
+        let (store, _) = history();
+        let mut state: serde_json::Value = serde_json::from_slice(&store.to_checkpoint()).unwrap();
+        state["applied"] = applied.into();
+        state["first_seq"] = first_seq.into();
+        state["events"] = serde_json::json!([]);
+        AlertStore::from_checkpoint(state.to_string().as_bytes(), options())
+    };
+    state(4, 1).unwrap();
+    for (applied, first_seq) in [(4, 0), (4, u64::MAX), (u64::MAX, 1)] {
+        let error = state(applied, first_seq).unwrap_err();
+        assert!(error.to_string().contains("count from 1"), "{error}");
+    }
+}
+
+#[test]
 fn unreadable_and_newer_state_says_so() {
     let error = AlertStore::recover(None, [b"{\"number\":1"], options()).unwrap_err();
     assert!(
