@@ -23,11 +23,12 @@ use clap::{Args, Subcommand};
 use indicatif::BinaryBytes;
 
 pub use error::BackupFailure;
+pub use manifest::{Backup, BackupFile, SegmentCount};
 pub use restore::{RestoreArgs, run as restore};
+pub use sum::FileSum;
 
 use create::Created;
 use depot::Depot;
-use manifest::Backup;
 use source::Source;
 
 /// Files on their way at once, by default.

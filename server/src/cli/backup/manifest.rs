@@ -27,34 +27,42 @@ const BYTES_MAX: usize = 512 << 20;
 
 /// A backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::cli) struct Backup {
+pub struct Backup {
     /// Sorts by time.
-    pub(in crate::cli) name: String,
+    pub name: String,
     /// When its snapshot was taken, in milliseconds since the epoch.
-    pub(in crate::cli) taken_ms: i64,
+    pub taken_ms: i64,
     /// The program that wrote it.
-    pub(in crate::cli) barograph: String,
-    pub(in crate::cli) segments: Vec<SegmentCount>,
-    pub(in crate::cli) files: Vec<BackupFile>,
+    pub barograph: String,
+    /// The segments.
+    pub segments: Vec<SegmentCount>,
+    /// All files.
+    pub files: Vec<BackupFile>,
 }
 
 /// What must be found in a segment after a restore.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::cli) struct SegmentCount {
-    pub(in crate::cli) name: String,
-    pub(in crate::cli) rows: u64,
-    pub(in crate::cli) series: u64,
-    pub(in crate::cli) ts_min: i64,
-    pub(in crate::cli) ts_max: i64,
+pub struct SegmentCount {
+    /// Its path without the endings of its files.
+    pub name: String,
+    /// Rows.
+    pub rows: u64,
+    /// Series.
+    pub series: u64,
+    /// The earliest instant, in milliseconds since the epoch.
+    pub ts_min: i64,
+    /// The latest instant.
+    pub ts_max: i64,
 }
 
 /// A file of the data directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::cli) struct BackupFile {
+pub struct BackupFile {
     /// Its path there.
-    pub(in crate::cli) path: String,
+    pub path: String,
+    /// Its length and checksum.
     #[serde(flatten)]
-    pub(in crate::cli) sum: FileSum,
+    pub sum: FileSum,
 }
 
 impl BackupFile {
@@ -79,39 +87,49 @@ impl From<&SegmentEntry> for SegmentCount {
 
 impl Backup {
     /// Its samples: the rows of those segments that have a file of samples, and not of histograms or rollups.
-    pub(in crate::cli) fn samples(&self) -> u64 {
+    #[must_use]
+    pub fn samples(&self) -> u64 {
         let paths: HashSet<&str> = self.files.iter().map(|file| file.path.as_str()).collect();
         let of_samples = |segment: &&SegmentCount| {
             let path = format!("{}.samples.parquet", segment.name);
             paths.contains(path.as_str())
         };
-        self.segments
-            .iter()
-            .filter(of_samples)
-            .map(|segment| segment.rows)
-            .sum()
+        total(
+            self.segments
+                .iter()
+                .filter(of_samples)
+                .map(|segment| segment.rows),
+        )
     }
 
     /// Rows of all segments, whatever they hold.
-    pub(in crate::cli) fn rows(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.rows).sum()
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        total(self.segments.iter().map(|segment| segment.rows))
     }
 
     /// The bytes of its files.
-    pub(in crate::cli) fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.sum.bytes).sum()
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        total(self.files.iter().map(|file| file.sum.bytes))
     }
 
-    pub(super) fn encode(&self) -> Result<Bytes, serde_json::Error> {
+    /// The bytes of the list.
+    ///
+    /// # Errors
+    /// What the writer of JSON says.
+    pub fn encode(&self) -> Result<Bytes, serde_json::Error> {
         let body = serde_json::to_vec_pretty(self)?;
         let mut bytes = format!("{HEADER}{:08x}\n", crc32c::crc32c(&body)).into_bytes();
         bytes.extend_from_slice(&body);
         Ok(bytes.into())
     }
 
+    /// Reads the bytes of a list.
+    ///
     /// # Errors
-    /// What is wrong with it.
-    fn decode(bytes: &[u8]) -> Result<Self, String> {
+    /// What is wrong with it, for people.
+    pub fn decode(bytes: &[u8]) -> Result<Self, String> {
         let end = bytes.iter().position(|b| *b == b'\n').unwrap_or(bytes.len());
         let (header, body) = (&bytes[..end], bytes.get(end + 1..).unwrap_or_default());
         let crc = std::str::from_utf8(header)
@@ -190,6 +208,11 @@ impl Backup {
     }
 }
 
+/// A sum. The list may come from anybody, and what it says may be too much.
+fn total(numbers: impl Iterator<Item = u64>) -> u64 {
+    numbers.fold(0, u64::saturating_add)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,6 +246,14 @@ mod tests {
             assert!(Backup::decode(&damaged).is_err(), "byte {at}");
             assert!(Backup::decode(&bytes[..at]).is_err(), "cut at {at}");
         }
+    }
+
+    #[test]
+    fn a_list_that_says_too_much_is_counted() {
+        let mut list = backup("segments/a");
+        list.files[0].sum.bytes = u64::MAX;
+        list.files.push(list.files[0].clone());
+        assert_eq!(list.bytes(), u64::MAX);
     }
 
     #[test]

@@ -14,9 +14,11 @@ pub(super) const PIECE_BYTES: usize = 1 << 20;
 
 /// Tells one file from another: its length and its CRC-32C.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::cli) struct FileSum {
-    pub(in crate::cli) bytes: u64,
-    pub(in crate::cli) crc32c: u32,
+pub struct FileSum {
+    /// Length.
+    pub bytes: u64,
+    /// CRC-32C.
+    pub crc32c: u32,
 }
 
 impl FileSum {
