@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::shape::{has_shape, has_startup_shape};
 
 /// Bytes of a message. The text of a query and its parameters are far below it.
-pub(super) const MESSAGE_BYTES_MAX: u32 = 4 << 20;
+const MESSAGE_BYTES_MAX: u32 = 4 << 20;
 
 /// Where in a message the stream stands.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +26,7 @@ enum Place {
 
 /// Looks at what is read from a stream.
 #[derive(Debug)]
-pub(super) struct FrameLimit<S> {
+pub struct FrameLimit<S> {
     /// Read from the stream before, and not looked at yet.
     ahead: Vec<u8>,
     stream: S,
@@ -39,7 +39,8 @@ pub(super) struct FrameLimit<S> {
 
 impl<S> FrameLimit<S> {
     /// A stream that begins with the startup message, of which some bytes have been read already.
-    pub(super) fn new(ahead: Vec<u8>, stream: S) -> Self {
+    #[must_use]
+    pub fn new(ahead: Vec<u8>, stream: S) -> Self {
         let place = Place::Head {
             seen: 0,
             typed: false,

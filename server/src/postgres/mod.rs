@@ -23,4 +23,6 @@ mod shape;
 mod startup;
 mod statement;
 
+pub use frame_limit::FrameLimit;
+pub use parameters::values as bound_values;
 pub use serve::{PostgresParts, serve};

@@ -38,9 +38,10 @@ pub(super) fn has_startup_shape(body: &[u8]) -> bool {
     if body.starts_with(&CANCEL_CODE) {
         return rest.0.len() >= 8;
     }
-    // Names and values, and an empty name behind the last.
+    // Names and values, and an empty name behind the last: the decoder reads no further than that, and would take what
+    // follows for the next message.
     while rest.0 != [0] {
-        if rest.text().and_then(|()| rest.text()).is_none() {
+        if rest.0.starts_with(&[0]) || rest.text().and_then(|()| rest.text()).is_none() {
             return false;
         }
     }
@@ -121,6 +122,8 @@ mod tests {
             b"\0\x03\0\0",
             b"\0\x03\0\0user\0\0",
             b"\0\x03\0\0\0\0",
+            b"\0\x03\0\0\0x\0\0",
+            b"\0\x03\0\0user\0me\0\0Q\0\0\0\x05\0\0",
         ] {
             assert!(!has_startup_shape(body), "{body:?}");
         }

@@ -68,7 +68,10 @@ impl QueryParser for Preparer {
     }
 
     fn get_parameter_types(&self, statement: &Prepared) -> PgWireResult<Vec<Type>> {
-        parameter_types(statement)
+        match statement {
+            Prepared::Query { described, .. } => parameter_types(described),
+            Prepared::Session(_) => Ok(Vec::new()),
+        }
     }
 
     fn get_result_schema(
@@ -89,10 +92,7 @@ impl QueryParser for Preparer {
 }
 
 /// The types of a statement's parameters as the protocol knows them; `unknown` where nothing tells.
-pub(super) fn parameter_types(statement: &Prepared) -> PgWireResult<Vec<Type>> {
-    let Prepared::Query { described, .. } = statement else {
-        return Ok(Vec::new());
-    };
+pub(super) fn parameter_types(described: &Described) -> PgWireResult<Vec<Type>> {
     let types = described.parameters.iter();
     types
         .map(|data_type| data_type.as_ref().map_or(Ok(Type::UNKNOWN), into_pg_type))
