@@ -323,21 +323,30 @@ impl SeriesWalk {
 pub(crate) struct IndexWalk(Sidecar);
 
 impl IndexWalk {
-    /// Checks its checksums, and that it belongs to the segment.
+    /// Checks its checksums and that it belongs to the segment, and reads all of it.
     ///
     /// # Errors
     /// [`EngineError::Corrupt`] names the file.
     pub(crate) fn open(meta: &SegmentMeta, bytes: &Bytes) -> Result<Self> {
-        Sidecar::open(meta, bytes).map(Self)
+        // A transducer trusts its bytes, and panics at others.
+        caught(
+            &meta.sidecar_path(),
+            "a whole index",
+            "the library of transducers",
+            || {
+                let sidecar = Sidecar::open(meta, bytes)?;
+                sidecar.read_all()?;
+                Ok(Self(sidecar))
+            },
+        )
     }
 
-    /// Checks its checksums; whose index it is, it says itself.
+    /// As [`IndexWalk::open`]; whose index it is, it says itself.
     ///
     /// # Errors
     /// [`EngineError::Corrupt`] names the file.
     pub(crate) fn of_any_segment(path: &str, bytes: &Bytes) -> Result<Self> {
-        let meta = Sidecar::described(path, bytes)?;
-        Sidecar::open(&meta, bytes).map(Self)
+        Self::open(&Sidecar::described(path, bytes)?, bytes)
     }
 
     /// Series, rows, groups, and pairs of a label and a value.
@@ -370,17 +379,21 @@ impl IndexWalk {
 
 /// Calls the Parquet library; an error and a panic both become an error that names the file.
 fn guarded<T>(path: &str, call: impl FnOnce() -> std::result::Result<T, ParquetError>) -> Result<T> {
+    caught(path, "a whole Parquet file", "the Parquet library", || {
+        call().map_err(at(path))
+    })
+}
+
+/// Calls a library; a panic becomes an error that names the file.
+fn caught<T>(path: &str, expected: &str, library: &str, call: impl FnOnce() -> Result<T>) -> Result<T> {
     // Nothing of ours is changed inside, and a reader that has panicked is dropped by its owner.
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(result) => result.map_err(at(path)),
-        Err(panic) => {
-            let text = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("no reason given");
-            let found = format!("bytes that the Parquet library cannot decode ({text})");
-            Err(corrupt(path, "a whole Parquet file", found))
-        }
-    }
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no reason given");
+        let found = format!("bytes that {library} cannot decode ({text})");
+        Err(corrupt(path, expected, found))
+    })
 }

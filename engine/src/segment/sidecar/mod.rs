@@ -29,6 +29,7 @@
 mod header;
 mod postings;
 mod reader;
+mod walk;
 mod writer;
 
 pub(super) use header::BLOCK_BYTES;

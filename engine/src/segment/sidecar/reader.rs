@@ -17,12 +17,12 @@ use crate::{EngineError, Result};
 #[derive(Debug)]
 pub(in crate::segment) struct Sidecar {
     path: String,
-    header: Header,
+    pub(super) header: Header,
     ids: Bytes,
     rows: Bytes,
-    groups: Map<Bytes>,
+    pub(super) groups: Map<Bytes>,
     starts: Bytes,
-    labels: Map<Bytes>,
+    pub(super) labels: Map<Bytes>,
     postings: Bytes,
     blocks: Bytes,
 }
@@ -85,8 +85,8 @@ impl Sidecar {
             return Err(corrupt(16, format!("{of_segment:?}"), format!("{header:?}")));
         }
         sidecar
-            .check_lengths()
-            .map_err(|what| corrupt(0, what.to_owned(), "another length".to_owned()))?;
+            .check_tables()
+            .map_err(|what| corrupt(0, what.to_owned(), "others".to_owned()))?;
         Ok(sidecar)
     }
 
@@ -114,6 +114,11 @@ impl Sidecar {
         })
     }
 
+    /// Its file.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Series, rows, groups, and pairs of a label and a value.
     pub(in crate::segment) fn counts(&self) -> (u64, u64, u64, u64) {
         let (groups, labels) = (self.groups.len() as u64, self.labels.len() as u64);
@@ -129,7 +134,7 @@ impl Sidecar {
             .collect()
     }
 
-    fn check_lengths(&self) -> std::result::Result<(), &'static str> {
+    fn check_tables(&self) -> std::result::Result<(), &'static str> {
         let series = self.header.series as usize;
         let blocks = |bytes: u64| bytes.div_ceil(BLOCK_BYTES as u64) as usize;
         let summed = blocks(self.header.samples_bytes) + blocks(self.header.series_bytes);
@@ -139,11 +144,19 @@ impl Sidecar {
         if !self.rows.len().is_multiple_of(4) || self.rows.len() / 4 != series.saturating_add(1) {
             return Err("a first row for each series");
         }
-        if self.starts.len() != (self.groups.len() + 1) * 4 {
+        if !self.starts.len().is_multiple_of(4)
+            || self.starts.len() / 4 != self.groups.len().saturating_add(1)
+        {
             return Err("a first place for each group");
         }
         if self.blocks.len() != summed * 4 {
             return Err("a checksum for each block");
+        }
+        if !ascend_to(&self.rows, self.header.rows) {
+            return Err("first rows that ascend to the number of rows");
+        }
+        if !ascend_to(&self.starts, self.header.series) {
+            return Err("first places that ascend to the number of series");
         }
         Ok(())
     }
@@ -187,7 +200,8 @@ impl Sidecar {
 
     /// The group with a key.
     pub(in crate::segment) fn find_group(&self, key: &StorageKey) -> Option<usize> {
-        self.groups.get(key.as_bytes()).map(|group| group as usize)
+        let group = self.groups.get(key.as_bytes())? as usize;
+        (group < self.groups()).then_some(group)
     }
 
     /// The key of a group.
@@ -349,7 +363,7 @@ impl Sidecar {
         Ok(())
     }
 
-    fn postings(&self, value: u64) -> Result<RoaringBitmap> {
+    pub(super) fn postings(&self, value: u64) -> Result<RoaringBitmap> {
         if value.is_multiple_of(2) {
             return Ok(RoaringBitmap::from_iter([(value / 2) as u32]));
         }
@@ -375,6 +389,12 @@ fn values_of(name: &str) -> (Vec<u8>, Vec<u8>) {
 
 fn key(name: &str, value: &str) -> Vec<u8> {
     [name.as_bytes(), &[SEPARATOR], value.as_bytes()].concat()
+}
+
+/// Whether the numbers of an array ascend, and the last of them is this.
+fn ascend_to(array: &Bytes, last: u64) -> bool {
+    let numbers = || (0..array.len() / 4).map(|i| number(array, i));
+    numbers().is_sorted() && numbers().last().map(u64::from) == Some(last)
 }
 
 /// The i-th number of an array.

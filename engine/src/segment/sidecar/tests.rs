@@ -73,6 +73,7 @@ proptest! {
     ) {
         let rows = rows(&sets);
         let sidecar = Sidecar::open(&meta(&rows), &bytes(&rows)).unwrap();
+        sidecar.read_all().unwrap();
         for (place, row) in rows.iter().enumerate() {
             let place = place as u32;
             prop_assert_eq!(sidecar.id(place), row.id);
@@ -123,6 +124,30 @@ fn another_segments_sidecar_is_refused() {
     };
     let error = Sidecar::open(&other, &bytes(&rows)).unwrap_err();
     assert!(error.to_string().contains("samples_crc32c: 9"), "{error}");
+}
+
+/// Bytes whose checksums are right, and that no writer writes.
+#[test]
+fn tables_that_do_not_ascend_are_refused() {
+    let sets = ["a", "b"].map(|metric| Labels::from_pairs([("__name__", metric)]).unwrap());
+    let rows = rows(&sets);
+    let index = |rows: &[SeriesRow]| SeriesIndex::of(&meta(rows), rows).unwrap();
+    let sums = FileSums {
+        samples: &[1, 2],
+        series: &[3],
+    };
+    let mut turned = rows.clone();
+    turned[0].first_row = 9;
+    let bytes = Bytes::from(encode(&meta(&rows), index(&turned), &sums));
+    let error = Sidecar::open(&meta(&rows), &bytes).unwrap_err();
+    assert!(error.to_string().contains("first rows that ascend"), "{error}");
+    // Labels of series that are not there.
+    let fewer = SegmentMeta {
+        series: 1,
+        ..meta(&rows)
+    };
+    let bytes = Bytes::from(encode(&meta(&rows), index(&rows), &sums));
+    assert!(Sidecar::open(&fewer, &bytes).is_err());
 }
 
 #[test]
