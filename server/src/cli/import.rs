@@ -31,13 +31,15 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 pub use error::ImportFailure;
+pub use remote_read::read_answer;
+pub use text::{Format, TextSeries, read_text};
 
 use self::batch::Position;
 use self::promtool::BlockDump;
 use self::remote_read::RemoteRead;
 use self::state::Progress;
 use self::target::{Server, Store, Target};
-use self::text::{Format, Input, Text};
+use self::text::{Input, Text};
 use super::detect::instant::parse_instant_ms;
 use super::sql::{DEFAULT_URL, Source as SqlSource};
 

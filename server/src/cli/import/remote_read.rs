@@ -16,6 +16,7 @@ use super::ImportFailure;
 use super::batch::{Batch, Batcher, Position};
 use super::error::innermost;
 use crate::channels::install_crypto_provider;
+use crate::ingest::{SnappyError, decompress};
 
 /// Bytes of one answer, compressed and not.
 const ANSWER_BYTES_MAX: usize = 512 << 20;
@@ -175,7 +176,7 @@ impl RemoteRead {
                 pause *= 2;
             }
             match self.ask(client, Bytes::from(body.clone())).await {
-                Ok(answer) => return self.decode(&answer),
+                Ok(answer) => return read_answer(&answer).map_err(|reason| self.failed(reason)),
                 Err(Answer::Refused(why)) => return Err(self.failed(why)),
                 Err(Answer::Broken(why)) => reason = why,
             }
@@ -222,31 +223,30 @@ impl RemoteRead {
         }
     }
 
-    fn decode(&self, answer: &[u8]) -> Result<Vec<TimeSeries>, ImportFailure> {
-        let malformed = |error: snap::Error| self.failed(format!("its answer is not snappy: {error}"));
-        let len = snap::raw::decompress_len(answer).map_err(malformed)?;
-        if len > ANSWER_BYTES_MAX {
-            return Err(self.failed(too_large()));
-        }
-        let mut bytes = vec![0; len];
-        snap::raw::Decoder::new()
-            .decompress(answer, &mut bytes)
-            .map_err(malformed)?;
-        let response = ReadResponse::decode(bytes.as_slice())
-            .map_err(|error| self.failed(format!("its answer is not what remote read gives: {error}")))?;
-        Ok(response
-            .results
-            .into_iter()
-            .flat_map(|result| result.timeseries)
-            .collect())
-    }
-
     fn failed(&self, reason: String) -> ImportFailure {
         ImportFailure::RemoteRead {
             url: self.endpoint(),
             reason,
         }
     }
+}
+
+/// The series in an answer of the type `SAMPLES`.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn read_answer(answer: &[u8]) -> Result<Vec<TimeSeries>, String> {
+    let bytes = decompress(answer, ANSWER_BYTES_MAX).map_err(|error| match error {
+        SnappyError::TooLarge { .. } => too_large(),
+        error => format!("its answer is not snappy: {error}"),
+    })?;
+    let response = ReadResponse::decode(bytes.as_slice())
+        .map_err(|error| format!("its answer is not what remote read gives: {error}"))?;
+    Ok(response
+        .results
+        .into_iter()
+        .flat_map(|result| result.timeseries)
+        .collect())
 }
 
 /// Why there is no answer.

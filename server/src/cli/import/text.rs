@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
+use barograph_model::Labels;
 use tokio::sync::mpsc::Sender;
 
 use super::ImportFailure;
@@ -21,9 +22,42 @@ const TOLD_MAX: u64 = 10;
 
 /// How a text is to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub enum Format {
+    /// OpenMetrics with timestamps.
     OpenMetrics,
+    /// What `promtool tsdb dump` writes.
     Dump,
+}
+
+/// A series of a text with its samples, as they stand there: milliseconds since the epoch, and the value.
+pub type TextSeries = (Labels, Vec<(i64, f64)>);
+
+/// The series of a text, as an import would take them: in the order of their first samples, and again every twenty thousand
+/// samples. Bad lines are left out and counted where it `skips_bad`. `name` is what messages call the text.
+///
+/// # Errors
+/// [`ImportFailure`] names the line.
+pub fn read_text(
+    name: &str,
+    text: &mut dyn BufRead,
+    format: Format,
+    skips_bad: bool,
+) -> Result<(Vec<TextSeries>, u64), ImportFailure> {
+    let (mut series, mut bad) = (Vec::new(), 0);
+    let mut reading = Reading::new(name.to_owned(), format, skips_bad);
+    // They are counted, and telling is for programs that talk to a person.
+    reading.told = TOLD_MAX;
+    reading.run(text, Position::default(), &mut |batch| {
+        bad += batch.tally.bad;
+        series.extend(
+            batch
+                .series
+                .into_iter()
+                .map(|series| (series.labels, series.samples)),
+        );
+        true
+    })?;
+    Ok((series, bad))
 }
 
 /// Where a text comes from.
@@ -61,28 +95,21 @@ impl Text {
         from: Position,
         batches: &Sender<Result<Batch, ImportFailure>>,
     ) -> Result<(), ImportFailure> {
-        let mut reading = Reading {
-            name: self.name(),
-            format: self.format,
-            skips_bad: self.skips_bad,
-            position: Position::default(),
-            batcher: Batcher::default(),
-            has_ended: false,
-            told: 0,
-        };
+        let mut reading = Reading::new(self.name(), self.format, self.skips_bad);
+        let emit = &mut |batch| batches.blocking_send(Ok(batch)).is_ok();
         match self.input {
             Input::File(path) => {
                 let mut file = File::open(&path).map_err(ImportFailure::io("open", &path))?;
                 file.seek(SeekFrom::Start(from.offset.unsigned_abs()))
                     .map_err(ImportFailure::io("read", &path))?;
                 reading.position = from;
-                reading.run(&mut BufReader::with_capacity(1 << 20, file), from, batches)
+                reading.run(&mut BufReader::with_capacity(1 << 20, file), from, emit)
             }
-            Input::Stdin => reading.run(&mut BufReader::new(std::io::stdin()), from, batches),
+            Input::Stdin => reading.run(&mut BufReader::new(std::io::stdin()), from, emit),
             Input::Blocks(blocks) => {
                 let mut running = blocks.start()?;
                 let output = running.output()?;
-                reading.run(&mut BufReader::with_capacity(1 << 20, output), from, batches)?;
+                reading.run(&mut BufReader::with_capacity(1 << 20, output), from, emit)?;
                 running.finish()
             }
         }
@@ -100,16 +127,28 @@ struct Reading {
 }
 
 impl Reading {
+    fn new(name: String, format: Format, skips_bad: bool) -> Self {
+        Self {
+            name,
+            format,
+            skips_bad,
+            position: Position::default(),
+            batcher: Batcher::default(),
+            has_ended: false,
+            told: 0,
+        }
+    }
+
+    /// Gives each batch to `emit`, which says whether more is wanted.
     fn run(
         &mut self,
         input: &mut dyn BufRead,
         from: Position,
-        batches: &Sender<Result<Batch, ImportFailure>>,
+        emit: &mut dyn FnMut(Batch) -> bool,
     ) -> Result<(), ImportFailure> {
-        let result = self.lines(input, from, batches);
-        let rest = self.batcher.take(Some(self.position));
-        // Whoever does not receive any more has failed and says so itself.
-        let _ = batches.blocking_send(Ok(rest));
+        let result = self.lines(input, from, emit);
+        // Whoever does not want any more has failed and says so itself.
+        emit(self.batcher.take(Some(self.position)));
         result
     }
 
@@ -117,7 +156,7 @@ impl Reading {
         &mut self,
         input: &mut dyn BufRead,
         from: Position,
-        batches: &Sender<Result<Batch, ImportFailure>>,
+        emit: &mut dyn FnMut(Batch) -> bool,
     ) -> Result<(), ImportFailure> {
         let mut bytes = Vec::new();
         loop {
@@ -149,11 +188,7 @@ impl Reading {
             }
             self.position.offset += len as i64;
             self.position.lines += 1;
-            if self.batcher.is_full()
-                && batches
-                    .blocking_send(Ok(self.batcher.take(Some(self.position))))
-                    .is_err()
-            {
+            if self.batcher.is_full() && !emit(self.batcher.take(Some(self.position))) {
                 return Ok(());
             }
         }
