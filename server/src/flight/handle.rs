@@ -22,7 +22,7 @@ pub(super) const VALUES_BYTES_MAX: usize = 1 << 20;
 
 /// A statement.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Handle {
+pub struct Handle {
     #[prost(string, tag = "1")]
     sql: String,
     #[prost(bytes = "bytes", tag = "2")]
@@ -30,7 +30,9 @@ pub(super) struct Handle {
 }
 
 impl Handle {
-    pub(super) fn new(sql: String) -> Self {
+    /// A statement to which nothing is bound.
+    #[must_use]
+    pub fn new(sql: String) -> Self {
         Self {
             sql,
             values: Bytes::new(),
@@ -41,14 +43,15 @@ impl Handle {
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` for bytes that are no handle.
-    pub(super) fn read(bytes: Bytes) -> Result<Self, Status> {
+    pub fn read(bytes: Bytes) -> Result<Self, Status> {
         Self::decode(bytes).map_err(|error| {
             Status::invalid_argument(format!("the handle is not one of this server: {error}"))
         })
     }
 
     /// The bytes for the client.
-    pub(super) fn write(&self) -> Bytes {
+    #[must_use]
+    pub fn write(&self) -> Bytes {
         self.encode_to_vec().into()
     }
 
@@ -56,7 +59,7 @@ impl Handle {
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` for more or less than a row, and for more bytes than are allowed.
-    pub(super) fn bind(self, values: &RecordBatch) -> Result<Self, Status> {
+    pub fn bind(self, values: &RecordBatch) -> Result<Self, Status> {
         if values.num_rows() != 1 {
             let message = format!(
                 "{} rows of values are bound, a query takes one",
@@ -81,7 +84,7 @@ impl Handle {
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` where the values are not readable.
-    pub(super) fn request(&self) -> Result<SqlRequest, Status> {
+    pub fn request(&self) -> Result<SqlRequest, Status> {
         let parameters = match self.values.is_empty() {
             true => Vec::new(),
             false => values(&self.values).map_err(|error| {

@@ -19,4 +19,6 @@ mod service;
 mod sql_info;
 mod untrusted;
 
+pub use handle::Handle;
+pub use parameters::bound_row;
 pub use service::{FlightService, flight_service};

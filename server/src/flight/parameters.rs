@@ -31,7 +31,15 @@ pub(super) async fn bound(mut stream: PeekableFlightDataStream) -> Result<Option
             messages.push(message);
         }
     }
-    let batches = decoded(&messages)
+    bound_row(&messages)
+}
+
+/// The row of values in the messages of a stream; `None` where there is none.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` for messages that are not Arrow's, and for more than a row.
+pub fn bound_row(messages: &[FlightData]) -> Result<Option<RecordBatch>, Status> {
+    let batches = decoded(messages)
         .map_err(|error| Status::invalid_argument(format!("the bound values are not readable: {error}")))?;
     let mut batches = batches.into_iter().filter(|batch| batch.num_rows() > 0);
     match (batches.next(), batches.next()) {
