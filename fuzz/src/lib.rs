@@ -8,6 +8,13 @@
 //! Formats with a checksum are fuzzed behind it too ([`seal`]): otherwise nothing but the checksum would be tested.
 
 mod edge;
+mod flight;
+mod import;
+mod journal;
+mod lists;
+mod postgres;
+mod prometheus;
+
 pub mod mutate;
 mod seal;
 pub mod seeds;

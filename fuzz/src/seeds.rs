@@ -1,6 +1,8 @@
 //! Where fuzzing begins: small bytes of each kind, made by the program itself, committed in `corpus/`.
 
 mod message;
+mod sql;
+mod text;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,8 +16,9 @@ use barograph_engine::{Engine, SampleColumns};
 use barograph_model::{Labels, ManualClock, TimestampMs, stale_nan};
 
 use crate::edge::NOW_MS;
+use crate::journal::PREFIX;
 use crate::target::{TARGETS, Target, corpus};
-use message::{remote_write_1, remote_write_2};
+use message::{remote_read, remote_read_answer, remote_write_1, remote_write_2};
 
 /// The committed seeds of a target, in the order of their names.
 ///
@@ -61,14 +64,8 @@ const PROMQL: [&str; 6] = [
 type Made = Vec<(&'static str, Vec<Vec<u8>>)>;
 
 fn made() -> io::Result<Made> {
-    let disk = store()?;
-    let files = |ending: &str| -> io::Result<Vec<Vec<u8>>> {
-        let files = disk.files();
-        let named = files.iter().filter(|(path, _)| path.ends_with(ending));
-        named
-            .map(|(path, _)| Ok(cut_zeros(disk.read(path)?.to_vec())))
-            .collect()
-    };
+    let disk = store(4, 40)?;
+    let files = |ending: &str| files(&disk, ending);
     let logs = files(".wal")?;
     let mut segments = files(".samples.parquet")?;
     segments.extend(files(".series.parquet")?);
@@ -79,24 +76,25 @@ fn made() -> io::Result<Made> {
         bytes[start..].to_vec()
     });
     let message = remote_write_1();
-    Ok(vec![
+    let (transactions, checkpoint) = alerts()?;
+    // So many series that a set of them is a bitmap.
+    let mut indexes = self::files(&store(70, 1)?, ".index")?;
+    indexes.extend(files(".index")?);
+    let mut made = vec![
         ("log-record", logs.iter().flat_map(|log| records(log)).collect()),
         ("log-file", logs),
         ("checkpoint", files("/checkpoint")?),
         ("manifest-fields", fields.collect()),
         ("manifest", manifests),
         ("segment", segments),
-        (
-            "snappy",
-            vec![
-                snap::raw::Encoder::new()
-                    .compress_vec(&message)
-                    .map_err(io::Error::other)?,
-            ],
-        ),
+        ("index", indexes),
+        ("snappy", vec![compressed(&message)?]),
         ("remote-write-1", vec![message]),
         ("remote-write-2", vec![remote_write_2()]),
-        ("alert-transaction", transactions()?),
+        ("remote-read", vec![remote_read(&[1, 0]), remote_read(&[])]),
+        ("remote-read-answer", vec![compressed(&remote_read_answer())?]),
+        ("alert-transaction", transactions),
+        ("alert-checkpoint", vec![checkpoint]),
         (
             "selector",
             vec![
@@ -108,11 +106,34 @@ fn made() -> io::Result<Made> {
             "promql",
             PROMQL.iter().map(|text| text.as_bytes().to_vec()).collect(),
         ),
-    ])
+    ];
+    made.extend(text::made());
+    made.extend(sql::made()?);
+    Ok(made)
 }
 
-/// A store with a segment, a log and a journal.
-fn store() -> io::Result<SimVfs> {
+fn compressed(message: &[u8]) -> io::Result<Vec<u8>> {
+    let block = snap::raw::Encoder::new().compress_vec(message);
+    block.map_err(io::Error::other)
+}
+
+/// The files of a disk whose names end so.
+fn files(disk: &SimVfs, ending: &str) -> io::Result<Vec<Vec<u8>>> {
+    let files = disk.files();
+    let named = files.iter().filter(|(path, _)| path.ends_with(ending));
+    named
+        .map(|(path, _)| {
+            let bytes = disk.read(path)?.to_vec();
+            Ok(match path.ends_with(".wal") {
+                true => cut_zeros(bytes),
+                false => bytes,
+            })
+        })
+        .collect()
+}
+
+/// A store with a segment, a log and a journal; of so many series with so many samples each.
+fn store(series: u32, samples: i32) -> io::Result<SimVfs> {
     let disk = SimVfs::new(7);
     let options = barograph_engine::Options {
         wal_file_bytes: 1 << 16,
@@ -125,7 +146,7 @@ fn store() -> io::Result<SimVfs> {
     let engine = Engine::open(Arc::clone(&vfs), clock, options).map_err(io::Error::other)?;
     for round in 0..2 {
         let mut columns = SampleColumns::new(&engine.head());
-        for series in 0..4 {
+        for series in 0..series {
             let instance = format!("host-{series}");
             let labels = Labels::from_pairs([
                 ("__name__", "up"),
@@ -133,7 +154,7 @@ fn store() -> io::Result<SimVfs> {
                 ("job", "node"),
             ]);
             let series = engine.head().series(&labels.map_err(io::Error::other)?);
-            for i in 0..40 {
+            for i in 0..samples {
                 let value = match i % 5 {
                     0 => stale_nan(),
                     1 => 1.0 / 3.0,
@@ -184,8 +205,8 @@ fn records(log: &[u8]) -> Vec<Vec<u8>> {
     records
 }
 
-/// Transactions of a rule that fires and resolves.
-fn transactions() -> io::Result<Vec<Vec<u8>>> {
+/// Transactions of a rule that fires and resolves, and the checkpoint behind them.
+fn alerts() -> io::Result<(Vec<Vec<u8>>, Vec<u8>)> {
     let yaml =
         "groups:\n- name: g\n  rules:\n  - alert: Down\n    sql: SELECT 1\n    labels:\n      severity: P1\n";
     let rules = RuleSet::parse("seed.yml", yaml).map_err(io::Error::other)?;
@@ -211,5 +232,6 @@ fn transactions() -> io::Result<Vec<Vec<u8>>> {
         store.apply(&transaction).map_err(io::Error::other)?;
         records.push(transaction.to_record());
     }
-    Ok(records)
+    let checkpoint = [PREFIX, store.to_checkpoint().as_slice()].concat();
+    Ok((records, checkpoint))
 }

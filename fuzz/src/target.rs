@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use barograph::cli::import::{Format, read_answer};
 use barograph_alerts::Transaction;
 use barograph_engine::inspect::{Inspection, inspect_bytes};
 use barograph_engine::wal::Record;
 use barograph_promql::syntax::{ParseOptions, parse, prettify};
 use bytes::Bytes;
 
-use crate::{edge, seal};
+use crate::{edge, flight, import, journal, lists, postgres, prometheus, seal};
 
 /// One decoder.
 pub struct Target {
@@ -81,9 +82,74 @@ pub const TARGETS: &[Target] = &[
         run: |bytes| look(bytes.to_vec()),
     },
     Target {
+        name: "index",
+        about: "the index of a segment, behind its checksums",
+        run: |bytes| look(seal::index(bytes)),
+    },
+    Target {
+        name: "alert-checkpoint",
+        about: "the state of alerts in the checkpoint of their journal, behind its checksum",
+        run: journal::checkpoint,
+    },
+    Target {
         name: "alert-transaction",
         about: "a record of the alert journal",
         run: |bytes| drop(Transaction::from_record(bytes)),
+    },
+    Target {
+        name: "backup-list",
+        about: "the list of a backup's files, behind its checksum",
+        run: lists::backup,
+    },
+    Target {
+        name: "views",
+        about: "the file of views, behind its checksum",
+        run: lists::views,
+    },
+    Target {
+        name: "remote-read",
+        about: "a message of remote read, through Prometheus' API",
+        run: prometheus::remote_read,
+    },
+    Target {
+        name: "remote-read-answer",
+        about: "the compressed answer of another server to a remote read",
+        run: |bytes| drop(read_answer(bytes)),
+    },
+    Target {
+        name: "prometheus-form",
+        about: "the parameters of a request to Prometheus' API: a byte for the path, then a form",
+        run: prometheus::form,
+    },
+    Target {
+        name: "openmetrics",
+        about: "an OpenMetrics text that is imported",
+        run: |bytes| import::text(bytes, Format::OpenMetrics),
+    },
+    Target {
+        name: "tsdb-dump",
+        about: "the text of a dump of Prometheus that is imported",
+        run: |bytes| import::text(bytes, Format::Dump),
+    },
+    Target {
+        name: "flight-handle",
+        about: "the handle of a statement of Flight SQL",
+        run: flight::handle,
+    },
+    Target {
+        name: "flight-values",
+        about: "the values that a client of Flight SQL binds, as messages with their lengths",
+        run: flight::values,
+    },
+    Target {
+        name: "postgres-messages",
+        about: "the messages of a client of PostgreSQL's protocol, from the first byte",
+        run: postgres::messages,
+    },
+    Target {
+        name: "postgres-value",
+        about: "a value that a client of PostgreSQL's protocol binds: two bytes for its types, then the value",
+        run: postgres::value,
     },
     Target {
         name: "selector",

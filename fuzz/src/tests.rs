@@ -76,7 +76,20 @@ fuzz! {
     manifest "manifest"
     manifest_fields "manifest-fields"
     segment "segment"
+    index "index"
+    alert_checkpoint "alert-checkpoint"
     alert_transaction "alert-transaction"
+    backup_list "backup-list"
+    views "views"
+    remote_read "remote-read"
+    remote_read_answer "remote-read-answer"
+    prometheus_form "prometheus-form"
+    openmetrics "openmetrics"
+    tsdb_dump "tsdb-dump"
+    flight_handle "flight-handle"
+    flight_values "flight-values"
+    postgres_messages "postgres-messages"
+    postgres_value "postgres-value"
     selector "selector"
     promql "promql"
 }
@@ -97,7 +110,9 @@ fn a_mutation_follows_from_its_number() {
 /// Sealed bytes pass the checksums: what is fuzzed is what lies behind them.
 #[test]
 fn seals_are_what_the_formats_say() {
+    use barograph::cli::backup::Backup;
     use barograph_engine::inspect::{Inspection, inspect_bytes};
+    use barograph_query::sql::Views;
     let log = inspect_bytes("log", seal::log(&[2, 1, 2, 3]).into(), None).unwrap();
     let Inspection::Log(log) = log else {
         panic!("{log:?}")
@@ -110,4 +125,17 @@ fn seals_are_what_the_formats_say() {
     let fields = &seeds::read(manifest).unwrap()[0];
     let manifest = inspect_bytes("manifest", seal::manifest(fields).into(), None).unwrap();
     assert!(matches!(manifest, Inspection::Manifest(_)), "{manifest:?}");
+    for seed in seeds::read(find("index").unwrap()).unwrap() {
+        let mut damaged = seed.clone();
+        // Of the header, and of each section.
+        (12..16).for_each(|at| damaged[at] ^= 1);
+        (72..224).step_by(24).for_each(|at| damaged[at] ^= 1);
+        assert_eq!(seal::index(&damaged), seed);
+        let index = inspect_bytes("index", seed.into(), None).unwrap();
+        assert!(matches!(index, Inspection::Index(_)), "{index:?}");
+    }
+    let backup = &seeds::read(find("backup-list").unwrap()).unwrap()[0];
+    assert_eq!(Backup::decode(&seal::backup(backup)).unwrap().files.len(), 2);
+    let views = &seeds::read(find("views").unwrap()).unwrap()[0];
+    assert_eq!(Views::check(&seal::views(views)), Ok(2));
 }

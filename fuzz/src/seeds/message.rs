@@ -63,3 +63,35 @@ pub(super) fn remote_write_2() -> Vec<u8> {
     };
     [symbols, series(4, 1.5), series(5, -0.0)].concat()
 }
+
+/// A `prometheus.ReadRequest` with two queries, of a client that takes these types of answers.
+pub(super) fn remote_read(answers: &[u8]) -> Vec<u8> {
+    let matcher = |kind: u64, name: &str, value: &str| {
+        let parts = [
+            whole(1, kind),
+            field(2, name.as_bytes()),
+            field(3, value.as_bytes()),
+        ];
+        field(3, &parts.concat())
+    };
+    let query = |matchers: &[Vec<u8>]| {
+        let range = [whole(1, (NOW_MS - 600_000) as u64), whole(2, NOW_MS as u64)];
+        field(1, &[range.concat(), matchers.concat()].concat())
+    };
+    let queries = [
+        query(&[matcher(0, "__name__", "up"), matcher(2, "instance", "a|b")]),
+        query(&[matcher(1, "job", ""), matcher(3, "instance", "[ab]")]),
+    ];
+    let types = match answers {
+        [] => Vec::new(),
+        types => field(2, types),
+    };
+    [queries.concat(), types].concat()
+}
+
+/// A `prometheus.ReadResponse` with one series.
+pub(super) fn remote_read_answer() -> Vec<u8> {
+    let label = [field(1, b"__name__"), field(2, b"up")].concat();
+    let series = [field(1, &label), field(2, &sample(NOW_MS, 1.5))].concat();
+    field(1, &field(1, &series))
+}
