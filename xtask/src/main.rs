@@ -40,7 +40,7 @@ struct Arguments {
 enum Command {
     /// Everything CI runs: format, lints, tidiness, tests, doc tests
     Test(test::TestArguments),
-    /// What no compiler checks: file length, crate edges, versions, names, generated code
+    /// What no compiler checks: file length, crate edges, versions, names, simulations, generated code
     Tidy,
     /// Write proto/src/generated/*.rs from the .proto files (needs no protoc)
     Codegen,

@@ -7,6 +7,7 @@ mod edges;
 mod generated;
 mod length;
 mod names;
+mod simulations;
 mod versions;
 
 use anyhow::{Result, bail};
@@ -14,11 +15,12 @@ use anyhow::{Result, bail};
 /// A check: its name, and what it found.
 type Check = (&'static str, fn() -> Result<Vec<String>>);
 
-const CHECKS: [Check; 5] = [
+const CHECKS: [Check; 6] = [
     ("file length", length::check),
     ("crate edges", edges::check),
     ("versions", versions::check),
     ("module names", names::check),
+    ("simulations", simulations::check),
     ("generated code", generated::check),
 ];
 

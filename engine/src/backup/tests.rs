@@ -177,7 +177,7 @@ fn live(vfs: &SimVfs, before: &mut View, after: &mut View) -> Result<bool> {
 }
 
 #[test]
-fn a_power_cut_after_each_operation_leaves_a_whole_snapshot_or_none() {
+fn sim_a_power_cut_after_each_operation_leaves_a_whole_snapshot_or_none() {
     let (mut absent, mut whole) = (0, 0);
     for_each_seed(4, |seed| {
         for operations in 0.. {

@@ -136,7 +136,7 @@ fn a_sound_store_has_no_findings_and_stays_as_it_was() {
 }
 
 #[test]
-fn a_flipped_bit_is_found_in_the_file_that_has_it() {
+fn sim_a_flipped_bit_is_found_in_the_file_that_has_it() {
     for_each_seed(150, |seed| {
         let vfs = store(seed);
         let mut files = vfs.files();

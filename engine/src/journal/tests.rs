@@ -43,7 +43,7 @@ fn open(vfs: &SimVfs) -> (Journal, JournalContents) {
 }
 
 #[test]
-fn a_power_cut_after_any_operation_leaves_the_old_state_or_the_new() {
+fn sim_a_power_cut_after_any_operation_leaves_the_old_state_or_the_new() {
     for_each_seed(6, |seed| {
         let mut after = 0;
         loop {
@@ -79,7 +79,7 @@ fn a_power_cut_after_any_operation_leaves_the_old_state_or_the_new() {
 }
 
 #[test]
-fn a_full_disk_refuses_and_recovers() {
+fn sim_a_full_disk_refuses_and_recovers() {
     for_each_seed(40, |seed| {
         let vfs = SimVfs::new(seed);
         let (journal, _) = open(&vfs);
@@ -100,7 +100,7 @@ fn a_full_disk_refuses_and_recovers() {
 }
 
 #[test]
-fn a_failed_sync_ends_appends_and_loses_nothing_acknowledged() {
+fn sim_a_failed_sync_ends_appends_and_loses_nothing_acknowledged() {
     for_each_seed(60, |seed| {
         let vfs = SimVfs::new(seed);
         let (journal, _) = open(&vfs);

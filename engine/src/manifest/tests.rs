@@ -83,7 +83,7 @@ fn a_newer_format_is_refused_even_beside_a_copy_of_this_one() {
 }
 
 #[test]
-fn a_power_cut_at_any_operation_leaves_the_old_state_or_the_new_in_each_file() {
+fn sim_a_power_cut_at_any_operation_leaves_the_old_state_or_the_new_in_each_file() {
     for_each_seed(20, |seed| {
         for operations in 0..14 {
             let vfs = SimVfs::new(seed);

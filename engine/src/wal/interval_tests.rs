@@ -70,7 +70,7 @@ impl Life {
 }
 
 #[test]
-fn a_power_cut_takes_a_tail_and_never_a_hole() {
+fn sim_a_power_cut_takes_a_tail_and_never_a_hole() {
     for_each_seed(400, |seed| {
         let vfs = SimVfs::new(seed);
         let mut rng = ChaCha8Rng::seed_from_u64(seed);

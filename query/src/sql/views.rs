@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_leaves_the_views_before_or_after() {
+    fn sim_a_crash_leaves_the_views_before_or_after() {
         for_each_seed(200, |seed| {
             let vfs = Arc::new(SimVfs::new(seed));
             let place: Arc<dyn Vfs> = Arc::clone(&vfs) as _;
