@@ -229,13 +229,17 @@ impl Simulation {
         }
     }
 
-    fn open(&self) -> Result<Arc<Engine>> {
+    fn options(&self) -> Options {
         let mut options = options();
         if self.has_lanes {
             // A histogram weighs as much as some twenty samples.
             options.flush_rows *= 5;
         }
-        self.open_with(options)
+        options
+    }
+
+    fn open(&self) -> Result<Arc<Engine>> {
+        self.open_with(self.options())
     }
 
     fn open_with(&self, options: Options) -> Result<Arc<Engine>> {

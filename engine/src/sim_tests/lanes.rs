@@ -15,7 +15,8 @@ use crate::{LaneKind, SeriesSet, Snapshot};
 const OF_NO_INSTANT: i64 = i64::MAX;
 const FAMILIES: u64 = 5;
 
-/// Adds a histogram, an exemplar or metadata to a batch; gives its place in the model and its value there.
+/// Adds a histogram, an exemplar or metadata to a batch; gives its place in the model and its value there. Instants are
+/// whole minutes, so that many are written again when the first write is in a segment already.
 pub(super) fn push(
     columns: &mut SampleColumns,
     labels: &Labels,
@@ -24,6 +25,7 @@ pub(super) fn push(
     number: u64,
 ) -> (Key, u64) {
     let series = columns.head().series(labels);
+    let ts = ts - ts.rem_euclid(60_000);
     match kind {
         0..2 => {
             columns.push_histogram(series, ts, histogram(number));

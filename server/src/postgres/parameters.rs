@@ -65,7 +65,8 @@ fn value<S: Clone>(
     let read = catch_unwind(AssertUnwindSafe(|| {
         deserialize_parameters_with_server_types(&one, &[known], &[server_type])
     }));
-    let first = match read.map_err(|_| wrong("cannot be decoded as a value of its type"))?? {
+    let read = read.map_err(|_| wrong("cannot be decoded as a value of its type"))?;
+    let first = match read.map_err(|error| wrong(&format!("is no value of its type: {error}")))? {
         ParamValues::List(values) => values.into_iter().next(),
         ParamValues::Map(_) => None,
     };
