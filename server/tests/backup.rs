@@ -135,13 +135,8 @@ async fn a_folder_takes_what_it_lacks_and_gives_back_what_was_there() {
     assert_eq!(everything(&barograph).await, second, "the server goes on");
     barograph.kill();
 
-    let list = succeed(&mut command(&["backup", "list", &target]));
-    let names: Vec<&str> = list
-        .lines()
-        .map(|line| line.split_whitespace().next().unwrap())
-        .collect();
-    assert_eq!(names.len(), 2, "{list}");
-    for (name, expected) in [(Some(names[0]), &first), (None, &second)] {
+    let names = names_of_backups(&target, 2);
+    for (name, expected) in [(Some(names[0].as_str()), &first), (None, &second)] {
         let choice: Vec<&str> = name.iter().flat_map(|name| ["--backup", *name]).collect();
         let verified = succeed(command(&["backup", "verify", &target]).args(&choice));
         assert!(verified.contains("every checksum right"), "{verified}");
@@ -164,7 +159,7 @@ async fn a_folder_takes_what_it_lacks_and_gives_back_what_was_there() {
         "--data-dir",
         &text(&other),
         "--backup",
-        names[0],
+        &names[0],
         "--force",
     ]));
     check_restored(root.path(), &other, &first).await;
@@ -255,15 +250,10 @@ async fn views_are_backed_up_and_restored() {
     succeed(&mut command(&["backup", "--url", &url, &target]));
     barograph.kill();
 
-    let list = succeed(&mut command(&["backup", "list", &target]));
-    let names: Vec<&str> = list
-        .lines()
-        .map(|line| line.split_whitespace().next().unwrap())
-        .collect();
-    assert_eq!(names.len(), 3, "{list}");
+    let names = names_of_backups(&target, 3);
     let restored = root.path().join("restored");
     // Each takes the place of the one before it, the last of views that its backup does not have.
-    for (name, expected) in names.into_iter().zip([Some(&first), Some(&second), None]) {
+    for (name, expected) in names.iter().zip([Some(&first), Some(&second), None]) {
         let words = [
             "restore",
             &target,
@@ -288,6 +278,15 @@ async fn views_are_backed_up_and_restored() {
         }
         assert_eq!(served.terminate().code(), Some(0));
     }
+}
+
+/// The backups in a target, oldest first, of which there must be so many.
+fn names_of_backups(target: &str, expected: usize) -> Vec<String> {
+    let list = succeed(&mut command(&["backup", "list", target]));
+    let name = |line: &str| line.split_whitespace().next().unwrap().to_owned();
+    let names: Vec<String> = list.lines().map(name).collect();
+    assert_eq!(names.len(), expected, "{list}");
+    names
 }
 
 /// Starts a command and kills it as soon as `is_under_way` says so; gives false where it ended before.
