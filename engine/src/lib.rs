@@ -62,7 +62,9 @@ pub use lanes::{ExemplarScan, HistogramScan, LaneBatch, LaneBatches, LaneKind};
 pub use metadata::MetadataTable;
 pub use options::{Fsync, Options};
 pub use retention::RetentionRule;
-pub use rollup::{Bucket, BucketBlock, RollupKeep, RollupOptions, RollupPartition, RollupScan, RollupWidth};
+pub use rollup::{
+    Bucket, BucketBlock, BucketParts, RollupKeep, RollupOptions, RollupPartition, RollupScan, RollupWidth,
+};
 pub use scan::{Pruned, SampleBlock, Scan, ScanFile, ScanPartition, ScanStats, SeriesRun};
 pub use series::SeriesRef;
 pub use series_scan::{SeriesReader, SeriesRows, SeriesScan};

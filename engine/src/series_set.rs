@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use barograph_model::{Labels, Matcher, SeriesId};
 
-use self::found::{merge, of_head, of_segment, places};
+use self::found::{Known, merge, of_head, of_segment, places};
 use crate::index::{Head, StorageKey};
 use crate::segment::Segment;
 use crate::{Result, SeriesRef};
@@ -108,15 +108,16 @@ impl SeriesSet {
             found_in.push(Vec::new());
             (groups, entries) = merge((groups, entries), found);
         }
+        let mut known = Known::default();
         for segment in segments {
-            let found = of_segment(segment, matchers, sources.len() as u32)?;
-            if !found.1.is_empty() {
+            let found = of_segment(segment, matchers, sources.len() as u32, &entries, &mut known)?;
+            if !found.places.is_empty() {
                 sources.push(Source::Segment(Arc::clone(segment)));
-                count += found.1.len();
+                count += found.places.len();
                 let is_kept = count <= PLACES_MAX;
-                let kept = found.1.iter().filter(|_| is_kept);
-                found_in.push(kept.map(|e| (e.id, e.place)).collect());
-                (groups, entries) = merge((groups, entries), found);
+                found_in.push(if is_kept { found.places } else { Vec::new() });
+                known.enter(&found.new.1);
+                (groups, entries) = merge((groups, entries), found.new);
             }
         }
         // Of one source alone each entry knows its place.
@@ -282,28 +283,22 @@ impl SeriesSet {
             return places;
         };
         let wanted = &self.0.groups[first.group as usize..=last.group as usize];
-        let mut groups: Vec<Option<usize>> = vec![None; wanted.len()];
-        if wanted.len() * 8 < segment.groups() {
-            for (slot, key) in groups.iter_mut().zip(wanted) {
-                *slot = segment.find_group(key);
-            }
-        } else {
-            let mut next = 0;
-            segment.for_each_group(|key, group| {
-                while next < wanted.len() && wanted[next].as_bytes() < key {
-                    next += 1;
-                }
-                if next < wanted.len() && wanted[next].as_bytes() == key {
-                    groups[next] = Some(group);
-                }
-            });
-        }
-        let mut at = 0;
+        let walked = (wanted.len() * 8 >= segment.groups()).then(|| groups_of(segment, wanted));
+        let (mut at, mut before) = (0, None);
         while at < entries.len() {
             let group = entries[at].group;
             let end = at + entries[at..].partition_point(|e| e.group == group);
-            if let Some(found) = groups[(group - first.group) as usize] {
+            let found = match &walked {
+                Some(walked) => walked[(group - first.group) as usize],
+                // Groups that follow each other here mostly do so there, and an id is of one group.
+                None => before
+                    .map(|before: usize| before + 1)
+                    .filter(|next| *next < segment.groups() && segment.find(*next, entries[at].id).is_some())
+                    .or_else(|| segment.find_group(&self.0.groups[group as usize])),
+            };
+            if let Some(found) = found {
                 join(&entries[at..end], segment, found, &mut places[at..end]);
+                before = Some(found);
             }
             at = end;
         }
@@ -322,6 +317,21 @@ impl SeriesSet {
             _ => head.find(&entries.iter().map(|e| e.id).collect::<Vec<_>>()),
         }
     }
+}
+
+/// Which groups of a segment have some keys, which ascend.
+fn groups_of(segment: &Segment, wanted: &[StorageKey]) -> Vec<Option<usize>> {
+    let mut groups = vec![None; wanted.len()];
+    let mut next = 0;
+    segment.for_each_group(|key, group| {
+        while next < wanted.len() && wanted[next].as_bytes() < key {
+            next += 1;
+        }
+        if next < wanted.len() && wanted[next].as_bytes() == key {
+            groups[next] = Some(group);
+        }
+    });
+    groups
 }
 
 /// Finds the series of one group among the places of that group in a segment; both ascend by id.

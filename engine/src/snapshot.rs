@@ -32,7 +32,7 @@ pub struct Snapshot {
     /// oldest first: a memtable that is being flushed, then the one that takes writes
     pub(crate) memtables: Vec<Arc<Memtable>>,
     /// the memtables' heads, each once, with the number of series that were known when the view was taken
-    heads: Vec<(Head, usize)>,
+    pub(crate) heads: Vec<(Head, usize)>,
     metadata: MetadataTable,
 }
 

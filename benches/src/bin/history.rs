@@ -44,6 +44,9 @@ struct Arguments {
     /// Runs of each query; the median counts
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
     runs: u32,
+    /// Only expressions with this text
+    #[arg(long, default_value = "")]
+    only: String,
 }
 
 /// Over the whole time: the expression, and its step.
@@ -83,7 +86,10 @@ fn main() -> Result<()> {
     );
 
     let mut table = Table::new(["over all days", "points", "rows, ms", "rollups, ms", "ratio"]);
-    for (expr, step) in OVER_ALL {
+    for (expr, step) in OVER_ALL
+        .into_iter()
+        .filter(|(expr, _)| expr.contains(&arguments.only))
+    {
         let time = |rollup: RollupUse| -> Result<(f64, Asked)> {
             let mut seconds = Vec::new();
             let mut last = None;

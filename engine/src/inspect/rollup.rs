@@ -1,11 +1,13 @@
 //! The buckets of a rollup: what they stand for, and what they cost.
 
+use bytes::Bytes;
 use serde::Serialize;
 
 use super::columns::ParquetFigures;
 use super::ratio;
 use crate::Result;
-use crate::segment::Walk;
+use crate::rollup::BucketColumns;
+use crate::segment::{BucketPages, Walk};
 
 /// A file of buckets.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,6 +28,9 @@ pub struct RollupFigures {
     pub resets: u64,
     /// Buckets that cannot be: their counts are negative, or their exponent is none.
     pub unreadable_buckets: u64,
+    /// Where queries, which have a decoder of their own, read something else or cannot read on; `None` for a file that a
+    /// store has written.
+    pub read_otherwise: Option<String>,
 }
 
 /// Reads every row.
@@ -39,10 +44,13 @@ pub(super) fn figures(walk: &Walk, file: ParquetFigures) -> Result<RollupFigures
         stale_buckets: 0,
         resets: 0,
         unreadable_buckets: 0,
+        read_otherwise: None,
     };
+    let mut again = Again::open(walk);
     let mut before = None;
     let mut buckets = walk.buckets()?;
     while let Some(batch) = buckets.next()? {
+        again.batch(&batch);
         for row in 0..batch.len() {
             let id = batch.ids.value(row);
             figures.series += u64::from(before != Some(id));
@@ -57,5 +65,48 @@ pub(super) fn figures(walk: &Walk, file: ParquetFigures) -> Result<RollupFigures
         }
     }
     figures.bytes_per_sample = ratio(figures.file.bytes as f64, figures.samples);
+    figures.read_otherwise = again.found;
     Ok(figures)
+}
+
+/// Reads everything again, as queries do.
+struct Again {
+    pages: Option<BucketPages<Bytes>>,
+    row: usize,
+    found: Option<String>,
+}
+
+impl Again {
+    fn open(walk: &Walk) -> Self {
+        let opened = walk.bucket_pages();
+        let found = opened.as_ref().err().map(ToString::to_string);
+        Self {
+            pages: opened.ok(),
+            row: 0,
+            found,
+        }
+    }
+
+    fn batch(&mut self, batch: &BucketColumns) {
+        let Some(pages) = &mut self.pages else {
+            return;
+        };
+        let start = self.row;
+        self.row += batch.len();
+        let mut buckets = Vec::new();
+        let read = pages.read(start..self.row, &mut buckets);
+        let differs = |row: &usize| match (batch.row(*row), buckets.get(*row)) {
+            (Ok(bucket), Some(again)) => !bucket.is_same(again),
+            _ => true,
+        };
+        self.found = match read {
+            Err(error) => Some(error.to_string()),
+            Ok(()) => (0..batch.len())
+                .find(differs)
+                .map(|row| format!("row {} is something else to queries", start + row)),
+        };
+        if self.found.is_some() {
+            self.pages = None;
+        }
+    }
 }

@@ -51,6 +51,25 @@ pub struct Bucket {
 }
 
 impl Bucket {
+    /// A bucket of which nothing but its end is known yet.
+    pub(crate) fn empty(end: i64) -> Self {
+        Self {
+            end,
+            first_ts: 0,
+            last_ts: 0,
+            stale_ts: None,
+            count: 0,
+            resets: 0,
+            changes: 0,
+            sum: 0.0,
+            min: 0.0,
+            max: 0.0,
+            first: 0.0,
+            last: 0.0,
+            before_resets: 0.0,
+        }
+    }
+
     /// A bucket with one row.
     fn of_row(end: i64, ts: i64, value: f64) -> Self {
         let is_stale = is_stale(value);

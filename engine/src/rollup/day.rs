@@ -20,7 +20,7 @@ use std::sync::Arc;
 use barograph_model::{SeriesId, TimeRange};
 
 use super::plan::{age, is_behind};
-use super::{Accumulator, Bucket, RollupWidth};
+use super::{Accumulator, Bucket, BucketParts, RollupWidth};
 use crate::memtable::{Memtable, Run, Window};
 use crate::merge::Merge;
 use crate::retention::Kept;
@@ -57,17 +57,23 @@ impl DaySources {
     }
 }
 
+/// What is asked of every day.
+pub(super) struct Wanted {
+    pub(super) set: SeriesSet,
+    /// of buckets
+    pub(super) ends: RangeInclusive<i64>,
+    pub(super) width: RollupWidth,
+    pub(super) parts: BucketParts,
+    pub(super) kept: Kept,
+}
+
 /// Reads the buckets of some series of a day, one series after the other.
 pub(super) struct DayReader {
     day: Arc<DaySources>,
-    set: SeriesSet,
+    wanted: Arc<Wanted>,
     positions: Range<usize>,
     /// rows that may count
     instants: TimeRange,
-    /// buckets that are wanted
-    ends: RangeInclusive<i64>,
-    width: RollupWidth,
-    kept: Kept,
     open: Option<Open>,
 }
 
@@ -156,21 +162,15 @@ impl Need {
 impl DayReader {
     pub(super) fn new(
         day: Arc<DaySources>,
-        set: SeriesSet,
+        wanted: Arc<Wanted>,
         positions: Range<usize>,
         instants: TimeRange,
-        ends: RangeInclusive<i64>,
-        width: RollupWidth,
-        kept: Kept,
     ) -> Self {
         Self {
             day,
-            set,
+            wanted,
             positions,
             instants,
-            ends,
-            width,
-            kept,
             open: None,
         }
     }
@@ -192,7 +192,7 @@ impl DayReader {
                 cursor.take(place, out)?;
             }
         }
-        let (width, ends) = (self.width, &self.ends);
+        let (width, ends) = (self.wanted.width, &self.wanted.ends);
         let wanted = |bucket: &Bucket, need: &Need, source: Origin| {
             ends.contains(&bucket.end) && need.source_of(width, bucket.end) == source
         };
@@ -225,26 +225,30 @@ impl DayReader {
     fn bounds_of(&self, position: usize) -> Result<Bounds> {
         // A bucket at the start of the day may begin before it.
         let mut range = self.instants;
-        range.start.0 = range.start.0.saturating_sub(self.width.ms());
-        if self.kept.is_whole(range) {
+        range.start.0 = range.start.0.saturating_sub(self.wanted.width.ms());
+        if self.wanted.kept.is_whole(range) {
             return Ok(Bounds::ALL);
         }
-        let labels = self.set.labels(position)?;
+        let labels = self.wanted.set.labels(position)?;
         Ok(Bounds {
-            rows: self.kept.oldest_of(&labels).0,
-            buckets: self.kept.oldest_of_kind(&labels, self.width.kind()).0,
+            rows: self.wanted.kept.oldest_of(&labels).0,
+            buckets: self
+                .wanted
+                .kept
+                .oldest_of_kind(&labels, self.wanted.width.kind())
+                .0,
         })
     }
 
     fn open(&self) -> Result<Open> {
         let (day, positions) = (&self.day, || self.positions.clone());
-        let places_of = |(segment, _): &(Arc<Segment>, Mask)| self.set.places_in(segment, positions());
+        let places_of = |(segment, _): &(Arc<Segment>, Mask)| self.wanted.set.places_in(segment, positions());
         let in_rollups: Vec<_> = day.rollups.iter().map(places_of).collect();
         let in_segments: Vec<_> = day.segments.iter().map(places_of).collect();
         let memory: Vec<FromMemory> = day.memory.iter().map(|source| self.memory(source)).collect();
         let mut needs = Vec::new();
         for (i, position) in positions().enumerate() {
-            let id = self.set.id(position);
+            let id = self.wanted.set.id(position);
             let mut need = Need::nothing(position, self.bounds_of(position)?);
             let mut is_in_rollup = false;
             for ((_, mask), places) in day.rollups.iter().zip(&in_rollups) {
@@ -277,7 +281,7 @@ impl DayReader {
                 }
             }
             // A bucket whose time is up may have rows of which the time is not.
-            let is_cut = need.bounds.buckets > self.instants.start.0.saturating_sub(self.width.ms());
+            let is_cut = need.bounds.buckets > self.instants.start.0.saturating_sub(self.wanted.width.ms());
             let is_touched = need.is_all || is_cut || !need.late.is_empty() || !need.deleted.is_empty();
             // Without rows too where a delete has to hide buckets.
             if is_touched && (has_rows || !need.deleted.is_empty()) {
@@ -286,15 +290,15 @@ impl DayReader {
         }
         let mut rollups = Vec::with_capacity(in_rollups.len());
         for ((segment, _), places) in day.rollups.iter().zip(in_rollups) {
-            if let Some(cursor) = RollupCursor::open(segment, places.iter().flatten().copied())? {
-                rollups.push((cursor, places));
+            if places.iter().any(Option::is_some) {
+                rollups.push((RollupCursor::open(segment, self.wanted.parts)?, places));
             }
         }
         let rows = match needs.is_empty() {
             true => None,
             false => {
                 let wanted: Vec<usize> = needs.iter().map(|need| need.position).collect();
-                let set = self.set.at(&wanted);
+                let set = self.wanted.set.at(&wanted);
                 Some(Merge::open(
                     &day.segments,
                     &day.memory,
@@ -313,7 +317,7 @@ impl DayReader {
     }
 
     fn memory(&self, (memtable, windows): &(Arc<Memtable>, Vec<Window>)) -> FromMemory {
-        let series = self.set.refs_in(memtable.head(), self.positions.clone());
+        let series = self.wanted.set.refs_in(memtable.head(), self.positions.clone());
         let runs = windows
             .iter()
             .flat_map(|window| window.runs_of(&series, &TimeRange::ALL))
@@ -323,7 +327,7 @@ impl DayReader {
 
     /// The ends of the buckets from one instant to another.
     fn ends_of(&self, first: i64, last: i64) -> RangeInclusive<i64> {
-        self.width.end_of(first)..=self.width.end_of(last)
+        self.wanted.width.end_of(first)..=self.wanted.width.end_of(last)
     }
 
     fn enter_deletes(&self, mask: &Mask, id: SeriesId, deleted: &mut Vec<RangeInclusive<i64>>) {

@@ -5,6 +5,7 @@
 //! width, bucket    what a bucket is, and how it is made of rows
 //! columns          buckets as columns of a file: <name>.rollup_5m.parquet, <name>.rollup_1h.parquet
 //! options          which are made, how long they are kept
+//! parts            which parts of buckets a reader wants
 //! plan             what to make next
 //! carried, target  the rows of a day, and what is carried over from the rollup before, into new files
 //! job              one rollup from plan to manifest, on the thread that merges
@@ -27,6 +28,7 @@ mod columns;
 mod day;
 mod job;
 mod options;
+mod parts;
 mod plan;
 mod scan;
 mod target;
@@ -34,10 +36,13 @@ mod width;
 
 pub(crate) use bucket::Accumulator;
 pub use bucket::Bucket;
+#[cfg(test)]
+pub(crate) use bucket::buckets_of;
 pub(crate) use carried::{Carried, Place};
 pub(crate) use columns::{BucketColumns, NUMBERS, PendingBuckets, schema};
 pub(crate) use job::roll_up;
 pub use options::{RollupKeep, RollupOptions};
+pub use parts::BucketParts;
 pub(crate) use plan::{NothingLeft, RollupJob, age, is_behind, newest, next_rollup};
 pub use scan::{BucketBlock, RollupPartition, RollupScan};
 pub use width::RollupWidth;

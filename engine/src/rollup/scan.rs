@@ -1,21 +1,22 @@
 //! Reading buckets: a scan is cut into partitions, one or more for each day, each gives blocks series by series.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 use barograph_model::{TimeRange, TimestampMs};
 
-use super::day::{DayReader, DaySources};
+use super::day::{DayReader, DaySources, Wanted};
 use super::plan::age;
-use super::{Bucket, RollupWidth};
+use super::{Bucket, BucketParts, RollupWidth};
 use crate::scan::{ScanStats, SeriesRun};
 use crate::segment::{DAY_MS, Segment, SegmentKind};
 use crate::snapshot::{parts, rows_in};
 use crate::{Result, SeriesSet, Snapshot};
 
 /// Buckets of a block, about: a series is never cut, so a block may be longer.
-const BLOCK_BUCKETS: usize = 1 << 12;
+const BLOCK_BUCKETS: usize = 1 << 10;
 
 /// Buckets of some series. Within a series their ends ascend.
 #[derive(Debug, Clone, Default)]
@@ -45,12 +46,24 @@ impl BucketBlock {
 }
 
 /// A planned scan of buckets: nothing is read before a partition is asked for its blocks.
-#[derive(Debug)]
 pub struct RollupScan {
-    partitions: Vec<RollupPartition>,
+    wanted: Arc<Wanted>,
+    /// oldest first, with the instants of each whose rows may count
+    days: Vec<(TimeRange, Arc<DaySources>)>,
     rows_max: u64,
     buckets: u64,
     stats: ScanStats,
+}
+
+impl fmt::Debug for RollupScan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RollupScan")
+            .field("days", &self.days.len())
+            .field("rows_max", &self.rows_max)
+            .field("buckets", &self.buckets)
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
 }
 
 impl RollupScan {
@@ -74,10 +87,23 @@ impl RollupScan {
         self.stats
     }
 
-    /// The partitions, oldest first; those of one day in the order of their series.
+    /// Partitions of some consecutive series of the set, oldest first; those of one day in the order of their series.
+    /// Any of them can be read at any time, on any thread.
     #[must_use]
-    pub fn into_partitions(self) -> Vec<RollupPartition> {
-        self.partitions
+    pub fn partitions(&self, positions: Range<usize>) -> Vec<RollupPartition> {
+        let share = positions.len() as f64 / self.wanted.set.len().max(1) as f64;
+        let mut partitions = Vec::with_capacity(self.days.len());
+        for (instants, day) in &self.days {
+            for part in parts(positions.len(), (day.rows as f64 * share) as u64) {
+                let part = positions.start + part.start..positions.start + part.end;
+                let (day, wanted) = (Arc::clone(day), Arc::clone(&self.wanted));
+                partitions.push(RollupPartition {
+                    reader: DayReader::new(day, wanted, part.clone(), *instants),
+                    positions: part,
+                });
+            }
+        }
+        partitions
     }
 }
 
@@ -134,12 +160,19 @@ impl Snapshot {
     /// as long as that is kept, and otherwise one of the rows that are left. A delete then takes each bucket that it
     /// overlaps.
     ///
+    /// Of buckets in rollups no more than `parts` is read: what else they have is 0.
+    ///
     /// The bucket that ends with the first instant of a UTC day may come in two parts with the same end, one at the end of
     /// a partition and one at the start of a later one; [`Bucket::join`] puts them together. Series are to be selected
     /// over a range that begins a width before the first end.
     #[must_use]
-    pub fn scan_rollup(&self, set: &SeriesSet, range: TimeRange, width: RollupWidth) -> RollupScan {
-        let ends = range.start.0..=range.end.0;
+    pub fn scan_rollup(
+        &self,
+        set: &SeriesSet,
+        range: TimeRange,
+        width: RollupWidth,
+        parts: BucketParts,
+    ) -> RollupScan {
         let instants = TimeRange::new(
             width.first_of(width.end_of(range.start.0)),
             range.end.align(width.ms()).0,
@@ -154,7 +187,7 @@ impl Snapshot {
             self.add_rows(&mut days, set, self.kept.clip(instants));
         }
         let (mut rows_max, mut buckets, mut files_opened) = (0, 0, 0);
-        let mut partitions = Vec::new();
+        let mut of_days = Vec::with_capacity(days.len());
         for (start, mut day) in days {
             day.keep_newest_rollup();
             if day.rollups.is_empty() {
@@ -164,21 +197,7 @@ impl Snapshot {
             let in_rollups = day.rollups.iter().map(|(rollup, _)| rows_in(rollup, set));
             buckets += in_rollups.sum::<u64>();
             let of_day = TimeRange::new(start, start.saturating_add(DAY_MS - 1));
-            let clipped = instants.intersect(&of_day);
-            let day = Arc::new(day);
-            for positions in parts(set.len(), day.rows) {
-                let (set, kept) = (set.clone(), self.kept.clone());
-                let reader = DayReader::new(
-                    Arc::clone(&day),
-                    set,
-                    positions.clone(),
-                    clipped,
-                    ends.clone(),
-                    width,
-                    kept,
-                );
-                partitions.push(RollupPartition { reader, positions });
-            }
+            of_days.push((instants.intersect(&of_day), Arc::new(day)));
         }
         let files_total = self
             .segments
@@ -193,8 +212,16 @@ impl Snapshot {
             series_matched: set.len(),
             ..ScanStats::default()
         };
+        let wanted = Wanted {
+            set: set.clone(),
+            ends: range.start.0..=range.end.0,
+            width,
+            parts,
+            kept: self.kept.clone(),
+        };
         RollupScan {
-            partitions,
+            wanted: Arc::new(wanted),
+            days: of_days,
             rows_max,
             buckets,
             stats,

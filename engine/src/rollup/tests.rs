@@ -94,7 +94,7 @@ fn days_that_have_ended_are_rolled_up_and_read_as_their_rows() {
     assert_same(&engine);
     let snapshot = engine.snapshot();
     let set = snapshot.select(&[], TimeRange::ALL).unwrap();
-    let scan = snapshot.scan_rollup(&set, TimeRange::ALL, RollupWidth::OneHour);
+    let scan = snapshot.scan_rollup(&set, TimeRange::ALL, RollupWidth::OneHour, BucketParts::ALL);
     assert_eq!(scan.rows_max(), 0, "no row is read");
     assert_eq!(scan.buckets_selected(), stats.segment_buckets_1h);
     let stats = scan.stats();

@@ -38,7 +38,7 @@ pub(crate) use file_writer::at;
 pub(crate) use lane_cursor::LaneCursor;
 pub(crate) use lane_writer::LaneWriter;
 pub(crate) use meta::{DAY_MS, SegmentKind, SegmentMeta};
-pub(crate) use pages::SamplePages;
+pub(crate) use pages::{BucketPages, SamplePages};
 pub(crate) use reader::SegmentCursor;
 pub(crate) use rollup_reader::{RollupCursor, RollupStream};
 pub(crate) use rollup_writer::RollupWriter;

@@ -1,19 +1,19 @@
 //! Reads the buckets of a segment: those of chosen series for a scan, or all of them to make a rollup anew.
 
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
-    RowSelection,
 };
 
 use super::file_writer::at;
+use super::pages::BucketPages;
 use super::series_file::SeriesRow;
 use super::stream::{SeriesTable, read_checked};
+use super::verified::VerifiedBytes;
 use super::{Segment, SegmentMeta};
-use crate::rollup::{Bucket, BucketColumns};
+use crate::rollup::{Bucket, BucketColumns, BucketParts};
 use crate::vfs::Vfs;
 use crate::{EngineError, Result};
 
@@ -67,54 +67,28 @@ impl Rows {
     }
 }
 
-/// A reader that moves forward through an open segment of buckets. Each place it was opened for is to be taken, in order.
+/// A reader that moves forward through an open segment of buckets. Places must be asked for ascending, each at most once.
+/// Pages are read when rows of them are asked for.
 pub(crate) struct RollupCursor {
     segment: Arc<Segment>,
-    rows: Rows,
+    pages: BucketPages<VerifiedBytes>,
 }
 
 impl RollupCursor {
-    /// A cursor over some places, given ascending; `None` where there are none.
-    pub(crate) fn open(
-        segment: &Arc<Segment>,
-        places: impl IntoIterator<Item = u32>,
-    ) -> Result<Option<Self>> {
+    /// A cursor before the first row.
+    pub(crate) fn open(segment: &Arc<Segment>, parts: BucketParts) -> Result<Self> {
         debug_assert!(segment.meta.kind.width().is_some());
-        let mut ranges: Vec<Range<usize>> = Vec::new();
-        for range in places.into_iter().map(|place| segment.rows_of(place)) {
-            match ranges.last_mut() {
-                Some(last) if last.end == range.start => last.end = range.end,
-                _ => ranges.push(range),
-            }
-        }
-        if ranges.is_empty() {
-            return Ok(None);
-        }
-        let (rows, path) = (segment.meta.rows as usize, segment.meta.samples_path());
-        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(
-            segment.samples.clone(),
-            segment.samples_footer.clone(),
-        )
-        .with_batch_size(BATCH_ROWS);
-        if ranges[0] != (0..rows) {
-            let selection = RowSelection::from_consecutive_ranges(ranges.into_iter(), rows);
-            builder = builder.with_row_selection(selection);
-        }
-        let reader = builder.build().map_err(at(&path))?;
-        Ok(Some(Self {
+        let path = segment.meta.samples_path();
+        let pages = BucketPages::open(&path, &segment.samples, &segment.samples_footer, parts)?;
+        Ok(Self {
             segment: Arc::clone(segment),
-            rows: Rows {
-                path,
-                reader,
-                batch: None,
-                row: 0,
-            },
-        }))
+            pages,
+        })
     }
 
     /// Appends the buckets of a place.
     pub(crate) fn take(&mut self, place: u32, buckets: &mut Vec<Bucket>) -> Result<()> {
-        self.rows.take(self.segment.rows_of(place).len(), buckets)
+        self.pages.read(self.segment.rows_of(place), buckets)
     }
 }
 

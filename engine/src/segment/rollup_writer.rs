@@ -111,7 +111,7 @@ impl RollupWriter {
 }
 
 /// As the samples file is written: differences for what moves by similar steps, dictionaries for what hardly changes.
-fn properties(row_group_rows: usize, meta: &SegmentMeta) -> WriterProperties {
+pub(super) fn properties(row_group_rows: usize, meta: &SegmentMeta) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_compression(zstd())
         .set_max_row_group_row_count(Some(row_group_rows.max(1)))

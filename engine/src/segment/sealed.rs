@@ -117,10 +117,14 @@ impl Segment {
         self.sidecar.id(place)
     }
 
-    /// The group of a place and its key.
-    pub(crate) fn group_of(&self, place: u32) -> (usize, StorageKey) {
-        let group = self.sidecar.group_of(place);
-        (group, self.sidecar.group_key(group))
+    /// The group of a place.
+    pub(crate) fn group_of(&self, place: u32) -> usize {
+        self.sidecar.group_of(place)
+    }
+
+    /// The keys of some groups, given ascending.
+    pub(crate) fn group_keys(&self, groups: &[usize]) -> Vec<StorageKey> {
+        self.sidecar.group_keys(groups)
     }
 
     /// The places of a group.

@@ -26,10 +26,10 @@ use super::SegmentMeta;
 use super::decimal::power_of_ten;
 use super::file_writer::{at, block_sums};
 use super::label_sets::{LabelColumns, LabelSet, corrupt};
-use super::pages::SamplePages;
+use super::pages::{BucketPages, SamplePages};
 use super::sidecar::{BLOCK_BYTES, Sidecar};
 use crate::index::StorageKey;
-use crate::rollup::BucketColumns;
+use crate::rollup::{BucketColumns, BucketParts};
 use crate::{EngineError, Result};
 
 /// Rows of samples decoded at a time.
@@ -92,6 +92,11 @@ impl Walk {
     /// The same rows as queries read them.
     pub(crate) fn pages(&self) -> Result<SamplePages<Bytes>> {
         SamplePages::open(&self.path, &self.bytes, &self.footer)
+    }
+
+    /// The buckets of a file of those as queries read them.
+    pub(crate) fn bucket_pages(&self) -> Result<BucketPages<Bytes>> {
+        BucketPages::open(&self.path, &self.bytes, &self.footer, BucketParts::ALL)
     }
 
     /// The rows of a file of histograms or exemplars: every column is decoded, and whose and when they are is given.

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use barograph_model::{Matcher, SeriesId};
+use hashbrown::HashTable;
 
 use super::{Entry, NOWHERE};
 use crate::Result;
@@ -23,29 +24,99 @@ pub(super) fn of_head(head: &Head, len: usize, matchers: &[Matcher], source: u32
     (selected.keys, entries.collect())
 }
 
-pub(super) fn of_segment(segment: &Segment, matchers: &[Matcher], source: u32) -> Result<Found> {
-    let (mut groups, mut entries): Found = Default::default();
-    let mut end = 0;
+/// Which series were found before a segment is asked: mostly all that it has, so that nothing but their places is of
+/// interest.
+#[derive(Default)]
+pub(super) struct Known(Option<HashTable<SeriesId>>);
+
+impl Known {
+    /// Whether a series is among entries, which are the same as before but for those entered.
+    fn has(&mut self, entries: &[Entry], id: SeriesId) -> bool {
+        if entries.is_empty() {
+            return false;
+        }
+        let ids = self.0.get_or_insert_with(|| {
+            let mut ids = HashTable::with_capacity(entries.len());
+            entries.iter().for_each(|entry| enter(&mut ids, entry.id));
+            ids
+        });
+        ids.find(id.0 as u64, |known| *known == id).is_some()
+    }
+
+    /// Adds series that are new.
+    pub(super) fn enter(&mut self, entries: &[Entry]) {
+        if let Some(ids) = &mut self.0 {
+            entries.iter().for_each(|entry| enter(ids, entry.id));
+        }
+    }
+}
+
+/// Ids are hashes already.
+fn enter(ids: &mut HashTable<SeriesId>, id: SeriesId) {
+    ids.insert_unique(id.0 as u64, id, |id| id.0 as u64);
+}
+
+/// What passes every matcher in a segment, in storage order.
+pub(super) struct OfSegment {
+    /// all of it
+    pub(super) places: Vec<(SeriesId, u32)>,
+    /// what was not found before
+    pub(super) new: Found,
+}
+
+/// Entries that are looked at for one that was found before.
+const AHEAD: usize = 8;
+
+pub(super) fn of_segment(
+    segment: &Segment,
+    matchers: &[Matcher],
+    source: u32,
+    before: &[Entry],
+    known: &mut Known,
+) -> Result<OfSegment> {
+    let mut places = Vec::new();
+    let (mut groups, mut entries): (Vec<usize>, Vec<Entry>) = Default::default();
+    let (mut next, mut end) = (0, 0);
     for place in segment.select(matchers)? {
+        let id = segment.id(place);
+        places.push((id, place));
+        // Both are in storage order, and mostly of the same series.
+        let ahead = before[next..].iter().take(AHEAD).position(|entry| entry.id == id);
+        if let Some(ahead) = ahead {
+            next += ahead + 1;
+            continue;
+        }
+        if known.has(before, id) {
+            continue;
+        }
         if place >= end {
-            let (group, key) = segment.group_of(place);
+            let follows = groups.last().map(|group| group + 1);
+            let follows = follows.filter(|group| *group < segment.groups());
+            let group = follows.filter(|group| segment.places_of_group(*group).contains(&place));
+            let group = group.unwrap_or_else(|| segment.group_of(place));
             end = segment.places_of_group(group).end;
-            groups.push(key);
+            groups.push(group);
         }
         entries.push(Entry {
-            id: segment.id(place),
+            id,
             group: groups.len() as u32 - 1,
             source,
             place,
         });
     }
-    Ok((groups, entries))
+    Ok(OfSegment {
+        places,
+        new: (segment.group_keys(&groups), entries),
+    })
 }
 
 /// Both together, in order; a series that both have is taken from `a`.
 pub(super) fn merge(a: Found, b: Found) -> Found {
     if a.1.is_empty() {
         return b;
+    }
+    if b.1.is_empty() {
+        return a;
     }
     let (mut groups, mut entries) = (
         Vec::with_capacity(a.0.len()),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use barograph_model::{Labels, TimeRange};
 
 use crate::rollup::bucket::buckets_of;
-use crate::rollup::{Bucket, BucketBlock, RollupWidth};
+use crate::rollup::{Bucket, BucketBlock, BucketParts, RollupWidth};
 use crate::segment::DAY_MS;
 use crate::{Result, SampleBlock, Snapshot};
 
@@ -17,7 +17,8 @@ pub(crate) fn scanned(snapshot: &Snapshot, range: TimeRange, width: RollupWidth)
     let from = range.start.0.saturating_sub(width.ms());
     let set = snapshot.select(&[], TimeRange::new(from, range.end.0))?;
     let mut found = Buckets::new();
-    for mut partition in snapshot.scan_rollup(&set, range, width).into_partitions() {
+    let scan = snapshot.scan_rollup(&set, range, width, BucketParts::ALL);
+    for mut partition in scan.partitions(0..set.len()) {
         let mut block = BucketBlock::default();
         while partition.next_block(&mut block)? {
             for (series, buckets) in block.iter() {

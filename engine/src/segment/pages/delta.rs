@@ -37,9 +37,17 @@ pub(super) struct Delta {
 }
 
 impl Delta {
-    /// Begins a page; `bytes` end with [`PADDING`].
+    /// Begins a page of so many numbers; `bytes` end with [`PADDING`].
     pub(super) fn begin(&mut self, bytes: &[u8], values: usize) -> Result<(), Malformed> {
-        self.at = 0;
+        match self.begin_at(bytes, 0)? == values {
+            true => Ok(()),
+            false => Err("another count of numbers than the page has"),
+        }
+    }
+
+    /// Begins at a place in the bytes of a page; gives how many numbers there are.
+    pub(super) fn begin_at(&mut self, bytes: &[u8], at: usize) -> Result<usize, Malformed> {
+        self.at = at;
         let block = self.size(bytes)?;
         self.stretches = self.size(bytes)?;
         self.left = self.size(bytes)?;
@@ -51,16 +59,13 @@ impl Delta {
         if !(1..=STRETCH_MAX).contains(&self.stretch) || !self.stretch.is_multiple_of(32) {
             return Err("stretches of another length than 32, 64, ...");
         }
-        if self.left != values {
-            return Err("another count of numbers than the page has");
-        }
         self.next_stretch = self.stretches;
         self.decoded.clear();
         self.next = 0;
-        if values > 0 {
+        if self.left > 0 {
             self.decoded.push(self.last);
         }
-        Ok(())
+        Ok(self.left)
     }
 
     /// Appends the next `count` numbers to `out`.

@@ -80,14 +80,10 @@ impl<R: ChunkReader> Floats<R> {
         if self.page.encoding != Some(Encoding::BYTE_STREAM_SPLIT) {
             return Err("floats that are not split into streams".into());
         }
-        // Four bytes say how long the definition levels are, of one bit each.
-        let bytes = &self.page.bytes;
-        let len = bytes.first_chunk::<4>().map_or(0, |len| u32::from_le_bytes(*len));
-        self.values_at = 4 + len as usize;
-        let uncompressed = bytes.len() - PADDING;
-        let left = uncompressed.checked_sub(self.values_at);
-        self.values = left.ok_or("the end of a page of floats")? / 8;
-        self.runs = Some(Runs::new(4, 1)?);
+        let levels = self.page.levels()?;
+        self.values_at = levels.end;
+        self.values = (self.page.bytes.len() - PADDING - levels.end) / 8;
+        self.runs = Some(Runs::new(levels.start, 1)?);
         self.next = 0;
         self.row = self.page.rows.start;
         Ok(())

@@ -1,4 +1,4 @@
-//! Decodes the pages of a samples file: only those that hold wanted rows, and of them only what is wanted.
+//! Decodes the pages of a file of samples or of buckets: only those that hold wanted rows, and of them only what is wanted.
 //!
 //! The general reader of Parquet makes batches of rows, all columns of one length. Here each column is read by itself:
 //! instants first, and values only of the rows whose instants are in the range. A column that says nothing (no exceptional
@@ -10,17 +10,21 @@
 //! Layouts: Apache Parquet, "File Format" and `Encodings.md` (`DELTA_BINARY_PACKED`, the RLE/bit-packing hybrid,
 //! `BYTE_STREAM_SPLIT`).
 
+mod buckets;
 mod delta;
 mod exponents;
 mod floats;
 mod header;
 mod page;
+mod repeated;
 mod runs;
 mod samples;
+mod sparse;
 mod steps;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use buckets::BucketPages;
 pub(crate) use samples::SamplePages;
 
 /// Bytes that a page may have when it is not compressed. A writer's pages have at most some hundred thousand.

@@ -42,6 +42,22 @@ pub(super) struct Page {
     pub(super) encoding: Option<Encoding>,
 }
 
+impl Page {
+    /// Of a page with nulls, where the levels lie that say which rows have a value: four bytes give their length. The
+    /// values follow them.
+    pub(super) fn levels(&self) -> Result<Range<usize>, Malformed> {
+        let len = self
+            .bytes
+            .first_chunk::<4>()
+            .map_or(0, |len| u32::from_le_bytes(*len));
+        let end = 4 + len as usize;
+        match end + PADDING <= self.bytes.len() {
+            true => Ok(4..end),
+            false => Err("the end of a page"),
+        }
+    }
+}
+
 /// Stands at a page of one column.
 #[derive(Debug)]
 pub(super) struct Pages<R> {

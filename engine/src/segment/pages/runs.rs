@@ -61,6 +61,22 @@ impl Runs {
         }
     }
 
+    /// Passes over so many numbers.
+    pub(super) fn skip(&mut self, bytes: &[u8], mut count: usize) -> Result<(), Malformed> {
+        while count > 0 {
+            while self.left == 0 {
+                self.next_chunk(bytes)?;
+            }
+            let now = self.left.min(count);
+            if let Chunk::Packed(bit) = &mut self.chunk {
+                *bit += now * self.width;
+            }
+            self.left -= now;
+            count -= now;
+        }
+        Ok(())
+    }
+
     fn next_chunk(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
         let mut rest = bytes.get(self.at..).unwrap_or_default();
         let head = varint::take(&mut rest).ok_or("the end of runs")?;
@@ -120,6 +136,13 @@ mod tests {
         let bytes = [4 << 1, 5, 1 << 1 | 1, 0b1000_1000, 0b1100_0110, 0b1111_1010];
         assert_eq!(all(&bytes, 3, 12), Ok(vec![5, 5, 5, 5, 0, 1, 2, 3, 4, 5, 6, 7]));
         assert_eq!(all(&bytes, 3, 13), Err("the end of runs"));
+        for skipped in 0..12 {
+            let mut runs = Runs::new(0, 3).unwrap();
+            runs.skip(&bytes, skipped).unwrap();
+            let next = [5, 5, 5, 5, 0, 1, 2, 3, 4, 5, 6, 7][skipped];
+            assert_eq!(runs.next(&bytes, 1), Ok((next, 1)), "{skipped}");
+        }
+        assert_eq!(Runs::new(0, 3).unwrap().skip(&bytes, 13), Err("the end of runs"));
     }
 
     #[test]

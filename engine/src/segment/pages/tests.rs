@@ -15,6 +15,8 @@ use crate::segment::SegmentMeta;
 use crate::segment::decimal::DecimalColumns;
 use crate::segment::schema::{samples_properties, samples_schema};
 
+mod buckets;
+
 /// Rows of one series.
 type Rows = Vec<(i64, f64)>;
 

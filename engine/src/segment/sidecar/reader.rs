@@ -13,6 +13,9 @@ use crate::index::StorageKey;
 use crate::segment::SegmentMeta;
 use crate::{EngineError, Result};
 
+/// Groups that are walked over on the way to a wanted one.
+const GROUPS_WALKED: usize = 16;
+
 /// An open sidecar. Memory: a few words; the rest is the mapped file.
 #[derive(Debug)]
 pub(in crate::segment) struct Sidecar {
@@ -208,6 +211,30 @@ impl Sidecar {
     pub(in crate::segment) fn group_key(&self, group: usize) -> StorageKey {
         // Numbers ascend with the keys, which is what looking up by value asks of a transducer.
         StorageKey::from_bytes(self.groups.as_fst().get_key(group as u64).unwrap_or_default())
+    }
+
+    /// The keys of some groups, given ascending. Those that lie close to each other are walked over, which takes a
+    /// fraction of looking each of them up.
+    pub(in crate::segment) fn group_keys(&self, groups: &[usize]) -> Vec<StorageKey> {
+        let mut keys = Vec::with_capacity(groups.len());
+        for run in groups.chunk_by(|a, b| b.saturating_sub(*a) <= GROUPS_WALKED) {
+            let first = self.group_key(run[0]);
+            let mut stream = self.groups.range().ge(first.as_bytes()).into_stream();
+            let from = keys.len();
+            keys.push(first);
+            let walk = &run[1..];
+            while let Some(wanted) = walk.get(keys.len() - from - 1)
+                && let Some((key, group)) = stream.next()
+            {
+                if group == *wanted as u64 {
+                    keys.push(StorageKey::from_bytes(key.to_vec()));
+                }
+            }
+            // None is left, unless the index is not what it should be.
+            let missed = &run[keys.len() - from..];
+            keys.extend(missed.iter().map(|group| self.group_key(*group)));
+        }
+        keys
     }
 
     /// Calls `f` with the key of every group, in order.

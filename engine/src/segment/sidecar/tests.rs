@@ -68,6 +68,7 @@ proptest! {
     #[test]
     fn answers_as_the_series_do(
         sets in sets(),
+        mask in any::<u64>(),
         conditions in proptest::collection::vec(
             ("(a|ab|job|q)", 0..4usize, prop_oneof!["[xyz]{0,2}", Just(".*".to_owned()), Just("x.|y".to_owned())]), 0..4),
     ) {
@@ -84,6 +85,9 @@ proptest! {
             prop_assert_eq!(sidecar.find(group, row.id), Some(place));
             prop_assert_eq!(sidecar.find(group, SeriesId(-1)), None);
         }
+        let some: Vec<usize> = (0..sidecar.groups()).filter(|group| mask >> (group % 64) & 1 == 1).collect();
+        let keys: Vec<StorageKey> = some.iter().map(|group| sidecar.group_key(*group)).collect();
+        prop_assert_eq!(sidecar.group_keys(&some), keys);
         let ops = [MatchOp::Equal, MatchOp::NotEqual, MatchOp::Regex, MatchOp::NotRegex];
         let matchers: Vec<Matcher> =
             conditions.iter().map(|(n, op, v)| Matcher::new(n, ops[*op], v).unwrap()).collect();

@@ -5,22 +5,31 @@
 //! numbers are added. Nothing else is answered so unless the caller has asked for it; then instants are taken down to the
 //! width and windows up to it. See `docs/adr/0011-rollups.md` for what a bucket knows.
 
+use std::cell::Cell;
+use std::iter::Peekable;
 use std::ops::Range;
 
-use barograph_engine::{Bucket, BucketBlock, RollupScan, RollupWidth, SeriesSet};
+use barograph_engine::{
+    Bucket, BucketBlock, BucketParts, RollupPartition, RollupScan, RollupWidth, SeriesSet,
+};
 use barograph_model::TimeRange;
 use rayon::prelude::*;
 
+use super::bucket_window::{self, newest, of_window};
 use super::context::Context;
-use super::source::{Prepared, Sink, Sourcing};
+use super::source::{Sink, Sourcing};
 use crate::query::RollupUse;
-use crate::range_function::{Extrapolation, RateKind};
-use crate::syntax::FunctionId;
 use crate::value::{ABSENT, Column};
 use crate::{Grid, QueryError};
 
 /// Buckets that one chunk of series holds, about.
 const BUCKETS_PER_CHUNK: i64 = 1 << 18;
+
+/// Series of a chunk at most.
+const SERIES_PER_CHUNK: i64 = 1 << 13;
+
+/// Buckets and steps that are worth a second thread.
+const WORK_PER_ANSWER: i64 = 1 << 13;
 
 /// How the steps of a selector look at buckets.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +39,8 @@ pub(crate) struct Bucketed {
     reference: Grid,
     /// how far back each of them looks, whole buckets
     reach_ms: i64,
+    /// of each bucket
+    parts: BucketParts,
 }
 
 impl Bucketed {
@@ -40,13 +51,12 @@ impl Bucketed {
         reference: Grid,
         reach_ms: i64,
     ) -> Option<Self> {
-        if !can_answer(sourcing) {
-            return None;
-        }
+        let parts = bucket_window::parts(sourcing)?;
         let of_width = |width: RollupWidth| Self {
             width,
             reference,
             reach_ms: round_up(reach_ms, width.ms()),
+            parts,
         };
         match context.options.rollup {
             RollupUse::Off => None,
@@ -88,7 +98,9 @@ impl Bucketed {
 
     /// Plans to read the buckets of a set.
     pub(crate) fn scan(&self, context: &Context<'_>, set: &SeriesSet) -> RollupScan {
-        context.snapshot.scan_rollup(set, self.ends(), self.width)
+        context
+            .snapshot
+            .scan_rollup(set, self.ends(), self.width, self.parts)
     }
 
     /// The end of the newest bucket that a step sees whole.
@@ -101,41 +113,40 @@ impl Bucketed {
         &self,
         context: &Context<'_>,
         sourcing: &Sourcing,
-        prepared: &Prepared,
+        scan: &RollupScan,
         grid: Grid,
         sink: impl Fn() -> S + Sync,
         finish: impl Fn(&mut Column) + Sync,
     ) -> Result<Vec<S>, QueryError> {
-        let set = &prepared.set;
+        let series = scan.stats().series_matched;
         let ends = self.ends();
         let of_series = (ends.end.0.saturating_sub(ends.start.0) / self.width.ms()).max(1);
-        let together = usize::try_from(BUCKETS_PER_CHUNK / of_series)
-            .unwrap_or(1)
-            .clamp(1, 1 << 13);
-        let chunks: Vec<Range<usize>> = (0..set.len())
-            .step_by(together)
-            .map(|start| start..set.len().min(start + together))
-            .collect();
-        let read = |positions: Range<usize>| -> Result<S, QueryError> {
+        let together = (BUCKETS_PER_CHUNK / of_series).clamp(1, SERIES_PER_CHUNK);
+        let of_answer = of_series.saturating_add(grid.len() as i64);
+        let answered = (WORK_PER_ANSWER / of_answer).clamp(1, SERIES_PER_CHUNK);
+        let answer = |(positions, read): (Range<usize>, &[Vec<BucketBlock>])| -> Result<S, QueryError> {
             let mut sink = sink();
-            let part = set.at(&positions.clone().collect::<Vec<_>>());
-            let buckets = self.read(context, &part)?;
             let mut column = Column::absent(grid.len());
-            let mut by_step = vec![
-                0;
-                if context.meter.counts_steps() {
-                    grid.len()
-                } else {
-                    0
-                }
-            ];
+            let steps = if context.meter.counts_steps() {
+                grid.len()
+            } else {
+                0
+            };
+            let mut by_step = vec![0; steps];
             let mut samples = 0;
-            for (position, buckets) in positions.zip(&buckets) {
+            let mut partitions = Vec::with_capacity(read.len());
+            for blocks in read {
+                let series = blocks.iter().flat_map(BucketBlock::iter);
+                partitions.push(series.skip_while(|(of, _)| *of < positions.start).peekable());
+            }
+            let mut buckets = Vec::new();
+            for position in positions.clone() {
                 context.check()?;
+                gather(&mut partitions, position, &mut buckets);
                 if buckets.is_empty() {
                     continue;
                 }
-                samples += self.fill(context, sourcing, buckets, &mut column.floats, &mut by_step);
+                samples += self.fill(context, sourcing, &buckets, &mut column.floats, &mut by_step);
                 column.drop_histograms();
                 finish(&mut column);
                 sink.take(position, &mut column)?;
@@ -144,34 +155,20 @@ impl Bucketed {
             sink.finish()?;
             Ok(sink)
         };
-        match chunks.as_slice() {
-            [one] => Ok(vec![read(one.clone())?]),
-            _ => chunks.into_par_iter().map(read).collect(),
-        }
-    }
-
-    /// The buckets of each series of a set, ends ascending.
-    fn read(&self, context: &Context<'_>, set: &SeriesSet) -> Result<Vec<Vec<Bucket>>, QueryError> {
-        let mut all: Vec<Vec<Bucket>> = vec![Vec::new(); set.len()];
-        let mut block = BucketBlock::default();
-        for mut partition in self.scan(context, set).into_partitions() {
-            while partition.next_block(&mut block)? {
-                context.check()?;
-                for (position, buckets) in block.iter() {
-                    let known = &mut all[position];
-                    let mut buckets = buckets.iter();
-                    // The bucket at midnight has a part in either day.
-                    if let (Some(last), Some(first)) = (known.last_mut(), buckets.as_slice().first())
-                        && last.end == first.end
-                    {
-                        last.join(first);
-                        buckets.next();
-                    }
-                    known.extend(buckets);
-                }
-            }
-        }
-        Ok(all)
+        let chunk = |positions: Range<usize>| -> Result<Vec<S>, QueryError> {
+            let partitions = scan.partitions(positions.clone());
+            let read: Vec<_> = partitions
+                .into_par_iter()
+                .map(|partition| read(context, partition))
+                .collect::<Result<_, _>>()?;
+            let parts: Vec<_> = cut(positions, answered as usize)
+                .map(|part| (part, &*read))
+                .collect();
+            parts.into_par_iter().map(answer).collect()
+        };
+        let chunks: Vec<_> = cut(0..series, together as usize).collect();
+        let sinks: Vec<Vec<S>> = chunks.into_par_iter().map(chunk).collect::<Result<_, _>>()?;
+        Ok(sinks.into_iter().flatten().collect())
     }
 
     /// The value of each step; gives how many samples the steps have looked at.
@@ -188,13 +185,18 @@ impl Bucketed {
         for (step, (ts, out)) in self.reference.iter().zip(out).enumerate() {
             let end = self.end_of(ts);
             let start = end.saturating_sub(self.reach_ms);
-            low += buckets[low..].partition_point(|bucket| bucket.end <= start);
-            high += buckets[high..].partition_point(|bucket| bucket.end <= end);
+            // Both move on by few buckets a step.
+            low += buckets[low..]
+                .iter()
+                .take_while(|bucket| bucket.end <= start)
+                .count();
+            high += buckets[high..]
+                .iter()
+                .take_while(|bucket| bucket.end <= end)
+                .count();
             let inside = &buckets[low.min(high)..high];
             let (value, seen) = match sourcing {
-                Sourcing::Window { function, .. } => {
-                    (of_window(function.id, inside, start, end), count(inside))
-                }
+                Sourcing::Window { function, .. } => of_window(function.id, inside, start, end),
                 _ => {
                     let wants_ts = matches!(sourcing, Sourcing::Timestamp);
                     let lookback =
@@ -216,32 +218,6 @@ impl Bucketed {
     }
 }
 
-/// What buckets know.
-fn can_answer(sourcing: &Sourcing) -> bool {
-    use FunctionId as F;
-    match sourcing {
-        Sourcing::Value | Sourcing::Timestamp => true,
-        Sourcing::Window { function, .. } => matches!(
-            function.id,
-            F::AvgOverTime
-                | F::Changes
-                | F::CountOverTime
-                | F::Delta
-                | F::FirstOverTime
-                | F::Increase
-                | F::LastOverTime
-                | F::MaxOverTime
-                | F::MinOverTime
-                | F::PresentOverTime
-                | F::Rate
-                | F::Resets
-                | F::SumOverTime
-                | F::TsOfFirstOverTime
-                | F::TsOfLastOverTime
-        ),
-    }
-}
-
 fn round_up(ms: i64, width: i64) -> i64 {
     ms.saturating_add(width - 1)
         .div_euclid(width)
@@ -249,68 +225,48 @@ fn round_up(ms: i64, width: i64) -> i64 {
         .max(width)
 }
 
-fn count(buckets: &[Bucket]) -> u64 {
-    buckets.iter().map(|bucket| u64::from(bucket.count)).sum()
+/// Consecutive pieces of some positions.
+fn cut(positions: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>> {
+    let end = positions.end;
+    positions
+        .step_by(len)
+        .map(move |start| start..end.min(start + len))
 }
 
-/// The newest value, or its instant in seconds, where it is newer than an instant and no staleness marker follows it.
-fn newest(buckets: &[Bucket], after: i64, wants_ts: bool) -> Option<f64> {
-    let last = buckets
-        .last()
-        .filter(|last| !last.is_stale() && last.last_ts > after)?;
-    Some(if wants_ts {
-        last.last_ts as f64 / 1000.0
-    } else {
-        last.last
-    })
-}
-
-/// A function over the rows of some buckets together.
-fn of_window(function: FunctionId, buckets: &[Bucket], start: i64, end: i64) -> Option<f64> {
-    use FunctionId as F;
-    let (first, rest) = buckets.split_first()?;
-    let mut all = *first;
-    rest.iter().for_each(|bucket| all.join(bucket));
-    if all.count == 0 {
-        return None;
+/// All of a partition.
+fn read(context: &Context<'_>, mut partition: RollupPartition) -> Result<Vec<BucketBlock>, QueryError> {
+    thread_local! {
+        // Its memory is used again; what is kept of it is as long as it has to be.
+        static BLOCK: Cell<BucketBlock> = Cell::default();
     }
-    let seconds = |ms: i64| ms as f64 / 1000.0;
-    Some(match function {
-        F::CountOverTime => f64::from(all.count),
-        F::PresentOverTime => 1.0,
-        F::FirstOverTime => all.first,
-        F::LastOverTime => all.last,
-        F::TsOfFirstOverTime => seconds(all.first_ts),
-        F::TsOfLastOverTime => seconds(all.last_ts),
-        F::MinOverTime => all.min,
-        F::MaxOverTime => all.max,
-        F::SumOverTime => all.sum,
-        F::AvgOverTime => all.sum / f64::from(all.count),
-        F::Changes => f64::from(all.changes),
-        F::Resets => f64::from(all.resets),
-        F::Rate => return extrapolated(RateKind::Rate, &all, start, end),
-        F::Increase => return extrapolated(RateKind::Increase, &all, start, end),
-        F::Delta => return extrapolated(RateKind::Delta, &all, start, end),
-        _ => return None,
-    })
+    let mut block = BLOCK.take();
+    let mut blocks = Vec::new();
+    while partition.next_block(&mut block)? {
+        context.check()?;
+        blocks.push(block.clone());
+    }
+    BLOCK.set(block);
+    Ok(blocks)
 }
 
-fn extrapolated(kind: RateKind, all: &Bucket, start: i64, end: i64) -> Option<f64> {
-    if all.count < 2 {
-        return None;
+/// The buckets of the next series of what was read of each partition, ends ascending. Nothing before it is left in any.
+fn gather<'a>(
+    partitions: &mut [Peekable<impl Iterator<Item = (usize, &'a [Bucket])>>],
+    position: usize,
+    out: &mut Vec<Bucket>,
+) {
+    out.clear();
+    for partition in partitions {
+        let Some((_, mut buckets)) = partition.next_if(|(of, _)| *of == position) else {
+            continue;
+        };
+        // The bucket at midnight has a part in either day.
+        if let (Some(last), Some((first, rest))) = (out.last_mut(), buckets.split_first())
+            && last.end == first.end
+        {
+            last.join(first);
+            buckets = rest;
+        }
+        out.extend_from_slice(buckets);
     }
-    let rise = if kind.is_counter() {
-        all.increase()
-    } else {
-        all.last - all.first
-    };
-    let extrapolation = Extrapolation {
-        kind,
-        start,
-        end,
-        first: all.first_ts,
-        last: all.last_ts,
-        samples: all.count as usize,
-    };
-    Some(rise * extrapolation.factor(kind.is_counter().then_some((all.first, rise))))
 }

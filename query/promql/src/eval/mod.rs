@@ -1,20 +1,22 @@
 //! The evaluator: an expression over a grid of steps -> columns.
 //!
 //! ```text
-//! context    what all parts of one evaluation share
-//! invariant  what is the same at every step and evaluated once
-//! source     selectors: rows of the store -> columns, in parallel
-//! bucketed   the same from rollups, where they have the answer
-//! lookup     the newest sample before each step
-//! windows    the samples of each window
-//! mixed      windows of series that have native histograms
-//! subquery   an expression over steps of its own -> windows
-//! chain      functions of one series at a time on top of a source or of any vector
-//! evaluator  one expression -> its value
-//! answer     the value of the whole -> what the caller gets
+//! context        what all parts of one evaluation share
+//! invariant      what is the same at every step and evaluated once
+//! source         selectors: rows of the store -> columns, in parallel
+//! bucketed       the same from rollups, where they have the answer
+//! bucket_window  what the buckets of one window say
+//! lookup         the newest sample before each step
+//! windows        the samples of each window
+//! mixed          windows of series that have native histograms
+//! subquery       an expression over steps of its own -> windows
+//! chain          functions of one series at a time on top of a source or of any vector
+//! evaluator      one expression -> its value
+//! answer         the value of the whole -> what the caller gets
 //! ```
 
 mod answer;
+mod bucket_window;
 mod bucketed;
 mod chain;
 mod context;

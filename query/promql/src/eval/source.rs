@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use barograph_engine::{ScanStats, SeriesRows, SeriesScan, SeriesSet};
+use barograph_engine::{RollupScan, ScanStats, SeriesRows, SeriesScan, SeriesSet};
 use barograph_model::{METRIC_NAME, MatchOp, TimeRange, is_stale};
 use hashbrown::HashMap;
 use rayon::prelude::*;
@@ -52,7 +52,7 @@ pub(crate) struct Source<'e> {
 pub(crate) struct Prepared {
     pub(crate) set: SeriesSet,
     scan: SeriesScan,
-    bucketed: Option<Bucketed>,
+    bucketed: Option<(Bucketed, RollupScan)>,
     histograms: HashMap<usize, HistogramRows>,
     reference: Grid,
 }
@@ -207,7 +207,7 @@ impl Source<'_> {
             // Only made here, not opened.
             scan: context.snapshot.scan_series(&SeriesSet::default(), instants),
             set,
-            bucketed: Some(bucketed),
+            bucketed: Some((bucketed, planned)),
             histograms: HashMap::new(),
             reference,
         }))
@@ -223,8 +223,8 @@ impl Source<'_> {
         sink: impl Fn() -> S + Sync,
         finish: impl Fn(&mut Column) + Sync,
     ) -> Result<Vec<S>, QueryError> {
-        if let Some(bucketed) = &prepared.bucketed {
-            return bucketed.run(context, &self.sourcing, prepared, grid, sink, finish);
+        if let Some((bucketed, scan)) = &prepared.bucketed {
+            return bucketed.run(context, &self.sourcing, scan, grid, sink, finish);
         }
         let read = |positions: Range<usize>| -> Result<S, QueryError> {
             let mut sink = sink();

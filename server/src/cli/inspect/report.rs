@@ -114,7 +114,12 @@ fn rollup(figures: &RollupFigures) -> Vec<String> {
     if figures.unreadable_buckets > 0 {
         parts.push(format!("{} buckets cannot be", figures.unreadable_buckets));
     }
+    parts.extend(figures.read_otherwise.as_deref().map(read_otherwise));
     parts
+}
+
+fn read_otherwise(found: &str) -> String {
+    format!("\nQueries cannot read it as it is: {found}")
 }
 
 fn samples(figures: &SamplesFigures) -> Vec<String> {
@@ -142,9 +147,7 @@ fn samples(figures: &SamplesFigures) -> Vec<String> {
             share(figures.stale_samples, file.rows)
         ),
     ];
-    if let Some(found) = &figures.read_otherwise {
-        parts.push(format!("\nQueries cannot read it as it is: {found}"));
-    }
+    parts.extend(figures.read_otherwise.as_deref().map(read_otherwise));
     match (&figures.metrics, &figures.metrics_missing) {
         (Some(metrics), _) => {
             let rows: Vec<Vec<String>> = metrics
