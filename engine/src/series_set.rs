@@ -171,6 +171,16 @@ impl SeriesSet {
         Ok(Arc::clone(&labels[position % LABELS_PER_READ]))
     }
 
+    /// Reads the labels of all series, so that several threads that ask for them next do not all read them.
+    ///
+    /// # Errors
+    /// As [`SeriesSet::labels`].
+    pub fn read_all_labels(&self) -> Result<()> {
+        (0..self.len())
+            .step_by(LABELS_PER_READ)
+            .try_for_each(|position| self.labels(position).map(drop))
+    }
+
     /// What a label of the series at a position is, `""` where it is absent; `None` where that cannot be said without
     /// reading its labels. It can of `__name__`, `job` and `instance`.
     #[must_use]

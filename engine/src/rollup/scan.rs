@@ -34,6 +34,12 @@ impl BucketBlock {
         self.buckets.clear();
     }
 
+    /// Bytes of memory that the runs and the buckets take.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        size_of_val(&*self.runs) + size_of_val(&*self.buckets)
+    }
+
     /// The buckets of each series, by its position in the set.
     pub fn iter(&self) -> impl Iterator<Item = (usize, &[Bucket])> {
         let mut start = 0;

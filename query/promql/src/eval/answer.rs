@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use barograph_engine::SeriesRows;
 use barograph_model::{TimeRange, is_stale};
+use rayon::prelude::*;
 
 use super::context::Context;
 use super::evaluator::{eval, eval_vector};
@@ -90,7 +91,7 @@ fn matrix(
         (!points.is_empty()).then_some(RangeSeries { labels, points })
     };
     let mut all: Vec<_> = vector.series.into_iter().filter_map(one).collect();
-    all.sort_by(|a, b| a.labels.cmp(&b.labels));
+    all.par_sort_by(|a, b| a.labels.cmp(&b.labels));
     Ok(all)
 }
 
@@ -145,7 +146,7 @@ fn raw_rows(
             all.push(RangeSeries { labels, points });
         }
     }
-    all.sort_by(|a, b| a.labels.cmp(&b.labels));
+    all.par_sort_by(|a, b| a.labels.cmp(&b.labels));
     Ok(all)
 }
 

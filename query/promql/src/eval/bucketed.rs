@@ -18,6 +18,7 @@ use rayon::prelude::*;
 use super::bucket_window::{self, newest, of_window};
 use super::context::Context;
 use super::source::{Sink, Sourcing};
+use crate::meter::Hold;
 use crate::query::RollupUse;
 use crate::value::{ABSENT, Column};
 use crate::{Grid, QueryError};
@@ -157,8 +158,8 @@ impl Bucketed {
         };
         let chunk = |positions: Range<usize>| -> Result<Vec<S>, QueryError> {
             let partitions = scan.partitions(positions.clone());
-            let read: Vec<_> = partitions
-                .into_par_iter()
+            let partitions = partitions.into_par_iter();
+            let (read, _holds): (Vec<_>, Vec<_>) = partitions
                 .map(|partition| read(context, partition))
                 .collect::<Result<_, _>>()?;
             let parts: Vec<_> = cut(positions, answered as usize)
@@ -233,20 +234,24 @@ fn cut(positions: Range<usize>, len: usize) -> impl Iterator<Item = Range<usize>
         .map(move |start| start..end.min(start + len))
 }
 
-/// All of a partition.
-fn read(context: &Context<'_>, mut partition: RollupPartition) -> Result<Vec<BucketBlock>, QueryError> {
+/// All of a partition, counted as held.
+fn read(
+    context: &Context<'_>,
+    mut partition: RollupPartition,
+) -> Result<(Vec<BucketBlock>, Vec<Hold>), QueryError> {
     thread_local! {
         // Its memory is used again; what is kept of it is as long as it has to be.
         static BLOCK: Cell<BucketBlock> = Cell::default();
     }
     let mut block = BLOCK.take();
-    let mut blocks = Vec::new();
+    let (mut blocks, mut holds) = (Vec::new(), Vec::new());
     while partition.next_block(&mut block)? {
         context.check()?;
+        holds.push(context.meter.hold(0, block.memory_bytes())?);
         blocks.push(block.clone());
     }
     BLOCK.set(block);
-    Ok(blocks)
+    Ok((blocks, holds))
 }
 
 /// The buckets of the next series of what was read of each partition, ends ascending. Nothing before it is left in any.
