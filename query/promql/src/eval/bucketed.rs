@@ -32,6 +32,9 @@ const SERIES_PER_CHUNK: i64 = 1 << 13;
 /// Buckets and steps that are worth a second thread.
 const WORK_PER_ANSWER: i64 = 1 << 13;
 
+/// Pieces of the series that are answered by themselves, at most; where there are more chunks, one for each.
+const ANSWERS: usize = 16;
+
 /// How the steps of a selector look at buckets.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bucketed {
@@ -123,8 +126,11 @@ impl Bucketed {
         let ends = self.ends();
         let of_series = (ends.end.0.saturating_sub(ends.start.0) / self.width.ms()).max(1);
         let together = (BUCKETS_PER_CHUNK / of_series).clamp(1, SERIES_PER_CHUNK);
+        let chunks: Vec<_> = cut(0..series, together as usize).collect();
+        // A sink may hold as much as the whole answer, so there are few more than chunks.
         let of_answer = of_series.saturating_add(grid.len() as i64);
-        let answered = (WORK_PER_ANSWER / of_answer).clamp(1, SERIES_PER_CHUNK);
+        let worth = (WORK_PER_ANSWER / of_answer).clamp(1, together) as usize;
+        let answered = worth.max(series.div_ceil(ANSWERS));
         let answer = |(positions, read): (Range<usize>, &[Vec<BucketBlock>])| -> Result<S, QueryError> {
             let mut sink = sink();
             let mut column = Column::absent(grid.len());
@@ -162,12 +168,9 @@ impl Bucketed {
             let (read, _holds): (Vec<_>, Vec<_>) = partitions
                 .map(|partition| read(context, partition))
                 .collect::<Result<_, _>>()?;
-            let parts: Vec<_> = cut(positions, answered as usize)
-                .map(|part| (part, &*read))
-                .collect();
+            let parts: Vec<_> = cut(positions, answered).map(|part| (part, &*read)).collect();
             parts.into_par_iter().map(answer).collect()
         };
-        let chunks: Vec<_> = cut(0..series, together as usize).collect();
         let sinks: Vec<Vec<S>> = chunks.into_par_iter().map(chunk).collect::<Result<_, _>>()?;
         Ok(sinks.into_iter().flatten().collect())
     }
