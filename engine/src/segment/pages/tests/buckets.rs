@@ -56,7 +56,7 @@ fn masked(bucket: &Bucket, parts: BucketParts) -> Bucket {
     }
 }
 
-/// Buckets of a tenth of a second or so, some without a value.
+/// Buckets of rows that lie minutes apart or more, some without a value.
 fn buckets() -> impl Strategy<Value = Vec<Bucket>> {
     let scale = |rows: &Rows| -> Vec<Bucket> {
         let ts: Vec<i64> = rows.iter().map(|row| row.0.saturating_mul(20_000)).collect();
