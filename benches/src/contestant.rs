@@ -145,7 +145,7 @@ impl Kind {
     #[must_use]
     pub fn languages(self) -> &'static [Language] {
         match self {
-            Self::Barograph => &[Language::Sql],
+            Self::Barograph => &[Language::PromQl, Language::Sql],
             Self::Prometheus | Self::VictoriaMetrics => &[Language::PromQl],
         }
     }

@@ -14,6 +14,7 @@ use crate::delete::{self, DeleteReport};
 use crate::disk_guard::DiskGuard;
 use crate::files::Files;
 use crate::index::Head;
+use crate::label_cache::LabelCache;
 use crate::log::Log;
 use crate::memory::HeadSize;
 use crate::memtable::Memtable;
@@ -53,6 +54,8 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     pub(crate) head_size: HeadSize,
     pub(crate) disk: DiskGuard,
+    /// labels that queries have read
+    pub(crate) labels: Arc<LabelCache>,
     pub(crate) wake: Wake,
     pub(crate) compaction_wake: Wake,
     pub(crate) sort_wake: Wake,
@@ -219,6 +222,7 @@ impl Engine {
             memtables,
             kept,
             state.metadata.clone(),
+            Arc::clone(&self.shared.labels),
         )
     }
 
@@ -370,6 +374,7 @@ impl Shared {
             options.retention_rules.clone(),
             options.rollup,
         );
+        let labels = Arc::new(LabelCache::new(&options.memory));
         Self {
             vfs,
             clock,
@@ -384,6 +389,7 @@ impl Shared {
             counters: Counters::default(),
             head_size: HeadSize::default(),
             disk: DiskGuard::default(),
+            labels,
             wake: Wake::default(),
             compaction_wake: Wake::default(),
             sort_wake: Wake::default(),

@@ -32,6 +32,7 @@ mod commit;
 mod compaction;
 mod disk_guard;
 mod files;
+mod label_cache;
 mod log;
 mod maintenance;
 mod memory;

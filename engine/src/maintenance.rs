@@ -184,7 +184,7 @@ fn write_window(
         .copied()
         .filter(|s| present.contains(s.0))
         .collect();
-    let mut writer = SegmentWriter::create(&shared.vfs, meta, shared.options.row_group_rows)?;
+    let mut writer = SegmentWriter::new(&shared.vfs, meta, shared.options.row_group_rows);
     let mut rows = Rows::default();
     // In portions, so that writers of new series do not wait for the disk.
     for portion in in_order.chunks(SERIES_PER_PORTION) {

@@ -10,6 +10,7 @@ use barograph_model::{Labels, Matcher, SeriesId};
 
 use self::found::{Known, merge, of_head, of_segment, places};
 use crate::index::{Head, StorageKey};
+use crate::label_cache::LabelCache;
 use crate::segment::Segment;
 use crate::{Result, SeriesRef};
 
@@ -40,6 +41,8 @@ struct Inner {
     /// by source: where each series is in that segment or [`NOWHERE`], where that is kept
     places: Vec<Option<Vec<u32>>>,
     labels: Vec<OnceLock<Vec<Arc<Labels>>>>,
+    /// of those that were read before, where the set is not too large for it
+    cache: Option<Arc<LabelCache>>,
 }
 
 /// A series, and where its labels are.
@@ -68,7 +71,7 @@ impl fmt::Debug for SeriesSet {
 
 impl Default for SeriesSet {
     fn default() -> Self {
-        Self::new(Vec::new(), Vec::new(), Vec::new(), Vec::new())
+        Self::new(Vec::new(), Vec::new(), Vec::new(), Vec::new(), None)
     }
 }
 
@@ -78,7 +81,9 @@ impl SeriesSet {
         entries: Vec<Entry>,
         sources: Vec<Source>,
         places: Vec<Option<Vec<u32>>>,
+        cache: Option<Arc<LabelCache>>,
     ) -> Self {
+        let cache = cache.filter(|cache| cache.has_room_for(entries.len()));
         let labels = (0..entries.len().div_ceil(LABELS_PER_READ))
             .map(|_| OnceLock::new())
             .collect();
@@ -88,14 +93,17 @@ impl SeriesSet {
             sources,
             places,
             labels,
+            cache,
         }))
     }
 
-    /// What passes every matcher, in segments and among the first so many series of heads.
+    /// What passes every matcher, in segments and among the first so many series of heads. Labels come from the cache where
+    /// they are there, and go into it.
     pub(crate) fn select(
         heads: &[(Head, usize)],
         segments: &[Arc<Segment>],
         matchers: &[Matcher],
+        cache: Option<&Arc<LabelCache>>,
     ) -> Result<Self> {
         let (mut groups, mut entries, mut sources) = (Vec::new(), Vec::new(), Vec::new());
         // By source; nothing of heads, and nothing once there is too much of it.
@@ -126,7 +134,7 @@ impl SeriesSet {
             .iter()
             .map(|found| (is_kept && !found.is_empty()).then(|| places(&entries, found)));
         let places = places.collect();
-        Ok(Self::new(groups, entries, sources, places))
+        Ok(Self::new(groups, entries, sources, places, cache.cloned()))
     }
 
     /// How many series.
@@ -208,7 +216,13 @@ impl SeriesSet {
             Some(positions.iter().map(|position| places[*position]).collect())
         });
         let places = places.collect();
-        Self::new(groups, entries, self.0.sources.clone(), places)
+        Self::new(
+            groups,
+            entries,
+            self.0.sources.clone(),
+            places,
+            self.0.cache.clone(),
+        )
     }
 
     /// The first series, at most so many.
@@ -239,14 +253,16 @@ impl SeriesSet {
     }
 
     fn read_labels(&self, positions: Range<usize>) -> Result<Vec<Arc<Labels>>> {
-        let entries = &self.0.entries[positions.clone()];
-        let mut labels: Vec<Option<Arc<Labels>>> = vec![None; entries.len()];
+        let entries = &self.0.entries[positions];
+        let mut labels: Vec<Option<Arc<Labels>>> = match &self.0.cache {
+            Some(cache) => cache.get(entries.iter().map(|entry| entry.id)),
+            None => vec![None; entries.len()],
+        };
+        let missing: Vec<usize> = (0..entries.len()).filter(|i| labels[*i].is_none()).collect();
         for (number, source) in self.0.sources.iter().enumerate() {
             let of_source = || {
-                entries
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, e)| e.source as usize == number)
+                let missing = missing.iter().map(|i| (*i, &entries[*i]));
+                missing.filter(|(_, e)| e.source as usize == number)
             };
             match source {
                 Source::Head(head) => {
@@ -267,6 +283,13 @@ impl SeriesSet {
                     }
                 }
             }
+        }
+        if let Some(cache) = self.0.cache.as_ref().filter(|_| !missing.is_empty()) {
+            cache.insert(
+                missing
+                    .iter()
+                    .filter_map(|i| Some((entries[*i].id, labels[*i].as_ref()?))),
+            );
         }
         // Every entry has a source, so none is left without labels.
         Ok(labels.into_iter().map(Option::unwrap_or_default).collect())

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use barograph_model::{METRIC_NAME, Matcher, TimeRange};
 
 use crate::index::Head;
+use crate::label_cache::LabelCache;
 use crate::memtable::{Memtable, WINDOW_MS, Window};
 use crate::metadata::MetadataTable;
 use crate::retention::Kept;
@@ -34,6 +35,7 @@ pub struct Snapshot {
     /// the memtables' heads, each once, with the number of series that were known when the view was taken
     pub(crate) heads: Vec<(Head, usize)>,
     metadata: MetadataTable,
+    labels: Arc<LabelCache>,
 }
 
 /// What one stretch of time has.
@@ -54,6 +56,7 @@ impl Snapshot {
         memtables: Vec<Arc<Memtable>>,
         kept: Kept,
         metadata: MetadataTable,
+        labels: Arc<LabelCache>,
     ) -> Self {
         let mut heads: Vec<(Head, usize)> = Vec::new();
         for head in memtables.iter().map(|memtable| memtable.head()) {
@@ -68,6 +71,7 @@ impl Snapshot {
             memtables,
             heads,
             metadata,
+            labels,
         }
     }
 
@@ -80,7 +84,7 @@ impl Snapshot {
     /// [`EngineError::Corrupt`](crate::EngineError) and others name the segment that could not be read.
     pub fn select(&self, matchers: &[Matcher], range: TimeRange) -> Result<SeriesSet> {
         let segments: Vec<_> = self.segments_in(range).cloned().collect();
-        SeriesSet::select(&self.heads, &segments, matchers)
+        SeriesSet::select(&self.heads, &segments, matchers, Some(&self.labels))
     }
 
     /// What was known of metric families.

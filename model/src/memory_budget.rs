@@ -13,6 +13,7 @@
 //! queries         1/2       nothing              sorts, groups and joins of SQL
 //! compaction      1/8       all of it            what flushes and merges write from
 //! replay          1/16      nothing              records of the log while it is replayed
+//! labels          1/32      nothing              labels that queries have read, for the next ones
 //! ```
 //!
 //! Invariants:
@@ -39,6 +40,9 @@ pub const PROGRAM_BYTES: usize = 16 << 20;
 /// Beyond this the memtable only makes flushes and replays longer.
 const MEMTABLE_BYTES_MAX: usize = 512 << 20;
 
+/// Labels of a million series, about.
+const LABELS_BYTES_MAX: usize = 256 << 20;
+
 /// Who holds memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum MemoryShare {
@@ -56,11 +60,13 @@ pub enum MemoryShare {
     Compaction,
     /// Records of the log while it is replayed.
     Replay,
+    /// Labels that queries have read, for the next ones.
+    Labels,
 }
 
 impl MemoryShare {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Ingest,
         Self::CommitQueue,
         Self::Memtable,
@@ -68,6 +74,7 @@ impl MemoryShare {
         Self::Queries,
         Self::Compaction,
         Self::Replay,
+        Self::Labels,
     ];
 
     /// Its name in metrics and tables.
@@ -81,6 +88,7 @@ impl MemoryShare {
             Self::Queries => "queries",
             Self::Compaction => "compaction",
             Self::Replay => "replay",
+            Self::Labels => "labels",
         }
     }
 
@@ -97,6 +105,7 @@ impl MemoryShare {
             Self::Head => (part(4), 0),
             Self::Queries => (part(2), 0),
             Self::Replay => (part(16), 0),
+            Self::Labels => (part(32).min(LABELS_BYTES_MAX), 0),
         }
     }
 }
@@ -166,11 +175,11 @@ impl MemoryBudget {
     pub fn unlimited() -> Self {
         let half = usize::MAX / 2;
         let shares = MemoryShare::ALL.map(|share| Account {
-            // A memtable without an end would never be written.
-            max: if share == MemoryShare::Memtable {
-                MEMTABLE_BYTES_MAX
-            } else {
-                half
+            // A memtable without an end would never be written, and a cache would never forget.
+            max: match share {
+                MemoryShare::Memtable => MEMTABLE_BYTES_MAX,
+                MemoryShare::Labels => LABELS_BYTES_MAX,
+                _ => half,
             },
             ..Account::default()
         });

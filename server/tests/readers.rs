@@ -48,6 +48,24 @@ fn nasty() -> Vec<f64> {
     values
 }
 
+/// Ten targets with eight series each, scraped every 15 s for an hour and a quarter of one window, up to 4 ms late.
+fn late_scrapes(now: i64) -> Vec<(Pairs, Vec<(i64, f64)>)> {
+    let start = (now.div_euclid(2 * HOUR_MS) - 2) * 2 * HOUR_MS;
+    let series = (0..80i64).map(|i| {
+        let target = i % 10;
+        let labels = pairs(&[
+            ("__name__", "late"),
+            ("instance", &target.to_string()),
+            ("n", &i.to_string()),
+        ]);
+        let late_ms = |scrape: i64| ((scrape * 10 + target) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
+        let instant = |scrape: i64| start + scrape * 15_000 + (late_ms(scrape) % 5) as i64;
+        let sample = |scrape: i64| (instant(scrape), (scrape * i) as f64);
+        (labels, (0..300).map(sample).collect())
+    });
+    series.collect()
+}
+
 /// Runs a script of `tests/` with the packages of `cargo xtask python`. It says that it has come to its end.
 pub fn run_script(script: &str, arguments: &[String]) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script);
@@ -122,6 +140,7 @@ async fn duckdb_and_pyarrow_read_the_numbers_that_our_sql_gives() {
         ])
     };
     let labels = [series(0), series(1), pairs(&[("__name__", "even_total")])];
+    let late = late_scrapes(now);
     // Two starts, so that there are two files of each window, the second with newer values for some instants.
     for round in 0..2 {
         barograph.start().await;
@@ -134,13 +153,14 @@ async fn duckdb_and_pyarrow_read_the_numbers_that_our_sql_gives() {
                 let sample = |i: usize| (instant(i), values[(i + s + round) % values.len()]);
                 (labels.clone(), (0..values.len()).map(sample).collect())
             })
+            .chain(late.iter().filter(|_| round == 0).cloned())
             .collect();
         let (status, text) = barograph.write(body(&rows)).await.unwrap();
         assert_eq!(status, 204, "{text}");
         assert!(barograph.terminate().success());
     }
     barograph.start().await;
-    let ours = barograph.samples(start, now).await;
+    let ours = barograph.samples(start.min(late[0].1[0].0), now).await;
     assert!(barograph.terminate().success());
     assert!(ours.len() > values.len() * labels.len(), "{} samples", ours.len());
     let segments = barograph.data_dir.join("segments");

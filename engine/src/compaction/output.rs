@@ -73,7 +73,7 @@ impl Output {
     fn next_file(&mut self) -> Result<SegmentWriter> {
         let meta = self.part(self.parts);
         self.parts += 1;
-        let mut writer = SegmentWriter::create(&self.vfs, meta, self.budget.row_group_rows)?;
+        let mut writer = SegmentWriter::new(&self.vfs, meta, self.budget.row_group_rows);
         writer.sync_every(SYNC_EVERY_BYTES);
         Ok(writer)
     }

@@ -4,6 +4,7 @@
 //! A file is known by its first bytes and not by its name. Nothing vouches for the bytes, so nothing is trusted: counts
 //! are capped by what is there, and a file that cannot be decoded is an error that says so.
 
+mod again;
 mod checkpoint;
 mod columns;
 mod index;

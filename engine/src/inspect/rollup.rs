@@ -1,8 +1,11 @@
 //! The buckets of a rollup: what they stand for, and what they cost.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::again::Again;
 use super::columns::ParquetFigures;
 use super::ratio;
 use crate::Result;
@@ -46,11 +49,11 @@ pub(super) fn figures(walk: &Walk, file: ParquetFigures) -> Result<RollupFigures
         unreadable_buckets: 0,
         read_otherwise: None,
     };
-    let mut again = Again::open(walk);
+    let mut again = Again::new(walk.bucket_pages());
     let mut before = None;
     let mut buckets = walk.buckets()?;
     while let Some(batch) = buckets.next()? {
-        again.batch(&batch);
+        again.next(batch.len(), |pages, rows| differing(pages, rows, &batch));
         for row in 0..batch.len() {
             let id = batch.ids.value(row);
             figures.series += u64::from(before != Some(id));
@@ -65,48 +68,22 @@ pub(super) fn figures(walk: &Walk, file: ParquetFigures) -> Result<RollupFigures
         }
     }
     figures.bytes_per_sample = ratio(figures.file.bytes as f64, figures.samples);
-    figures.read_otherwise = again.found;
+    figures.read_otherwise = again.found();
     Ok(figures)
 }
 
-/// Reads everything again, as queries do.
-struct Again {
-    pages: Option<BucketPages<Bytes>>,
-    row: usize,
-    found: Option<String>,
-}
-
-impl Again {
-    fn open(walk: &Walk) -> Self {
-        let opened = walk.bucket_pages();
-        let found = opened.as_ref().err().map(ToString::to_string);
-        Self {
-            pages: opened.ok(),
-            row: 0,
-            found,
-        }
-    }
-
-    fn batch(&mut self, batch: &BucketColumns) {
-        let Some(pages) = &mut self.pages else {
-            return;
-        };
-        let start = self.row;
-        self.row += batch.len();
-        let mut buckets = Vec::new();
-        let read = pages.read(start..self.row, &mut buckets);
-        let differs = |row: &usize| match (batch.row(*row), buckets.get(*row)) {
+/// The first bucket of a batch that queries read otherwise.
+fn differing(
+    pages: &mut BucketPages<Bytes>,
+    rows: Range<usize>,
+    batch: &BucketColumns,
+) -> Result<Option<usize>> {
+    let mut buckets = Vec::new();
+    pages.read(rows, &mut buckets)?;
+    Ok(
+        (0..batch.len()).find(|row| match (batch.row(*row), buckets.get(*row)) {
             (Ok(bucket), Some(again)) => !bucket.is_same(again),
             _ => true,
-        };
-        self.found = match read {
-            Err(error) => Some(error.to_string()),
-            Ok(()) => (0..batch.len())
-                .find(differs)
-                .map(|row| format!("row {} is something else to queries", start + row)),
-        };
-        if self.found.is_some() {
-            self.pages = None;
-        }
-    }
+        }),
+    )
 }

@@ -1,12 +1,14 @@
 //! The samples of a segment: what they are like, and what each metric costs.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use arrow::array::Array;
 use barograph_model::{TimeRange, is_stale};
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::again::Again;
 use super::columns::{self, ParquetFigures, Piece};
 use super::ratio;
 use crate::Result;
@@ -63,10 +65,10 @@ pub(super) fn figures(
 ) -> Result<SamplesFigures> {
     let mut runs = Runs::default();
     let mut samples = walk.samples()?;
-    let mut again = Again::open(walk);
+    let mut again = Again::new(walk.pages());
     while let Some(batch) = samples.next()? {
         runs.batch(&batch);
-        again.batch(&batch);
+        again.next(batch.ids.len(), |pages, rows| differing(pages, rows, &batch));
     }
     runs.end();
     let ranges = match series {
@@ -89,50 +91,22 @@ pub(super) fn figures(
         stale_samples: runs.stale_samples,
         metrics,
         metrics_missing,
-        read_otherwise: again.found,
+        read_otherwise: again.found(),
     })
 }
 
-/// Reads everything again, as queries do.
-struct Again {
-    pages: Option<SamplePages<Bytes>>,
-    row: usize,
-    found: Option<String>,
-}
-
-impl Again {
-    fn open(walk: &Walk) -> Self {
-        let opened = walk.pages();
-        let found = opened.as_ref().err().map(ToString::to_string);
-        Self {
-            pages: opened.ok(),
-            row: 0,
-            found,
-        }
-    }
-
-    fn batch(&mut self, batch: &SamplesBatch) {
-        let Some(pages) = &mut self.pages else {
-            return;
-        };
-        let rows = self.row..self.row + batch.ids.len();
-        self.row = rows.end;
-        let (mut ts, mut values) = (Vec::new(), Vec::new());
-        let read = pages.read(rows.clone(), TimeRange::ALL, &mut ts, &mut values);
-        let differs = |i: &usize| {
-            let same_ts = ts.get(*i) == Some(&batch.ts.value(*i));
-            !same_ts || values.get(*i).map(|value| value.to_bits()) != batch.value(*i).map(f64::to_bits)
-        };
-        self.found = match read {
-            Err(error) => Some(error.to_string()),
-            Ok(()) => (0..rows.len())
-                .find(differs)
-                .map(|i| format!("row {} is something else to queries", rows.start + i)),
-        };
-        if self.found.is_some() {
-            self.pages = None;
-        }
-    }
+/// The first row of a batch that queries read otherwise.
+fn differing(
+    pages: &mut SamplePages<Bytes>,
+    rows: Range<usize>,
+    batch: &SamplesBatch,
+) -> Result<Option<usize>> {
+    let (mut ts, mut values) = (Vec::new(), Vec::new());
+    pages.read(rows.clone(), TimeRange::ALL, &mut ts, &mut values)?;
+    Ok((0..rows.len()).find(|i| {
+        let same_ts = ts.get(*i) == Some(&batch.ts.value(*i));
+        !same_ts || values.get(*i).map(|value| value.to_bits()) != batch.value(*i).map(f64::to_bits)
+    }))
 }
 
 /// Counts over runs of rows of one series.

@@ -33,7 +33,7 @@ pub(crate) fn merge<V: Lane>(
         .iter()
         .map(|meta| Segment::open(vfs, meta.clone()).map(Arc::new))
         .collect::<Result<Vec<_>>>()?;
-    let set = SeriesSet::select(&[], &segments, &[])?;
+    let set = SeriesSet::select(&[], &segments, &[], None)?;
     let mut sources = Vec::with_capacity(segments.len());
     for segment in &segments {
         let places = set.places_in(segment, 0..set.len());

@@ -15,6 +15,7 @@
 
 mod decimal;
 mod file_writer;
+mod instants;
 mod label_sets;
 mod lane_cursor;
 mod lane_writer;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
 use super::SegmentMeta;
+use super::instants::InstantEncoding;
 
 /// Bit of `flags`: the value is the staleness marker.
 pub(crate) const FLAG_STALE: i32 = 1;
@@ -17,14 +18,11 @@ pub(crate) const FLAG_STALE: i32 = 1;
 const FORMAT: &str = "3";
 
 /// Rows of a data page at most: what a selective reader decodes of columns that say next to nothing.
-const PAGE_ROWS: usize = 20_000;
+pub(super) const PAGE_ROWS: usize = 20_000;
 
 /// Bytes of a page of mantissas, packed and not yet compressed, after which it ends: some thousand rows, since whoever
 /// wants rows of a page decompresses all of it and passes over the rows before. Half of it would take 2 % more on disk.
 const MANTISSA_PAGE_BYTES: usize = 2 << 10;
-
-/// The same of instants, of which the packed bytes are many wherever a series ends and compress to nothing.
-const INSTANT_PAGE_BYTES: usize = 32 << 10;
 
 /// Series of a data page of the series file: who asks for one reads so many.
 pub(super) const PAGE_SERIES: usize = 2_048;
@@ -76,22 +74,29 @@ pub(crate) fn series_schema() -> SchemaRef {
     ]))
 }
 
-/// How the samples file is written. Integers that move by similar steps are what DELTA_BINARY_PACKED is for; ids,
-/// exponents and flags hardly change from row to row, so a dictionary with runs makes them vanish.
-pub(crate) fn samples_properties(row_group_rows: usize, meta: &SegmentMeta) -> WriterProperties {
-    let mut builder = WriterProperties::builder()
+/// What all columns of the samples file have in common.
+pub(super) fn samples_base() -> WriterPropertiesBuilder {
+    WriterProperties::builder()
         .set_compression(zstd())
-        .set_max_row_group_row_count(Some(row_group_rows.max(1)))
-        .set_data_page_row_count_limit(PAGE_ROWS)
         .set_dictionary_enabled(false)
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_dictionary_page_size_limit(DICTIONARY_BYTES)
-        .set_key_value_metadata(Some(metadata(meta)));
-    for (delta, page_bytes) in [("ts", INSTANT_PAGE_BYTES), ("vm", MANTISSA_PAGE_BYTES)] {
-        builder = builder
-            .set_column_encoding(ColumnPath::from(delta), Encoding::DELTA_BINARY_PACKED)
-            .set_column_data_page_size_limit(ColumnPath::from(delta), page_bytes);
-    }
+}
+
+/// How the samples file is written. Integers that move by similar steps are what DELTA_BINARY_PACKED is for; ids,
+/// exponents and flags hardly change from row to row, so a dictionary with runs makes them vanish.
+pub(crate) fn samples_properties(
+    row_group_rows: usize,
+    meta: &SegmentMeta,
+    instants: InstantEncoding,
+) -> WriterProperties {
+    let mut builder = instants
+        .apply(samples_base())
+        .set_max_row_group_row_count(Some(row_group_rows.max(1)))
+        .set_key_value_metadata(Some(metadata(meta)))
+        .set_column_encoding(ColumnPath::from("vm"), Encoding::DELTA_BINARY_PACKED)
+        .set_column_data_page_size_limit(ColumnPath::from("vm"), MANTISSA_PAGE_BYTES)
+        .set_column_data_page_size_limit(ColumnPath::from("vf"), PAGE_ROWS * size_of::<f64>());
     for dictionary in ["series_id", "ve", "flags"] {
         builder = builder.set_column_dictionary_enabled(ColumnPath::from(dictionary), true);
     }

@@ -8,6 +8,7 @@ use barograph_model::{Labels, SeriesId, is_stale};
 use super::SegmentMeta;
 use super::decimal::DecimalColumns;
 use super::file_writer::{FileWriter, at};
+use super::instants::InstantEncoding;
 use super::schema::{FLAG_STALE, samples_properties, samples_schema};
 use super::seal::seal;
 use super::series_file::SeriesRow;
@@ -21,7 +22,10 @@ const BATCH_ROWS: usize = 1 << 16;
 pub(crate) struct SegmentWriter {
     vfs: Arc<dyn Vfs>,
     meta: SegmentMeta,
-    samples: FileWriter,
+    row_group_rows: usize,
+    sync_every_bytes: u64,
+    /// none until the first rows have told how their instants are best kept
+    samples: Option<FileWriter>,
     series: Vec<SeriesRow>,
     series_heap_bytes: usize,
     ids: Vec<i64>,
@@ -31,26 +35,26 @@ pub(crate) struct SegmentWriter {
 }
 
 impl SegmentWriter {
-    /// Begins the segment that `meta` describes: its rows and files are filled in.
-    pub(crate) fn create(vfs: &Arc<dyn Vfs>, meta: SegmentMeta, row_group_rows: usize) -> Result<Self> {
-        let properties = samples_properties(row_group_rows, &meta);
-        let samples = FileWriter::create(vfs, meta.samples_path(), samples_schema(), properties)?;
-        Ok(Self {
+    /// Begins the segment that `meta` describes: its rows and files are filled in. There is no file before there are rows.
+    pub(crate) fn new(vfs: &Arc<dyn Vfs>, meta: SegmentMeta, row_group_rows: usize) -> Self {
+        Self {
             vfs: Arc::clone(vfs),
             meta,
-            samples,
+            row_group_rows,
+            sync_every_bytes: u64::MAX,
+            samples: None,
             series: Vec::new(),
             series_heap_bytes: 0,
             ids: Vec::new(),
             ts: Vec::new(),
             values: DecimalColumns::default(),
             flags: Vec::new(),
-        })
+        }
     }
 
     /// Lets the system write in steps instead of all at once at the end, which would make the log's syncs wait.
     pub(crate) fn sync_every(&mut self, bytes: u64) {
-        self.samples.sync_every(bytes);
+        self.sync_every_bytes = bytes;
     }
 
     /// Adds rows of a series, ascending in time without repeats. A long series may come in parts, one directly after
@@ -109,11 +113,13 @@ impl SegmentWriter {
         self.series_heap_bytes
     }
 
-    /// Writes the series file and the sidecar and syncs all; the folder's names are left to the caller. `None` without rows: the
-    /// empty file is removed.
+    /// Writes the series file and the sidecar and syncs all; the folder's names are left to the caller. `None` without rows.
     pub(crate) fn finish(mut self) -> Result<Option<SegmentMeta>> {
         self.write_batch()?;
-        seal(&self.vfs, self.meta, self.samples, &self.series)
+        match self.samples {
+            Some(samples) => seal(&self.vfs, self.meta, samples, &self.series),
+            None => Ok(None),
+        }
     }
 
     fn write_batch(&mut self) -> Result<()> {
@@ -122,6 +128,10 @@ impl SegmentWriter {
         }
         let values = std::mem::take(&mut self.values);
         let ts = TimestampMillisecondArray::from(std::mem::take(&mut self.ts)).with_timezone("UTC");
+        let mut samples = match self.samples.take() {
+            Some(samples) => samples,
+            None => self.create(&ts)?,
+        };
         let columns: Vec<ArrayRef> = vec![
             Arc::new(Int64Array::from(std::mem::take(&mut self.ids))),
             Arc::new(ts),
@@ -132,6 +142,18 @@ impl SegmentWriter {
         ];
         let path = self.meta.samples_path();
         let batch = RecordBatch::try_new(samples_schema(), columns).map_err(|e| at(&path)(e.into()))?;
-        self.samples.write(&batch)
+        let written = samples.write(&batch);
+        self.samples = Some(samples);
+        written
+    }
+
+    /// Makes the file, whose first instants are these.
+    fn create(&self, instants: &TimestampMillisecondArray) -> Result<FileWriter> {
+        let path = self.meta.samples_path();
+        let encoding = InstantEncoding::of(instants).map_err(at(&path))?;
+        let properties = samples_properties(self.row_group_rows, &self.meta, encoding);
+        let mut samples = FileWriter::create(&self.vfs, path, samples_schema(), properties)?;
+        samples.sync_every(self.sync_every_bytes);
+        Ok(samples)
     }
 }

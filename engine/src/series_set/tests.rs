@@ -34,13 +34,15 @@ fn assert_is_union(snapshot: &Snapshot, matchers: &[Matcher], set: &SeriesSet) {
             .collect::<Vec<_>>()
     };
     let of_segment =
-        |segment: &Arc<_>| SeriesSet::select(&[], std::slice::from_ref(segment), matchers).unwrap();
+        |segment: &Arc<_>| SeriesSet::select(&[], std::slice::from_ref(segment), matchers, None).unwrap();
     let mut expected: BTreeSet<_> = snapshot
         .segments
         .iter()
         .flat_map(|segment| keys(&of_segment(segment)))
         .collect();
-    expected.extend(keys(&SeriesSet::select(&snapshot.heads, &[], matchers).unwrap()));
+    expected.extend(keys(
+        &SeriesSet::select(&snapshot.heads, &[], matchers, None).unwrap(),
+    ));
     assert_eq!(keys(set), expected.into_iter().collect::<Vec<_>>());
 }
 
@@ -72,7 +74,8 @@ fn places_are_where_the_series_lie() {
         assert_is_union(&snapshot, &matchers, &whole);
         let odd: Vec<usize> = (0..whole.len()).filter(|position| position % 2 == 1).collect();
         // Sets of one segment do not know where their series are in the others.
-        let of_one = |segment| SeriesSet::select(&[], std::slice::from_ref(segment), &matchers).unwrap();
+        let of_one =
+            |segment| SeriesSet::select(&[], std::slice::from_ref(segment), &matchers, None).unwrap();
         let alone = snapshot.segments.iter().map(of_one);
         for set in alone.chain([whole.at(&odd), whole]) {
             for segment in snapshot.segments.iter() {

@@ -15,9 +15,12 @@ POWERS = [float(f"1e{i}") for i in range(23)]
 
 def main():
     samples = {}
+    encodings = set()
     for path in pathlib.Path(sys.argv[1]).glob("*.samples.parquet"):
         file = pyarrow.parquet.ParquetFile(path)
         sequence = int(file.metadata.metadata[b"barograph.sequence"])
+        for group in range(file.num_row_groups):
+            encodings.update(file.metadata.row_group(group).column(file.schema.names.index("ts")).encodings)
         series = pyarrow.parquet.read_table(str(path).replace(".samples.", ".series."))
         ids, metrics, targets, sets = (
             series[name].to_pylist() for name in ("series_id", "metric", "target", "labels")
@@ -37,6 +40,8 @@ def main():
             key = (labels[ids[i]], ts[i])
             if key not in samples or samples[key][0] < sequence:
                 samples[key] = (sequence, value)
+    # Both that a store chooses from.
+    assert {"DELTA_BINARY_PACKED", "BYTE_STREAM_SPLIT"} <= encodings, encodings
     for (labels, ms), (_, value) in samples.items():
         bits = struct.unpack("<Q", struct.pack("<d", value))[0]
         print(labels, ms, f"{bits:016x}", sep="\t")

@@ -6,10 +6,9 @@ use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::file::reader::ChunkReader;
 
 use super::exponents::Exponents;
-use super::floats::Floats;
+use super::nullable::Nullable;
 use super::page::{PageError, Pages};
 use super::repeated::Repeated;
-use super::sparse::Sparse;
 use super::steps::Steps;
 use crate::EngineError;
 use crate::rollup::{Bucket, BucketParts};
@@ -24,7 +23,7 @@ const PAGES: &str = "pages of buckets";
 pub(crate) struct BucketPages<R> {
     path: String,
     ends: Steps<R>,
-    stale_ts: Sparse<R>,
+    stale_ts: Nullable<R>,
     count: Repeated<R>,
     /// the first and the last
     instants: Option<[Steps<R>; 2]>,
@@ -49,14 +48,14 @@ pub(crate) struct BucketPages<R> {
 #[derive(Debug)]
 struct Number<R> {
     mantissas: Steps<R>,
-    floats: Floats<R>,
+    floats: Nullable<R>,
 }
 
 /// A number that has neither in rows where it is another number of the bucket.
 #[derive(Debug)]
 struct Extreme<R> {
-    mantissas: Sparse<R>,
-    floats: Floats<R>,
+    mantissas: Nullable<R>,
+    floats: Nullable<R>,
 }
 
 impl<R: ChunkReader + Clone> BucketPages<R> {
@@ -77,7 +76,7 @@ impl<R: ChunkReader + Clone> BucketPages<R> {
             let column = column.ok_or_else(|| corrupt(path, PAGES, format!("no column {name}")))?;
             Ok(Pages::new(file.clone(), footer.clone(), column))
         };
-        let floats = |name: &str| pages(&format!("{name}_f")).map(Floats::new);
+        let floats = |name: &str| pages(&format!("{name}_f")).map(Nullable::floats);
         let number = |part, name: &str| -> Result<Option<Number<R>>, EngineError> {
             if !parts.has(part) {
                 return Ok(None);
@@ -90,7 +89,7 @@ impl<R: ChunkReader + Clone> BucketPages<R> {
             if !parts.has(part) {
                 return Ok(None);
             }
-            let mantissas = Sparse::new(pages(&format!("{name}_m"))?);
+            let mantissas = Nullable::integers(pages(&format!("{name}_m"))?);
             let floats = floats(name)?;
             Ok(Some(Extreme { mantissas, floats }))
         };
@@ -109,7 +108,7 @@ impl<R: ChunkReader + Clone> BucketPages<R> {
         Ok(Self {
             path: path.to_owned(),
             ends: Steps::new(pages("ts")?),
-            stale_ts: Sparse::new(pages("stale_ts")?),
+            stale_ts: Nullable::integers(pages("stale_ts")?),
             count: Repeated::new(pages("count")?),
             instants,
             resets: counts(BucketParts::RESETS, "resets")?,

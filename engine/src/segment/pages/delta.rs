@@ -37,15 +37,7 @@ pub(super) struct Delta {
 }
 
 impl Delta {
-    /// Begins a page of so many numbers; `bytes` end with [`PADDING`].
-    pub(super) fn begin(&mut self, bytes: &[u8], values: usize) -> Result<(), Malformed> {
-        match self.begin_at(bytes, 0)? == values {
-            true => Ok(()),
-            false => Err("another count of numbers than the page has"),
-        }
-    }
-
-    /// Begins at a place in the bytes of a page; gives how many numbers there are.
+    /// Begins at a place in the bytes of a page, which end with [`PADDING`]; gives how many numbers there are.
     pub(super) fn begin_at(&mut self, bytes: &[u8], at: usize) -> Result<usize, Malformed> {
         self.at = at;
         let block = self.size(bytes)?;

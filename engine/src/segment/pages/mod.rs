@@ -13,13 +13,14 @@
 mod buckets;
 mod delta;
 mod exponents;
-mod floats;
 mod header;
+mod nullable;
+mod numbers;
 mod page;
 mod repeated;
 mod runs;
 mod samples;
-mod sparse;
+mod split;
 mod steps;
 #[cfg(test)]
 mod tests;

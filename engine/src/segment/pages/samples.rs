@@ -7,7 +7,7 @@ use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::file::reader::ChunkReader;
 
 use super::exponents::Exponents;
-use super::floats::Floats;
+use super::nullable::Nullable;
 use super::page::{PageError, Pages};
 use super::steps::Steps;
 use crate::Result;
@@ -24,7 +24,7 @@ pub(crate) struct SamplePages<R> {
     instants: Steps<R>,
     mantissas: Steps<R>,
     exponents: Exponents<R>,
-    floats: Floats<R>,
+    floats: Nullable<R>,
     /// mantissas on their way to values
     scratch: Vec<i64>,
 }
@@ -49,7 +49,7 @@ impl<R: ChunkReader + Clone> SamplePages<R> {
             instants: Steps::new(pages("ts")?),
             mantissas: Steps::new(pages("vm")?),
             exponents: Exponents::new(pages("ve")?),
-            floats: Floats::new(pages("vf")?),
+            floats: Nullable::floats(pages("vf")?),
             scratch: Vec::new(),
         })
     }

@@ -3,21 +3,20 @@
 use std::ops::Range;
 
 use barograph_model::TimeRange;
-use parquet::basic::Encoding;
 use parquet::file::reader::ChunkReader;
 
-use super::delta::Delta;
+use super::numbers::Numbers;
 use super::page::{Page, PageError, Pages};
 
 /// Instants decoded at a time, before it is looked whether they are behind the range.
 const INSTANTS: usize = 512;
 
-/// A column of whole numbers in `DELTA_BINARY_PACKED`.
+/// A column of whole numbers that every row has, in `DELTA_BINARY_PACKED` or `BYTE_STREAM_SPLIT`.
 #[derive(Debug)]
 pub(super) struct Steps<R> {
     pages: Pages<R>,
     page: Page,
-    delta: Delta,
+    numbers: Numbers,
     /// which row of the page comes next
     row: usize,
 }
@@ -27,7 +26,7 @@ impl<R: ChunkReader> Steps<R> {
         Self {
             pages,
             page: Page::default(),
-            delta: Delta::default(),
+            numbers: Numbers::default(),
             row: 0,
         }
     }
@@ -38,7 +37,7 @@ impl<R: ChunkReader> Steps<R> {
             let page = self.pages.seek(rows.start)?;
             self.load(rows.start)?;
             let count = page.end.min(rows.end) - rows.start;
-            self.delta.read(&self.page.bytes, count, out)?;
+            self.numbers.read(&self.page, count, out)?;
             rows.start += count;
             self.row = rows.start;
         }
@@ -76,7 +75,7 @@ impl<R: ChunkReader> Steps<R> {
             let stop = rows.start + count;
             while rows.start < stop {
                 let count = INSTANTS.min(stop - rows.start);
-                self.delta.read(&self.page.bytes, count, out)?;
+                self.numbers.read(&self.page, count, out)?;
                 rows.start += count;
                 self.row = rows.start;
                 end = rows.start;
@@ -101,14 +100,13 @@ impl<R: ChunkReader> Steps<R> {
     /// Loads the page that `pages` stands at, where it is not yet, and goes to a row.
     fn load(&mut self, row: usize) -> Result<(), PageError> {
         if self.pages.load(&mut self.page)? {
-            if self.page.encoding != Some(Encoding::DELTA_BINARY_PACKED) {
-                return Err("numbers that are not packed as steps".into());
+            if self.numbers.begin_at(&self.page, 0)? != self.page.values {
+                return Err("another count of numbers than the page has".into());
             }
-            self.delta.begin(&self.page.bytes, self.page.values)?;
             self.row = self.page.rows.start;
         }
         let count = row.checked_sub(self.row).ok_or("rows out of order")?;
-        self.delta.skip(&self.page.bytes, count)?;
+        self.numbers.skip(&self.page, count)?;
         self.row = row;
         Ok(())
     }

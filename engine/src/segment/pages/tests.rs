@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use super::SamplePages;
 use crate::segment::SegmentMeta;
 use crate::segment::decimal::DecimalColumns;
+use crate::segment::instants::InstantEncoding;
 use crate::segment::schema::{samples_properties, samples_schema};
 
 mod buckets;
@@ -20,9 +21,9 @@ mod buckets;
 /// Rows of one series.
 type Rows = Vec<(i64, f64)>;
 
-fn file(series: &[Rows], group_rows: usize, page_rows: usize) -> Bytes {
+fn file(series: &[Rows], group_rows: usize, page_rows: usize, instants: InstantEncoding) -> Bytes {
     let meta = SegmentMeta::begin("x".to_owned(), 0, 1, TimestampMs(0));
-    let properties = samples_properties(group_rows, &meta)
+    let properties = samples_properties(group_rows, &meta, instants)
         .into_builder()
         .set_data_page_row_count_limit(page_rows)
         .set_write_batch_size(page_rows.div_ceil(2))
@@ -54,6 +55,24 @@ fn file(series: &[Rows], group_rows: usize, page_rows: usize) -> Bytes {
 fn footer(bytes: &Bytes) -> ArrowReaderMetadata {
     let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
     ArrowReaderMetadata::load(bytes, options).unwrap()
+}
+
+/// The file with other bytes in front of its page index.
+fn damaged(bytes: &Bytes, footer: &ArrowReaderMetadata, changes: &[(u16, u8)]) -> Bytes {
+    let groups = footer.metadata().row_groups().iter();
+    let ends = groups
+        .flat_map(|group| group.columns())
+        .map(|c| c.byte_range().0 + c.byte_range().1);
+    let end = ends.max().unwrap() as usize;
+    let mut damaged = bytes.to_vec();
+    for (at, byte) in changes {
+        damaged[usize::from(*at) % end] = *byte;
+    }
+    Bytes::from(damaged)
+}
+
+fn instant_encoding() -> impl Strategy<Value = InstantEncoding> {
+    prop_oneof![Just(InstantEncoding::Steps), Just(InstantEncoding::Split)]
 }
 
 /// What a reader finds of chosen series in a range, and what there is.
@@ -117,10 +136,11 @@ proptest! {
         series in proptest::collection::vec(series(), 1..8),
         group_rows in 20usize..900,
         page_rows in 1usize..300,
+        instants in instant_encoding(),
         chosen in any::<u8>(),
         range in (0i64..6000, 0i64..6000),
     ) {
-        let bytes = file(&series, group_rows, page_rows);
+        let bytes = file(&series, group_rows, page_rows, instants);
         check(&bytes, &series, |_| true, i64::MIN, i64::MAX);
         check(&bytes, &series, |i| chosen >> i & 1 == 1, range.0.min(range.1), range.0.max(range.1));
     }
@@ -129,18 +149,12 @@ proptest! {
     fn damage_is_an_error_or_other_numbers(
         series in proptest::collection::vec(series(), 1..4),
         page_rows in 8usize..200,
+        instants in instant_encoding(),
         changes in proptest::collection::vec((any::<u16>(), any::<u8>()), 1..6),
     ) {
-        let bytes = file(&series, 500, page_rows);
+        let bytes = file(&series, 500, page_rows, instants);
         let footer = footer(&bytes);
-        // All that is in front of the page index.
-        let groups = footer.metadata().row_groups();
-        let end = groups.iter().flat_map(|group| group.columns()).map(|c| c.byte_range().0 + c.byte_range().1).max();
-        let mut damaged = bytes.to_vec();
-        for (at, byte) in changes {
-            damaged[usize::from(at) % end.unwrap() as usize] = byte;
-        }
-        let mut pages = SamplePages::open("x", &Bytes::from(damaged), &footer).unwrap();
+        let mut pages = SamplePages::open("x", &damaged(&bytes, &footer, &changes), &footer).unwrap();
         let mut start = 0;
         for rows in &series {
             let (mut ts, mut values) = (Vec::new(), Vec::new());
@@ -163,7 +177,12 @@ fn numbers_of_every_width_come_back() {
             .zip(values)
             .map(|(i, value)| (i * 15_000, value as f64))
             .collect();
-        let bytes = file(&[rows.clone(), rows.clone()], 1 << 20, 1500);
+        let bytes = file(
+            &[rows.clone(), rows.clone()],
+            1 << 20,
+            1500,
+            InstantEncoding::Steps,
+        );
         check(&bytes, &[rows.clone(), rows], |i| i == 1, 300_000, 20_000_000);
     }
 }

@@ -2,7 +2,7 @@
 
 use parquet::arrow::ArrowWriter;
 
-use super::{Rows, footer, series};
+use super::{Rows, damaged, footer, series};
 use crate::rollup::{Bucket, BucketParts, PendingBuckets, RollupWidth, buckets_of, schema};
 use crate::segment::pages::BucketPages;
 use crate::segment::rollup_writer::properties;
@@ -128,14 +128,8 @@ proptest! {
     ) {
         let bytes = file(&series, 500, page_rows, 1 << 20);
         let footer = footer(&bytes);
-        // All that is in front of the page index.
-        let groups = footer.metadata().row_groups();
-        let end = groups.iter().flat_map(|group| group.columns()).map(|c| c.byte_range().0 + c.byte_range().1).max();
-        let mut damaged = bytes.to_vec();
-        for (at, byte) in changes {
-            damaged[usize::from(at) % end.unwrap() as usize] = byte;
-        }
-        let mut pages = BucketPages::open("x", &Bytes::from(damaged), &footer, BucketParts::ALL).unwrap();
+        let bytes = damaged(&bytes, &footer, &changes);
+        let mut pages = BucketPages::open("x", &bytes, &footer, BucketParts::ALL).unwrap();
         let (mut start, mut found) = (0, Vec::new());
         for buckets in &series {
             let before = found.len();
