@@ -28,10 +28,22 @@ pub(crate) fn count_of_all(bodies: &Bodies) -> Question {
     Question {
         name: "count of all samples",
         promql: PromQl::Instant {
-            expr: counts.collect::<Vec<_>>().join("+"),
+            expr: sum(&counts.collect::<Vec<_>>()),
             at_ms: until - 1,
         },
         sql: format!("SELECT '', count(*) FROM samples WHERE {}", within(from, until)),
+    }
+}
+
+/// Adds up expressions, of which there may be hundreds, without nesting them as deep.
+fn sum(terms: &[String]) -> String {
+    match terms {
+        [] => "vector(0)".to_owned(),
+        [term] => term.clone(),
+        terms => {
+            let (left, right) = terms.split_at(terms.len() / 2);
+            format!("({}+{})", sum(left), sum(right))
+        }
     }
 }
 

@@ -161,6 +161,15 @@ impl Labels {
         Self::from_pairs(std::iter::once((METRIC_NAME, metric)).chain(others)).unwrap_or_default()
     }
 
+    /// These labels with one that has another value, none where that is `""`. The empty set where `name` is empty or the
+    /// text is longer than a set's may be.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        let before = self.iter().take_while(|(other, _)| *other < name);
+        let behind = self.iter().filter(|(other, _)| *other > name);
+        Self::from_pairs(before.chain(std::iter::once((name, value))).chain(behind)).unwrap_or_default()
+    }
+
     /// Bytes of heap that this set holds.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
@@ -302,6 +311,21 @@ mod tests {
         assert_eq!(others.with_metric("up"), set);
         assert_eq!(set.with_metric("down").metric(), "down");
         assert_eq!(set.with_metric(""), others);
+    }
+
+    #[test]
+    fn one_label_is_given_another_value() {
+        let set = labels(&[("b", "1"), ("d", "2")]);
+        assert_eq!(set.with("b", "3"), labels(&[("b", "3"), ("d", "2")]));
+        for name in ["a", "c", "e"] {
+            assert_eq!(
+                set.with(name, "3"),
+                labels(&[("b", "1"), ("d", "2"), (name, "3")])
+            );
+        }
+        assert_eq!(set.with("d", ""), labels(&[("b", "1")]));
+        assert_eq!(set.with("c", ""), set);
+        assert_eq!(set.with("", "3"), Labels::empty());
     }
 
     #[test]

@@ -6,8 +6,8 @@ use super::delta::PADDING;
 /// Bytes of a number, and so streams.
 const WIDTH: usize = 8;
 
-/// Numbers put together at a time.
-const GROUP: usize = 64;
+/// Numbers put together at a time: as many as are quickly seen to agree in most of their bytes, which instants do.
+const GROUP: usize = 256;
 
 /// Stands at a number of a page.
 #[derive(Debug, Default)]
@@ -41,15 +41,26 @@ impl Split {
         out.reserve(count);
         for from in (start..self.next).step_by(GROUP) {
             let len = GROUP.min(self.next - from);
-            let mut words = [0u64; GROUP];
+            // Lower and upper halves, which the machine puts together in half the time of whole numbers.
+            let mut halves = [[0u32; GROUP]; 2];
+            let mut common = 0u64;
             for stream in 0..WIDTH {
                 let at = self.at + stream * self.numbers + from;
                 let bytes = bytes.get(at..at + len).ok_or("the end of a page")?;
-                for (word, byte) in words.iter_mut().zip(bytes) {
-                    *word |= u64::from(*byte) << (8 * stream);
+                let first = bytes[0];
+                if bytes.iter().fold(0, |others, byte| others | (byte ^ first)) == 0 {
+                    common |= u64::from(first) << (8 * stream);
+                    continue;
+                }
+                let shift = 8 * (stream % 4);
+                for (half, byte) in halves[stream / 4].iter_mut().zip(bytes) {
+                    *half |= u32::from(*byte) << shift;
                 }
             }
-            out.extend(words[..len].iter().map(|word| word.cast_signed()));
+            let [lower, upper] = &halves;
+            let numbers = lower[..len].iter().zip(upper);
+            let number = |(lower, upper): (&u32, &u32)| u64::from(*lower) | u64::from(*upper) << 32 | common;
+            out.extend(numbers.map(|halves| number(halves).cast_signed()));
         }
         Ok(())
     }

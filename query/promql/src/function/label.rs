@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use barograph_model::Labels;
 use hashbrown::HashSet;
+use rayon::prelude::*;
 use regex::RegexBuilder;
 
 use crate::eval::{Context, eval_text, eval_vector};
 use crate::syntax::Call;
 use crate::value::{SAME_LABELS, Vector};
 use crate::{Grid, QueryError};
+
+/// Series whose labels are worth a second thread.
+const SERIES_PER_THREAD: usize = 1 << 10;
 
 /// A compiled expression may take this much memory, as a matcher's.
 const REGEX_SIZE_LIMIT_BYTES: usize = 1 << 20;
@@ -34,7 +38,7 @@ pub(super) fn replace(context: &Context<'_>, call: &Call, grid: Grid) -> Result<
         let captures = regex.captures(labels.get(&from))?;
         let mut value = String::new();
         captures.expand(&template, &mut value);
-        Some(with(labels, &to, &value))
+        Some(labels.with(&to, &value))
     })
 }
 
@@ -59,26 +63,23 @@ pub(super) fn join(context: &Context<'_>, call: &Call, grid: Grid) -> Result<Vec
     let vector = eval_vector(context, &call.args[0], grid)?;
     relabel(vector, |labels| {
         let values: Vec<&str> = from.iter().map(|name| labels.get(name)).collect();
-        Some(with(labels, to, &values.join(separator)))
+        Some(labels.with(to, &values.join(separator)))
     })
 }
 
 /// Gives each series other labels; `None` leaves them.
-fn relabel(mut vector: Vector, of: impl Fn(&Labels) -> Option<Labels>) -> Result<Vector, QueryError> {
-    let mut seen = HashSet::with_capacity(vector.series.len());
-    for series in &mut vector.series {
+fn relabel(mut vector: Vector, of: impl Fn(&Labels) -> Option<Labels> + Sync) -> Result<Vector, QueryError> {
+    let series = vector.series.par_iter_mut().with_min_len(SERIES_PER_THREAD);
+    series.for_each(|series| {
         if let Some(labels) = of(&series.labels) {
             series.labels = Arc::new(labels);
         }
+    });
+    let mut seen = HashSet::with_capacity(vector.series.len());
+    for series in &vector.series {
         if !seen.insert(Arc::clone(&series.labels)) {
             return Err(QueryError::execution(SAME_LABELS));
         }
     }
     Ok(vector)
-}
-
-fn with(labels: &Labels, name: &str, value: &str) -> Labels {
-    let mut builder = labels.to_builder();
-    builder.set(name, value);
-    builder.build().unwrap_or_default()
 }
