@@ -131,7 +131,7 @@ async fn senders_that_overload_are_told_to_wait_and_memory_stays_within_the_budg
     let shares = barograph
         .rows("SELECT share, peak_bytes, max_bytes FROM system.memory WHERE share <> 'process' AND max_bytes IS NOT NULL")
         .await;
-    assert_eq!(shares.len(), 7);
+    assert_eq!(shares.len(), 8);
     for row in &shares {
         println!("{row:?}");
     }

@@ -58,7 +58,11 @@ fn late_scrapes(now: i64) -> Vec<(Pairs, Vec<(i64, f64)>)> {
             ("instance", &target.to_string()),
             ("n", &i.to_string()),
         ]);
-        let late_ms = |scrape: i64| ((scrape * 10 + target) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
+        // No multiples of a number, whose differences repeat.
+        let late_ms = |scrape: i64| {
+            let mixed = ((scrape * 10 + target) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 33
+        };
         let instant = |scrape: i64| start + scrape * 15_000 + (late_ms(scrape) % 5) as i64;
         let sample = |scrape: i64| (instant(scrape), (scrape * i) as f64);
         (labels, (0..300).map(sample).collect())

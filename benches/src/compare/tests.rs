@@ -66,7 +66,11 @@ fn all_that_are_installed_answer_the_same() {
     let names: Vec<Vec<&str>> = comparison
         .runs
         .iter()
-        .map(|runs| runs[0].names().collect())
+        // One of them is asked in a second language as well.
+        .map(|runs| {
+            let names = runs[0].names();
+            names.filter(|name| !name.starts_with("query in ")).collect()
+        })
         .collect();
     assert!(names.iter().all(|of_one| *of_one == names[0]));
     let json = comparison.json();

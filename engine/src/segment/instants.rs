@@ -87,14 +87,23 @@ impl InstantEncoding {
 mod tests {
     use super::*;
 
+    /// SplitMix64: no differences that repeat, as there are between multiples of a number.
+    fn noise(number: u64) -> u64 {
+        let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
     /// The instants of a metric's series, which targets have several of: 15 s apart, each scrape up to `late` ms late.
     fn instants(targets: i64, series: i64, scrapes: i64, late: u64) -> TimestampMillisecondArray {
         let mut ts = Vec::new();
         for series in 0..targets * series {
             let target = series % targets;
             ts.extend((0..scrapes).map(|scrape| {
-                let noise = ((scrape * targets + target) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
-                scrape * 15_000 + target * 97 + (noise % (late + 1)) as i64
+                scrape * 15_000
+                    + target * 97
+                    + (noise((scrape * targets + target) as u64) % (late + 1)) as i64
             }));
         }
         TimestampMillisecondArray::from(ts).with_timezone("UTC")

@@ -41,7 +41,7 @@ impl Split {
         out.reserve(count);
         for from in (start..self.next).step_by(GROUP) {
             let len = GROUP.min(self.next - from);
-            // Lower and upper halves, which the machine puts together in half the time of whole numbers.
+            // Lower and upper halves apart: twice as many fit a register, and of instants the upper are mostly the same.
             let mut halves = [[0u32; GROUP]; 2];
             let mut common = 0u64;
             for stream in 0..WIDTH {
