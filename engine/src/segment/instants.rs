@@ -48,11 +48,6 @@ impl InstantEncoding {
             return Ok(Self::Steps);
         }
         let [steps, split] = [Self::Steps.bytes(first)?, Self::Split.bytes(first)?];
-            "TRIAL rows {} steps {:.3} split {:.3}",
-            first.len(),
-            steps as f64 / first.len() as f64,
-            split as f64 / first.len() as f64
-        );
         let saved = steps.saturating_sub(split);
         Ok(match saved > steps / 4 && saved > first.len() / 10 {
             true => Self::Split,
